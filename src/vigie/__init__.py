@@ -1,0 +1,1 @@
+"""Vigie keeps watch over live data."""

@@ -1,0 +1,87 @@
+"""Where messages come from and go to: `inbox:FOLDER`, `kafka://host:port/topic`, `tcp://host:port`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from vigie.errors import BadAddress
+
+FORMS = "inbox:FOLDER, kafka://host:port/topic or tcp://host:port"
+TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """A folder of `*.jsonl` files, one message a line."""
+
+    folder: Path
+
+    def __str__(self) -> str:
+        return f"inbox:{self.folder}"
+
+
+@dataclass(frozen=True, slots=True)
+class Kafka:
+    """A topic on a broker, or on several named with commas between."""
+
+    servers: str
+    topic: str
+
+    def __str__(self) -> str:
+        return f"kafka://{self.servers}/{self.topic}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tcp:
+    """A socket that carries one message a line."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"tcp://{self.host}:{self.port}"
+
+
+Address = Inbox | Kafka | Tcp
+
+
+def parse_address(text: str) -> Address:
+    """The address that `text` spells, or BadAddress with the mend."""
+    if text.startswith("inbox:"):
+        folder = text.removeprefix("inbox:")
+        if not folder.strip():
+            raise BadAddress("the inbox has no folder", where=text, do="Write inbox:FOLDER, for example inbox:./inbox.")
+        return Inbox(Path(folder).expanduser())
+    if text.startswith("kafka://"):
+        return _kafka(text)
+    if text.startswith("tcp://"):
+        host, port = _host_and_port(text, text.removeprefix("tcp://").rstrip("/"))
+        return Tcp(host, port)
+    raise BadAddress(f"'{text}' is not an address Vigie knows", do=f"Write {FORMS}.")
+
+
+def _kafka(text: str) -> Kafka:
+    servers, _, topic = text.removeprefix("kafka://").partition("/")
+    if not TOPIC.fullmatch(topic) or topic in {".", ".."}:
+        raise BadAddress(
+            "the Kafka address names no topic" if not topic else f"'{topic}' cannot be the name of a Kafka topic",
+            where=text,
+            do="Write kafka://host:port/topic; a topic has letters, digits, '.', '_' and '-'.",
+        )
+    for server in servers.split(","):
+        _host_and_port(text, server)
+    return Kafka(servers, topic)
+
+
+def _host_and_port(address: str, text: str) -> tuple[str, int]:
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError as problem:
+        raise BadAddress(f"'{text}' is not a host and a port", where=address, do=f"Write {FORMS}.") from problem
+    if not host or not port or parts.path or parts.query or "@" in text or " " in text:
+        raise BadAddress(f"'{text}' is not a host and a port", where=address, do=f"Write {FORMS}.")
+    return host, port
