@@ -1,0 +1,286 @@
+"""Whether what a pipeline declares makes sense: every problem at once, without Spark."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from vigie import ddl
+from vigie.duration import parse_duration
+from vigie.errors import BadDeclaration
+from vigie.graph import Delivery, Gold, Graph, Input, Node, Place, Silver, Source, name_of
+from vigie.pipeline import Pipeline
+
+NAME = re.compile(r"[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)*")
+ENGINE_COLUMNS = ("received_at",)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong: what, where, and what to do."""
+
+    kind: str
+    what: str
+    place: Place
+    do: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.what} ({self.place})\n{self.do}"
+
+
+def problems(pipeline: Pipeline) -> list[Problem]:
+    """Everything that is wrong with a pipeline, in the order of its file."""
+    graph = pipeline.graph()
+    found = [
+        *_names(pipeline, graph),
+        *_inputs(graph),
+        *_cycles(graph),
+        *(problem for source in graph.sources for problem in _source(source)),
+        *(problem for table in graph.silver for problem in _silver(graph, table)),
+        *(problem for table in graph.gold for problem in _gold(graph, table)),
+        *(problem for delivery in graph.deliveries for problem in _delivery(graph, delivery)),
+    ]
+    return sorted(found, key=lambda problem: (problem.place.file, problem.place.line))
+
+
+def checked(pipeline: Pipeline) -> Graph:
+    """The pipeline's graph, or BadDeclaration with every problem."""
+    found = problems(pipeline)
+    if found:
+        count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
+        listing = "\n\n".join(str(problem) for problem in found)
+        raise BadDeclaration(f"pipeline '{pipeline.name}' has {count}", do=f"\n{listing}")
+    return pipeline.graph()
+
+
+def _names(pipeline: Pipeline, graph: Graph) -> Iterator[Problem]:
+    if not NAME.fullmatch(pipeline.name) or "/" in pipeline.name:
+        yield Problem(
+            "BadName", f"'{pipeline.name}' cannot be a pipeline's name", pipeline.place,
+            "Use small letters, digits and '_', beginning with a letter.",
+        )  # fmt: skip
+    if not graph.sources:
+        yield Problem(
+            "NoSource", f"pipeline '{graph.name}' declares no source", pipeline.place,
+            f'Say what comes in: {graph.name}.source("NAME", schema="...").',
+        )  # fmt: skip
+    seen: dict[str, Node] = {}
+    for node in graph.nodes():
+        if not NAME.fullmatch(node.name):
+            yield Problem(
+                "BadName", f"'{node.name}' cannot be a table's name", node.place,
+                "Use small letters, digits and '_', with '/' for folders: it becomes a path in the lake.",
+            )  # fmt: skip
+        if node.table in seen:
+            yield Problem(
+                "DuplicateName", f"'{node.table}' is declared twice, first at {seen[node.table].place}",
+                node.place, "Give one of them another name.",
+            )  # fmt: skip
+        seen.setdefault(node.table, node)
+
+
+def _inputs(graph: Graph) -> Iterator[Problem]:
+    for table in (*graph.silver, *graph.gold):
+        found = graph.find(table.reads)
+        if found is None:
+            yield _unknown(graph, f"table '{table.name}' reads", table.reads, table.place)
+        elif isinstance(table, Silver) and not isinstance(found, Source):
+            yield Problem(
+                "WrongInput", f"silver table '{table.name}' reads '{found.table}', which is not a source",
+                table.place, f"Read one of: {_listed(source.name for source in graph.sources)}.",
+            )  # fmt: skip
+        elif isinstance(table, Gold) and not isinstance(found, Silver):
+            yield Problem(
+                "WrongInput", f"gold table '{table.name}' reads '{found.table}', which is not a silver table",
+                table.place, f"Read one of: {_listed(silver.name for silver in graph.silver)}.",
+            )  # fmt: skip
+
+
+def _unknown(graph: Graph, what: str, wanted: Input, place: Place) -> Problem:
+    name = name_of(wanted)
+    known = [node.name for node in graph.nodes()]
+    return Problem(
+        "UnknownInput", f"{what} '{name}', which pipeline '{graph.name}' does not declare", place,
+        f"Decorate '{name}' with @{graph.name}.silver or @{graph.name}.gold, or name one of: {_listed(known)}."
+        f"{_nearest(name, known)}",
+    )  # fmt: skip
+
+
+def _cycles(graph: Graph) -> Iterator[Problem]:
+    reported: set[str] = set()
+    for start in (*graph.silver, *graph.gold):
+        path: list[str] = []
+        node: Node | None = start
+        while isinstance(node, Silver | Gold) and node.table not in path:
+            path.append(node.table)
+            node = graph.find(node.reads)
+        if isinstance(node, Silver | Gold) and node is start and start.table not in reported:
+            reported.update(path)
+            yield Problem(
+                "Cycle", f"'{start.name}' reads itself: {' <- '.join([*path, start.table])}", start.place,
+                "Let one of them read a source or a table outside the circle.",
+            )  # fmt: skip
+
+
+def _source(source: Source) -> Iterator[Problem]:
+    try:
+        known = ddl.columns(source.schema)
+    except ddl.NotSql as problem:
+        yield _bad_schema(source, problem)
+        return
+    if source.key is not None and source.key not in known:
+        yield _no_column(source, "the key", source.key, known)
+
+
+def _silver(graph: Graph, table: Silver) -> Iterator[Problem]:
+    yield from _spans(table, late_by=table.late_by)
+    yield from _event_time_and_late_by(table)
+    if table.unique and table.event_time is None:
+        yield Problem(
+            "NoEventTime", f"silver table '{table.name}' is unique within a time that it does not declare",
+            table.place, 'Add event_time="COLUMN" and late_by="6 minutes": they bound what must be remembered.',
+        )  # fmt: skip
+    try:
+        known = ddl.columns(table.schema)
+    except ddl.NotSql as problem:
+        yield _bad_schema(table, problem)
+        return
+    for column in table.unique:
+        if column not in known:
+            yield _no_column(table, "the unique key", column, known)
+    if table.event_time is not None and table.event_time not in known:
+        yield _no_column(table, "the event time", table.event_time, known)
+    elif table.event_time is not None and known[table.event_time].sql(dialect="spark") != "TIMESTAMP":
+        yield Problem(
+            "BadEventTime", f"the event time '{table.event_time}' of '{table.name}' is not a TIMESTAMP",
+            table.place, "Make it one in the function and in the schema, for example with F.timestamp_seconds.",
+        )  # fmt: skip
+    yield from _expectations(graph, table, known)
+
+
+def _event_time_and_late_by(table: Silver) -> Iterator[Problem]:
+    if table.event_time is not None and table.late_by is None:
+        yield Problem(
+            "NoWatermark", f"silver table '{table.name}' has an event time but no late_by", table.place,
+            'Say how late a row may come: late_by="6 minutes".',
+        )  # fmt: skip
+    if table.late_by is not None and table.event_time is None:
+        yield Problem(
+            "NoEventTime", f"silver table '{table.name}' has a late_by but no event time", table.place,
+            'Say which column tells when it happened: event_time="COLUMN".',
+        )  # fmt: skip
+
+
+def _expectations(graph: Graph, table: Silver, known: dict[str, ddl.Type]) -> Iterator[Problem]:
+    source = graph.find(table.reads)
+    usable = set(known) | set(ENGINE_COLUMNS)
+    if isinstance(source, Source):
+        try:
+            usable |= set(ddl.columns(source.schema))
+        except ddl.NotSql:
+            return  # reported with the source
+    for rule, text in table.expect.items():
+        try:
+            parsed = ddl.condition(text)
+        except ddl.NotSql as problem:
+            yield Problem(
+                "BadExpectation", f"the rule '{rule}' of '{table.name}' is not a condition in SQL: {problem}",
+                table.place, f"Mend: {text}",
+            )  # fmt: skip
+            continue
+        folded = {name.lower() for name in usable}
+        for column in ddl.named_columns(parsed):
+            if column.lower() not in folded:
+                yield Problem(
+                    "UnknownColumn", f"the rule '{rule}' of '{table.name}' names '{column}', which is a column "
+                    "neither of the table nor of its source", table.place,
+                    f"Mend: {text}{_nearest(column, usable)}",
+                )  # fmt: skip
+
+
+def _gold(graph: Graph, table: Gold) -> Iterator[Problem]:
+    yield from _spans(table, late_by=table.late_by, looks_back=table.looks_back)
+    silver = graph.find(table.reads)
+    if not isinstance(silver, Silver):
+        return
+    if table.late_by is None:
+        yield Problem(
+            "NoWatermark", f"gold table '{table.name}' has no late_by, so none of its windows could close",
+            table.place, 'Say how long to wait for late rows: late_by="2 minutes".',
+        )  # fmt: skip
+    if silver.event_time is None:
+        yield Problem(
+            "NoEventTime", f"gold table '{table.name}' reads '{silver.name}', which has no event time",
+            table.place, f"Give '{silver.name}' an event_time and a late_by.",
+        )  # fmt: skip
+    mine, its = _span(table.late_by), _span(silver.late_by)
+    if mine is not None and its is not None and mine > its:
+        yield Problem(
+            "LateBy", f"gold table '{table.name}' waits {table.late_by} for late rows, but '{silver.name}' "
+            f"takes none later than {silver.late_by}", table.place,
+            f"Lower this late_by to {silver.late_by} or less, or raise that of '{silver.name}'.",
+        )  # fmt: skip
+
+
+def _delivery(graph: Graph, delivery: Delivery) -> Iterator[Problem]:
+    if graph.find(delivery.table) is None:
+        yield _unknown(graph, "deliver() names", delivery.table, delivery.place)
+    module, extra = delivery.to.module, delivery.to.extra
+    if module and importlib.util.find_spec(module.partition(".")[0]) is None:
+        yield Problem(
+            "MissingExtra", f"{type(delivery.to).__name__} needs the library '{module}', which is not installed",
+            delivery.place, f"pip install 'vigie[{extra}]'",
+        )  # fmt: skip
+
+
+def _spans(table: Silver | Gold, **spans: str | None) -> Iterator[Problem]:
+    for name, text in spans.items():
+        if text is None:
+            continue
+        try:
+            span = parse_duration(text)
+        except ValueError as problem:
+            yield Problem(
+                "BadDuration", f"{name} of '{table.name}': {problem}", table.place, "Mend the span."
+            )
+        else:
+            if name == "looks_back" and not span:
+                yield Problem(
+                    "BadDuration", f"{name} of '{table.name}' is nothing", table.place, "Give it a span."
+                )
+
+
+def _span(text: str | None) -> timedelta | None:
+    try:
+        return None if text is None else parse_duration(text)
+    except ValueError:
+        return None
+
+
+def _bad_schema(node: Source | Silver, problem: ddl.NotSql) -> Problem:
+    return Problem(
+        "BadSchema", f"the schema of '{node.name}' cannot be read: {problem}", node.place,
+        "Write DDL: name TYPE, name TYPE ...",
+    )  # fmt: skip
+
+
+def _no_column(node: Source | Silver, what: str, column: str, known: Iterable[str]) -> Problem:
+    known = list(known)
+    return Problem(
+        "UnknownColumn", f"{what} of '{node.name}' names '{column}', which its schema does not have", node.place,
+        f"Name one of: {_listed(known)}.{_nearest(column, known)}",
+    )  # fmt: skip
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(Counter(names)) or "(none is declared)"
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean '{near[0]}'?" if near else ""

@@ -1,0 +1,62 @@
+"""Reading a schema as DDL (`icao24 STRING, sensors ARRAY<INT>`) and conditions as SQL, without Spark."""
+
+from __future__ import annotations
+
+import functools
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+Type = exp.DataType
+
+
+class NotSql(ValueError):
+    """Text that is not the SQL it should be."""
+
+
+@functools.lru_cache(maxsize=256)
+def columns(ddl: str) -> dict[str, Type]:
+    """The columns of a schema in their order, each with its type."""
+    try:
+        statement = sqlglot.parse_one(f"CREATE TABLE t ({ddl})", dialect="spark")
+    except SqlglotError as problem:
+        raise NotSql(_first_line(problem)) from problem
+    found: dict[str, Type] = {}
+    schema = statement.this if isinstance(statement, exp.Create) else None
+    for column in schema.expressions if isinstance(schema, exp.Schema) else ():
+        kind = column.args.get("kind") if isinstance(column, exp.ColumnDef) else None
+        if not isinstance(kind, exp.DataType) or kind.this == exp.DataType.Type.USERDEFINED:
+            raise NotSql(f"'{column.sql(dialect='spark')}' is not a column and a type")
+        if column.name in found:
+            raise NotSql(f"column '{column.name}' stands twice")
+        found[column.name] = kind
+    if not found:
+        raise NotSql("there are no columns in it")
+    return found
+
+
+def condition(text: str) -> exp.Expression:
+    """The condition that a rule states, parsed."""
+    try:
+        parsed = sqlglot.parse_one(text, dialect="spark")
+    except SqlglotError as problem:
+        raise NotSql(_first_line(problem)) from problem
+    if isinstance(parsed, exp.Alias | exp.Command | exp.Query | exp.DDL | exp.DML):
+        raise NotSql("it is not a condition")
+    if parsed.find(exp.Query, exp.AggFunc, exp.Window):
+        raise NotSql("a rule speaks of one row: no subquery, aggregate or window")
+    return parsed
+
+
+def named_columns(parsed: exp.Expression) -> list[str]:
+    """The columns a condition names, in their order."""
+    return list(dict.fromkeys(_root(column) for column in parsed.find_all(exp.Column)))
+
+
+def _root(column: exp.Column) -> str:
+    return column.parts[0].name  # `position.latitude` names the column `position`
+
+
+def _first_line(problem: Exception) -> str:
+    return str(problem).splitlines()[0].replace("\x1b[4m", "").replace("\x1b[0m", "")

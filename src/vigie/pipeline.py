@@ -1,0 +1,200 @@
+"""What a person can declare: a pipeline, its sources, its tables and where they are delivered."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeVar
+
+from vigie.errors import BadDeclaration, RequestError
+from vigie.graph import Delivery, Function, Gold, Graph, Input, Place, Silver, Sink, Source
+from vigie.question import Question
+
+if TYPE_CHECKING:
+    from vigie.feed import Simulate
+
+F = TypeVar("F", bound=Function)
+SHIPPED = ("flights",)
+
+
+class Pipeline:
+    """A declaration: nothing in it runs until `vigie run`.
+
+    Tables are declared by decorating plain PySpark functions, which stay callable as they are.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.place = _caller()
+        self._sources: list[Source] = []
+        self._silver: list[Silver] = []
+        self._gold: list[Gold] = []
+        self._deliveries: list[Delivery] = []
+        self.questions: dict[str, Question] = {}
+
+    def source(
+        self,
+        name: str,
+        *,
+        schema: str,
+        key: str | None = None,
+        simulated: Simulate | None = None,
+        live: Function | None = None,
+    ) -> Source:
+        """Declare what comes in; it becomes the bronze table `bronze/NAME`, byte for byte.
+
+        `schema` is the DDL of the JSON object that each message holds, and `key` the field that says whom
+        it is about: a message without it breaks the rule `has a key`. `simulated` and `live` bring messages
+        for `vigie feed`.
+        """
+        source = Source(name, schema, key, _caller(), simulated, live)
+        self._sources.append(source)
+        return source
+
+    def silver(  # noqa: PLR0913  (each is a promise of the table, named where it is made)
+        self,
+        name: str,
+        *,
+        reads: Input,
+        schema: str,
+        event_time: str | None = None,
+        late_by: str | None = None,
+        unique: Sequence[str] = (),
+        expect: Mapping[str, str] | None = None,
+    ) -> Callable[[F], F]:
+        """Declare a table of good rows over a source.
+
+        The function is given the source's fields and gives back one row for each row, with at least the
+        columns of `schema`; it builds on the columns that it is given (`withColumns`), because each row's
+        origin travels beside them. A message that could not be parsed reaches it as a row of nulls, and
+        what it makes of that is thrown away.
+
+        A row is broken (it cannot be parsed, or one of `expect` is not TRUE of it), else late (its
+        `event_time` is more than `late_by` behind), else a repeat (its `unique` columns were seen within
+        `late_by`), else it is accepted.
+        """
+        place = _caller()
+
+        def declare(function: F) -> F:
+            self._silver.append(
+                Silver(
+                    name,
+                    function,
+                    reads,
+                    schema,
+                    event_time,
+                    late_by,
+                    tuple(unique),
+                    dict(expect or {}),
+                    place,
+                )
+            )
+            return function
+
+        return declare
+
+    def gold(
+        self, name: str, *, reads: Input, late_by: str | None = None, looks_back: str | None = None
+    ) -> Callable[[F], F]:
+        """Declare a table that follows from a silver table.
+
+        Without `looks_back` the function is given the stream of rows with its watermark set, and a window
+        appears when it ended `late_by` before the newest event. With `looks_back` it is given the rows
+        whose time is settled (older than the newest event by `late_by`) together with those of the span
+        before them, as a plain DataFrame on which any PySpark may be used; each of its rows carries the
+        event time, and appears once, when it is settled.
+        """
+        place = _caller()
+
+        def declare(function: F) -> F:
+            self._gold.append(Gold(name, function, reads, late_by, looks_back, place))
+            return function
+
+        return declare
+
+    def deliver(self, table: Input, *, to: Sink) -> None:
+        """Send each new row of a table to a place outside the lake, too."""
+        self._deliveries.append(Delivery(table, to, _caller()))
+
+    def question(self, function: F) -> F:
+        """Declare a batch question: a function of the lake's tables, asked by `vigie ask`."""
+        self.questions[function.__name__] = Question(function)
+        return function
+
+    def graph(self) -> Graph:
+        """What has been declared so far."""
+        return Graph(
+            self.name, tuple(self._sources), tuple(self._silver), tuple(self._gold), tuple(self._deliveries)
+        )
+
+
+def load(text: str) -> Pipeline:
+    """The pipeline that a person named: one that ships with Vigie, or a Python file of their own."""
+    if text in SHIPPED:
+        return _only_pipeline(importlib.import_module(f"vigie.{text}.pipeline"), text)
+    path = Path(text)
+    if path.suffix != ".py":
+        raise RequestError(
+            f"there is no pipeline '{text}'",
+            do=f"Name one that ships with Vigie ({', '.join(SHIPPED)}), or a file of your own: path/to/file.py.",
+        )
+    if not path.is_file():
+        raise RequestError(
+            f"there is no file '{text}'", do="Check the path, or look where you stand with `pwd`."
+        )
+    return _only_pipeline(_import(path), text)
+
+
+def _import(path: Path) -> ModuleType:
+    name = f"vigie_pipeline_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.resolve().parent))  # what lies beside the file can be imported by it
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as problem:
+        raise BadDeclaration(
+            f"this is not Python: {problem.msg}", where=f"{path.name}:{problem.lineno}", do="Mend that line."
+        ) from problem
+    except Exception as problem:
+        raise BadDeclaration(
+            f"the file cannot be imported: {type(problem).__name__}: {problem}",
+            where=f"{path.name}:{_line_of(problem, path)}",
+            do="Mend that line, or run the file with Python to see the whole trace.",
+        ) from problem
+    return module
+
+
+def _line_of(problem: BaseException, path: Path) -> int:
+    line, trace = 0, problem.__traceback__
+    while trace:
+        if Path(trace.tb_frame.f_code.co_filename).name == path.name:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def _only_pipeline(module: ModuleType, text: str) -> Pipeline:
+    found = list(
+        {id(value): value for value in vars(module).values() if isinstance(value, Pipeline)}.values()
+    )
+    if len(found) == 1:
+        return found[0]
+    raise BadDeclaration(
+        "the file declares no pipeline" if not found else f"the file declares {len(found)} pipelines",
+        where=text,
+        do='Declare one: pipeline = Pipeline("name"). Put others into files of their own.',
+    )
+
+
+def _caller() -> Place:
+    """The line outside this module that is being run: where the person declares."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename == __file__:
+        frame = frame.f_back
+    return Place(frame.f_code.co_filename, frame.f_lineno)
