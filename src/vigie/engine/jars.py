@@ -1,0 +1,131 @@
+"""The jars that pyspark does not bring: pinned, fetched once by pyspark's own Ivy, checked, and kept."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from hashlib import file_digest, sha256
+from importlib.util import find_spec
+from pathlib import Path
+
+from vigie.engine.java import java_home
+from vigie.engine.truststore import truststore
+from vigie.errors import VigieError
+
+PINS = Path(__file__).parent / "ivy"
+
+# Ivy waits for ever by itself: for a connection in milliseconds, for all of it in seconds.
+PATIENCE = ("-Dsun.net.client.defaultConnectTimeout=20000", "-Dsun.net.client.defaultReadTimeout=60000")
+TIME_LIMIT = 900
+
+
+def jars(cache: Path, java: Path) -> list[Path]:
+    """Delta, Kafka and Avro for Spark."""
+    return _kept("spark", "22 MB", cache, java)
+
+
+def kafka_jars(cache: Path, java: Path) -> list[Path]:
+    """A whole Kafka broker."""
+    return _kept("kafka", "43 MB", cache, java)
+
+
+def _kept(name: str, size: str, cache: Path, java: Path) -> list[Path]:
+    """The pinned jars, fetched when one is not there yet; any number of processes may do so at once."""
+    pins = (PINS / f"{name}.sha256").read_text()
+    digests = {jar: digest for digest, jar in (line.split() for line in pins.splitlines())}
+    folder = cache / "jars" / f"{name}-{sha256(pins.encode()).hexdigest()[:12]}"
+    kept = [folder / jar for jar in digests]
+    if all(jar.exists() for jar in kept):
+        return kept
+    print(f"Fetching {len(kept)} jars ({size}), once, to {folder} ...", file=sys.stderr, flush=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as aside:
+            for jar in _fetched(name, digests, Path(aside), java):
+                # A rename: what another process finds here is always a whole jar.
+                os.replace(jar, folder / jar.name)
+    except OSError as problem:
+        raise VigieError(
+            f"the jars cannot be kept: {problem.strerror}",
+            where=str(folder),
+            do="Set VIGIE_CACHE to a folder of your own with 200 MB of space.",
+        ) from problem
+    return kept
+
+
+def _fetched(name: str, digests: dict[str, str], aside: Path, java: Path) -> list[Path]:
+    answer = _ivy(name, aside, java)
+    if answer.returncode and "SSLHandshakeException" in answer.stdout:
+        trusted = truststore(aside / "trusted.jks")
+        if trusted:
+            answer = _ivy(name, aside, java, f"-Djavax.net.ssl.trustStore={trusted}")
+    if answer.returncode:
+        raise VigieError(
+            f"the jars could not be fetched: {_reason(answer.stdout)}",
+            do="Check the network and try again; this is needed only once. Behind a proxy, set\n"
+            "JAVA_TOOL_OPTIONS='-Dhttps.proxyHost=HOST -Dhttps.proxyPort=PORT'. On a machine without a\n"
+            "network, copy the cache of one that has it, and set VIGIE_CACHE to that folder.",
+        )
+    for jar, digest in digests.items():
+        with (aside / jar).open("rb") as file:
+            if file_digest(file, "sha256").hexdigest() != digest:
+                raise VigieError(
+                    f"{jar} is not the jar that Vigie was tried with: its SHA-256 is another one",
+                    do="Something between here and the registry changes it: ask whoever runs your proxy.",
+                )
+    return [aside / jar for jar in digests]
+
+
+def _ivy(name: str, aside: Path, java: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [
+        str(java / "bin" / "java"),
+        *PATIENCE,
+        *options,
+        f"-Duser.home={aside}",
+        "-jar",
+        str(_ivy_jar()),
+    ]
+    command += ["-settings", str(PINS / "settings.xml"), "-cache", str(aside / "ivy")]
+    command += ["-ivy", str(PINS / f"{name}.xml"), "-retrieve", f"{aside}/[artifact]-[revision].[ext]"]
+    try:
+        return subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+            timeout=TIME_LIMIT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as problem:
+        raise VigieError(
+            f"the jars did not arrive within {TIME_LIMIT // 60} minutes",
+            do="Check the network and try again.",
+        ) from problem
+
+
+def _ivy_jar() -> Path:
+    # pyspark itself is not imported: that takes longer than looking the jars up.
+    spec = find_spec("pyspark")
+    found = sorted(Path(spec.origin).parent.glob("jars/ivy-*.jar")) if spec and spec.origin else []
+    if not found:
+        raise VigieError(
+            "pyspark is not installed as Vigie needs it: it has no Ivy", do="Run 'pip install vigie'."
+        )
+    return found[-1]
+
+
+def _reason(output: str) -> str:
+    """Ivy says a page; the line that a person can act on is the one with the first error in it."""
+    lines = [line.strip() for line in output.splitlines()]
+    marks = ("Server access error", "Exception", "not found", "ERROR")
+    return next((line for mark in marks for line in lines if mark in line), "Ivy gave no reason")
+
+
+if __name__ == "__main__":
+    where = Path(sys.argv[1]).expanduser()
+    for fetch in (jars, kafka_jars):
+        fetch(where, java_home(where))
