@@ -1,0 +1,108 @@
+"""Row by row, batch by batch: broken, late, a repeat, or accepted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from .messages import Report, read
+
+SECOND = 1_000_000  # instants are whole microseconds here: Python's datetime ends where Spark's does not
+MINUTE = 60 * SECOND
+LATE_BY = 6 * MINUTE
+
+FIRST_SECOND = -62_135_596_800  # 0001-01-01T00:00:00Z
+LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
+
+ORIGIN = ["topic", "partition", "offset", "file", "line"]
+
+
+@dataclass
+class Judgement:
+    """What became of each row of bronze, in the order of `bronze`; of the accepted ones, their reports."""
+
+    bronze: pl.DataFrame
+    verdicts: list[str] = field(default_factory=list)
+    rules: list[list[str]] = field(default_factory=list)
+    accepted: list[Report] = field(default_factory=list)
+    late_before: dict[int, int | None] = field(default_factory=dict)
+
+    def rows(self) -> pl.DataFrame:
+        """Bronze with its verdicts."""
+        return self.bronze.with_columns(
+            pl.Series("verdict", self.verdicts, pl.String),
+            pl.Series("rules", self.rules, pl.List(pl.String)),
+        )
+
+
+def event_time(report: Report) -> int | None:
+    """When the position was measured, in microseconds, where that is an instant that Spark can hold."""
+    seconds: int | None = report.get("time_position")
+    if seconds is None or not FIRST_SECOND <= seconds <= LAST_SECOND:
+        return None
+    return seconds * SECOND
+
+
+def broken_rules(report: Report, received_at: int) -> list[str]:
+    """Every rule that is not TRUE of a report, in the order in which rules are named."""
+    at = event_time(report)
+    holds = {
+        "has a key": report.get("icao24") is not None,
+        "has an event time": at is not None,
+        "has a position": report.get("latitude") is not None and report.get("longitude") is not None,
+        "is not from the future": at is not None and at <= received_at + MINUTE,
+    }
+    return [rule for rule, held in holds.items() if not held]
+
+
+def judge(bronze: pl.DataFrame, batches: list[int]) -> Judgement:
+    """Each of these batches in ascending order, and in each the rows by where they came from."""
+    judgement = Judgement(bronze.sort("batch", *ORIGIN))
+    rows = judgement.bronze.partition_by("batch", as_dict=True, maintain_order=True)
+    none = judgement.bronze.clear()
+    # A report's event time is part of its key, so a row that is not late can only repeat rows that are within
+    # `late_by` too: every key ever accepted may be kept here, without a limit.
+    seen: set[tuple[str, int]] = set()
+    newest: int | None = None
+    for batch in sorted(batches):
+        within = rows.get((batch,), none)
+        judgement.late_before[batch] = _late_before(newest, within)
+        earlier = len(judgement.accepted)
+        _judge_batch(judgement, within, judgement.late_before[batch], seen)
+        times = [report["time_position"] * SECOND for report in judgement.accepted[earlier:]]
+        newest = max(times if newest is None else [newest, *times], default=None)
+    return judgement
+
+
+def _late_before(newest: int | None, within: pl.DataFrame) -> int | None:
+    if newest is None:
+        return None
+    received: list[int] = within["received_at"].to_physical().to_list()
+    return min([newest, *received]) - LATE_BY
+
+
+def _judge_batch(
+    judgement: Judgement, within: pl.DataFrame, late_before: int | None, seen: set[tuple[str, int]]
+) -> None:
+    for value, received_at in zip(within["value"], within["received_at"].to_physical(), strict=True):
+        report = read(value)
+        rules = [report] if isinstance(report, str) else broken_rules(report, received_at)
+        judgement.rules.append(rules)
+        judgement.verdicts.append(_verdict(report, rules, late_before, seen))
+        if judgement.verdicts[-1] == "accepted" and not isinstance(report, str):
+            judgement.accepted.append(report)
+            seen.add((report["icao24"], report["time_position"]))
+
+
+def _verdict(
+    report: Report | str, rules: list[str], late_before: int | None, seen: set[tuple[str, int]]
+) -> str:
+    if rules or isinstance(report, str):
+        return "broken"
+    at = event_time(report)
+    if late_before is not None and at is not None and at < late_before:
+        return "late"
+    if (report["icao24"], report["time_position"]) in seen:
+        return "repeat"
+    return "accepted"
