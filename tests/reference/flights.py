@@ -102,6 +102,8 @@ def expected(lake: Path) -> Expected:
 
 def compare(lake: Path) -> list[str]:
     """Each difference between what a lake holds and what it ought to hold, as a sentence."""
+    if not tables.exists(lake, BRONZE):
+        return [f"{BRONZE}: there is no such table in {lake}"]
     found = []
     for table, wanted in expected(lake).tables().items():
         held = tables.rows(lake, table)

@@ -16,7 +16,7 @@ COUNTS = ("read", "accepted", "quarantined", "duplicate", "late")
 
 def compare_lakes(one: Path, other: Path, *, cuts: bool = False) -> list[str]:
     """Each difference between two lakes; with `cuts`, rows must have come in the same batches too."""
-    found = []
+    found = [f"{lake} holds no table" for lake in (one, other) if not _names(lake)]
     for table in sorted(_names(one) | _names(other)):
         excluded = OF_THE_RUN if cuts else (*OF_THE_RUN, "batch")
         found += _differences(table, *(_without(tables.rows(lake, table), excluded) for lake in (one, other)))

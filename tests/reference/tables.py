@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 from deltalake import DeltaTable
+from pyarrow.dataset import ParquetReadOptions
 
 RELATIVE = 1e-9
 # Sums in another order, and coordinates of a few ulps' difference: a tenth of a micrometre is no difference.
@@ -22,8 +23,10 @@ def rows(lake: Path, table: str) -> pl.DataFrame:
     """Every row of a table; a frame without columns where there is no table."""
     if not exists(lake, table):
         return pl.DataFrame()
-    # Through Arrow, which reads Spark's INT96 instants as microseconds: nanoseconds end in the year 2262.
-    frame = pl.from_arrow(DeltaTable(lake / table).to_pyarrow_table())
+    # Spark may write instants as INT96; Arrow reads those as nanoseconds unless told, which end in 2262.
+    micros = ParquetReadOptions(coerce_int96_timestamp_unit="us")
+    dataset = DeltaTable(lake / table).to_pyarrow_dataset(parquet_read_options=micros)
+    frame = pl.from_arrow(dataset.to_table())
     assert isinstance(frame, pl.DataFrame)
     return frame
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from deltalake import write_deltalake
+from deltalake import convert_to_deltalake, write_deltalake
+from pyarrow.parquet import write_table
 
-from .builders import a_lake, a_report, a_whole_lake, write
+from .builders import INSTANT, a_lake, a_report, a_whole_lake, write
 from .flights import KEYS, SILVER, compare, expected
 from .lakes import compare_lakes
+from .tables import rows
 
 SEVERAL = [
     [a_report(at, icao24=name, callsign=f" {name} ") for at in range(0, 900, 60) for name in ("a", "b")],
@@ -39,6 +41,11 @@ def test_a_lake_with_nothing_but_its_ledger_equals_one_of_no_rows(tmp_path: Path
     lake = a_lake(tmp_path)
 
     assert compare(lake) == []
+
+
+def test_a_place_where_no_lake_is_differs_from_what_is_expected(tmp_path: Path) -> None:
+    assert compare(tmp_path) == [f"bronze/flights_raw: there is no such table in {tmp_path}"]
+    assert compare_lakes(tmp_path, tmp_path) == [f"{tmp_path} holds no table"] * 2
 
 
 @pytest.mark.parametrize("table", [*KEYS])
@@ -126,6 +133,16 @@ def test_a_float_that_is_no_number_equals_itself_alone(tmp_path: Path, value: fl
 
     [difference] = compare(lake)
     assert difference.startswith(f"{SILVER}: velocity_kmh differs in 1 rows")
+
+
+def test_instants_that_spark_wrote_as_int96_are_read_whatever_their_year(tmp_path: Path) -> None:
+    years = [datetime(year, 1, 1, tzinfo=UTC) for year in (1, 1600, 2026, 2500, 9999)]
+    (tmp_path / "old").mkdir()
+    table = pl.DataFrame({"at": years}, schema={"at": INSTANT}).to_arrow()
+    write_table(table, tmp_path / "old/part.parquet", use_deprecated_int96_timestamps=True)
+    convert_to_deltalake(tmp_path / "old")
+
+    assert rows(tmp_path, "old")["at"].to_list() == years
 
 
 def test_a_column_too_many_in_silver_is_told(tmp_path: Path) -> None:
