@@ -1,0 +1,1 @@
+"""Aircraft over France, as OpenSky sees them or as a simulator flies them."""

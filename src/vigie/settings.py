@@ -1,0 +1,178 @@
+"""Facts of the environment: read once, in cli.py, and passed down.
+
+Each is a variable `VIGIE_NAME`, from the environment or from a file `.env` in the working directory; the
+environment wins, and an empty value counts as none.
+"""
+
+from __future__ import annotations
+
+import os
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, NamedTuple, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from vigie.errors import BadSetting
+
+PREFIX = "VIGIE_"
+OPENSKY = "https://opensky-network.org/api"
+OPENSKY_TOKENS = "https://auth.opensky-network.org/auth/realms/opensky-network/protocol/openid-connect/token"
+
+
+class Box(NamedTuple):
+    """A part of the Earth, in degrees, with the names that OpenSky gives its sides."""
+
+    lamin: float
+    lamax: float
+    lomin: float
+    lomax: float
+
+
+def _address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("it is not an address of the web") from None
+    if parts.scheme not in {"http", "https"} or not host:
+        raise ValueError("it is not an address of the web")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("an address must not hold a name, a password or a query")
+    if parts.scheme == "http" and not _is_this_machine(host):
+        raise ValueError("secrets go there, so it must be https")
+    return text.rstrip("/")
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _cache() -> Path:
+    # The XDG specification has relative paths ignored.
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (base if base.is_absolute() else Path.home() / ".cache") / "vigie"
+
+
+Web = Annotated[str, AfterValidator(_address)]
+Latitude = Annotated[
+    float, Field(ge=-90, le=90, description="degrees north from -90 to 90, for example 41.3")
+]
+Longitude = Annotated[
+    float, Field(ge=-180, le=180, description="degrees east from -180 to 180, for example -5.2")
+]
+
+
+class Settings(BaseSettings):
+    """What differs from one machine or person to the next. The descriptions say what to write."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        str_strip_whitespace=True,
+    )
+
+    lake: str = Field(default="./lake", min_length=1, description="a folder or s3a://bucket/prefix")
+    cache: Annotated[Path, AfterValidator(Path.expanduser)] = Field(
+        default_factory=_cache,
+        description="a folder for what is fetched once, for example ~/.cache/vigie",
+    )
+    demo_minutes: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="minutes after which the demo ends, for example 2",
+    )
+    driver_memory: str | None = Field(
+        default=None,
+        pattern=r"^[1-9][0-9]*[mMgG]$",
+        description="memory for Spark, for example 1200m or 2g",
+    )
+    cores: int | None = Field(default=None, ge=1, description="how many cores Spark may use, for example 2")
+    opensky_url: Web = Field(default=OPENSKY, description=f"an address such as {OPENSKY}")
+    opensky_token_url: Web = Field(default=OPENSKY_TOKENS, description=f"an address such as {OPENSKY_TOKENS}")
+    opensky_client_id: str | None = Field(
+        default=None, description="the client id from your OpenSky account page"
+    )
+    opensky_client_secret: SecretStr | None = Field(
+        default=None, description="the client secret from your OpenSky account page"
+    )
+    opensky_lamin: Latitude = 41.3
+    opensky_lamax: Latitude = 51.2
+    opensky_lomin: Longitude = -5.2
+    opensky_lomax: Longitude = 9.6
+
+    @property
+    def opensky_box(self) -> Box:
+        """Where OpenSky is asked for aircraft: around France unless set."""
+        return Box(self.opensky_lamin, self.opensky_lamax, self.opensky_lomin, self.opensky_lomax)
+
+    @model_validator(mode="after")
+    def _has_a_box(self) -> Self:
+        for low, high in (("lamin", "lamax"), ("lomin", "lomax")):
+            if getattr(self.opensky_box, low) >= getattr(self.opensky_box, high):
+                names = f"{PREFIX}OPENSKY_{low.upper()}", f"{PREFIX}OPENSKY_{high.upper()}"
+                raise ValueError(
+                    f"{names[0]} must be less than {names[1]}\nWrite {names[0]} and {names[1]} anew."
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _has_both_halves_of_an_account(self) -> Self:
+        halves = {
+            f"{PREFIX}OPENSKY_CLIENT_ID": self.opensky_client_id,
+            f"{PREFIX}OPENSKY_CLIENT_SECRET": self.opensky_client_secret
+            and self.opensky_client_secret.get_secret_value(),
+        }
+        missing = [name for name, value in halves.items() if not value]
+        if len(missing) == 1:
+            [there] = halves.keys() - missing
+            raise ValueError(
+                f"{there} is set, but {missing[0]} is not\n"
+                f"Set {missing[0]} too, or neither of them: OpenSky then serves you without an account."
+            )
+        return self
+
+
+def read_settings() -> Settings:
+    """The settings of this machine, or BadSetting with every variable that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as problem:
+        pairs = [_explained(error) for error in problem.errors()]  # type: ignore[arg-type]
+        what, do = zip(*pairs, strict=True)
+        raise BadSetting("; ".join(what), where="environment or .env", do="\n".join(do)) from problem
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = problem.strerror if isinstance(problem, OSError) else "it is not UTF-8 text"
+        raise BadSetting(
+            f"the settings cannot be read: {reason}",
+            where=str(Path(".env").resolve()),
+            do="Make it a text file with a line VIGIE_NAME=value for each setting, or take it away.",
+        ) from problem
+
+
+def _explained(error: dict[str, object]) -> tuple[str, str]:
+    """What is wrong with one setting, and what to write."""
+    text = str(error["msg"]).removeprefix("Value error, ")
+    location = error["loc"]
+    if not isinstance(location, tuple) or not location:
+        what, _, do = text.partition("\n")
+        return what, do
+    name = str(location[0])
+    variable = PREFIX + name.upper()
+    # An address may hold a password that was put there by mistake.
+    shown = "" if "secret" in name or "url" in name else f" '{error['input']}'"
+    return (
+        f"{variable} is wrong: {text[:1].lower()}{text[1:]}{', not' + shown if shown else ''}",
+        f"Write {variable} as {Settings.model_fields[name].description}, or leave it out.",
+    )
