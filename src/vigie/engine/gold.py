@@ -1,0 +1,174 @@
+"""Gold tables: each a query of its own, off the hot path, over the stream of a silver table.
+
+A table of windows is Spark's own streaming aggregation. A table that looks back is given settled rows as a plain
+DataFrame: silver is its memory, so nothing is kept in a state store, and a restart may change the function.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+
+from vigie.duration import parse_duration
+from vigie.engine import tables
+from vigie.engine.checkpoints import Checkpoint
+from vigie.engine.hotpath import arrow
+from vigie.engine.ledger import Entry, Ledger
+from vigie.engine.plan import SettledPlan
+from vigie.engine.tables import Stamp
+from vigie.engine.verdict import instant
+from vigie.errors import BadDeclaration
+from vigie.graph import Gold, Graph
+from vigie.lake import Lake
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+FILES_PER_BATCH = 1_000
+BYTES_PER_BATCH = "1g"
+
+
+def silver_stream(spark: SparkSession, graph: Graph, gold: Gold, lake: Lake) -> DataFrame:
+    """The rows of the table's silver, in the order of their time when they are many that wait."""
+    silver = graph.silver_of(gold)
+    rows = (
+        spark.readStream.format("delta")
+        .option("maxFilesPerTrigger", FILES_PER_BATCH)
+        .option("maxBytesPerTrigger", BYTES_PER_BATCH)
+        .option("withEventTimeOrder", "true")
+        .load(str(lake.silver(silver.name)))
+    )
+    return rows.withWatermark(str(silver.event_time), str(gold.late_by))
+
+
+def windows(spark: SparkSession, graph: Graph, gold: Gold, lake: Lake) -> DataFrame:
+    """The stream of a table of windows; the table is made, so that it can be read before its first row."""
+    made = flat(gold.function(silver_stream(spark, graph, gold, lake)))
+    tables.ensure(lake.gold(gold.name), arrow(made.schema), gold.table)
+    return made
+
+
+def flat(rows: DataFrame) -> DataFrame:
+    """`window` as two columns, which every reader understands."""
+    if "window" not in rows.columns:
+        return rows
+    bounds = [F.col("window.start").alias("window_start"), F.col("window.end").alias("window_end")]
+    return rows.select(*bounds, *(name for name in rows.columns if name != "window"))
+
+
+class Settled:
+    """What happens to each batch of a table that looks back."""
+
+    def __init__(  # noqa: PLR0913
+        self,
+        spark: SparkSession,
+        graph: Graph,
+        gold: Gold,
+        lake: Lake,
+        ledger: Ledger,
+        committed: Callable[[str], None] = lambda _name: None,
+    ) -> None:
+        self._spark = spark
+        self._graph = graph
+        self._gold = gold
+        self._lake = lake
+        self._silver = graph.silver_of(gold)
+        self._from = lake.silver(self._silver.name)
+        self._to = lake.gold(gold.name)
+        self._time = str(self._silver.event_time)
+        self._late_by = parse_duration(str(gold.late_by))
+        self._looks_back = parse_duration(str(gold.looks_back))
+        self._ledger = ledger
+        self._committed = committed
+        self.checkpoint = Checkpoint(lake.checkpoint(graph.name, gold.name))
+        self._prepare()
+
+    def _prepare(self) -> None:
+        made = self._gold.function(self._spark.createDataFrame([], StructType.fromDDL(self._silver.schema)))
+        if self._time not in made.columns:
+            raise BadDeclaration(
+                f"gold table '{self._gold.name}' gives back rows without their event time, '{self._time}'",
+                where=str(self._gold.place),
+                do="Keep that column: it says when a row is settled.",
+            )
+        tables.ensure(self._to, arrow(made.schema), self._gold.table)
+
+    def stream(self) -> DataFrame:
+        return silver_stream(self._spark, self._graph, self._gold, self._lake)
+
+    def __call__(self, batch: DataFrame, number: int) -> list[Entry]:
+        """Give the rows that this batch settled, for the first or the second time."""
+        plan = SettledPlan.of(self.checkpoint, number) or self._planned(batch, number)
+        stamp = Stamp(f"{self.checkpoint.query}:{self._gold.table}", number)
+        until = plan.newest - self._late_by if plan.newest else None
+        if until is not None and (plan.after is None or until > plan.after):
+            tables.append(self._settled(plan, until), self._to, stamp)
+            self._committed(self._gold.table)
+        entry = Entry(
+            self._gold.name, self._gold.table, number, plan.read, late=plan.late, late_before=plan.after,
+            offsets={"silver": plan.version},
+        )  # fmt: skip
+        self._ledger.write([entry], stamp)
+        self._committed(f"{self._gold.table} ledger")
+        return [entry]
+
+    def _planned(self, batch: DataFrame, number: int) -> SettledPlan:
+        before = SettledPlan.of(self.checkpoint, number - 1)
+        newest = before.newest if before else None
+        after = newest - self._late_by if newest else None
+        time = F.col(self._time)
+        behind = F.lit(False) if after is None else time <= F.lit(after)
+        [seen] = batch.agg(
+            F.count(F.lit(1)).alias("read"),
+            F.count(F.when(behind, 1)).alias("late"),
+            F.unix_micros(F.max(time)).alias("newest"),
+        ).collect()
+        seen_newest = instant(seen.newest)
+        newest = max(filter(None, (newest, seen_newest)), default=None)
+        plan = SettledPlan(number, self._version(number), after, newest, seen.read, seen.late)
+        plan.commit(self.checkpoint)
+        return plan
+
+    def _version(self, number: int) -> int:
+        """The version of silver whose rows have all been seen with this batch."""
+        _, end = self.checkpoint.offsets(number)
+        said = json.loads(end)
+        return int(said["reservoirVersion"]) - (1 if said["index"] < 0 else 0)
+
+    def _settled(self, plan: SettledPlan, until: datetime) -> DataFrame:
+        rows = self._spark.read.format("delta").option("versionAsOf", plan.version).load(str(self._from))
+        time = F.col(self._time)
+        rows = rows.where(time <= F.lit(until))
+        if plan.after is None:
+            return self._gold.function(rows)
+        made = self._gold.function(rows.where(time > F.lit(plan.after - self._looks_back)))
+        return made.where(time > F.lit(plan.after))
+
+
+def reported(progress: dict[str, object], gold: Gold) -> Entry:
+    """The ledger's entry of one batch of windows, from what Spark reports of it."""
+    state = progress.get("stateOperators") or []
+    assert isinstance(state, list)
+    watermark = progress.get("eventTime", {})
+    assert isinstance(watermark, dict)
+    sources = progress["sources"]
+    assert isinstance(sources, list)
+    return Entry(
+        gold.name,
+        gold.table,
+        int(str(progress["batchId"])),
+        int(str(progress["numInputRows"])),
+        late=sum(int(operator["numRowsDroppedByWatermark"]) for operator in state),
+        late_before=_watermark(watermark.get("watermark")),
+        offsets={"silver": sources[0].get("endOffset")},
+    )
+
+
+def _watermark(text: str | None) -> datetime | None:
+    at = datetime.fromisoformat(text) if text else None
+    return at if at and at.timestamp() > timedelta().total_seconds() else None

@@ -1,0 +1,238 @@
+"""The hot path: one query a source, which writes bronze, silver, what was set aside, and the ledger.
+
+A batch is a row of commits: its plan, bronze, then for each silver table its rows, its quarantine and its late
+rows, and last the ledger. It may die between any two of them. The plan fixes all that could be answered
+differently the second time (the version of silver in which repeats are looked for, and how late is late), and
+every commit carries the batch's number, under which a table takes rows only once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+
+from vigie.duration import parse_duration
+from vigie.engine import aside, parsing, tables, verdict
+from vigie.engine.checkpoints import Checkpoint
+from vigie.engine.ledger import Entry, Ledger
+from vigie.engine.plan import Plan, TablePlan
+from vigie.engine.tables import Stamp
+from vigie.graph import Graph, Silver, Source
+from vigie.lake import Lake
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+# One file is enough for this many rows, and small files cost every reader.
+ROWS_PER_FILE = 100_000
+ROWS_PER_FILL = 500_000
+
+
+class HotPath:
+    """What happens to each batch of one source. `committed` is told the name of each commit once it stands."""
+
+    def __init__(  # noqa: PLR0913
+        self,
+        spark: SparkSession,
+        graph: Graph,
+        source: Source,
+        reading: Any,
+        lake: Lake,
+        ledger: Ledger,
+        committed: Callable[[str], None] = lambda _name: None,
+    ) -> None:
+        self._spark = spark
+        self._graph = graph
+        self._source = source
+        self._reading = reading
+        self._lake = lake
+        self._committed = committed
+        self._tables = [table for table in graph.silver if graph.source_of(table) is source]
+        self.checkpoint = Checkpoint(lake.checkpoint(graph.name, source.name))
+        self._ledger = ledger
+        self._bronze = lake.bronze(source.name)
+        self._prepare()
+        self._done = self._batches_done()
+        self._newest = {table.name: self._newest_in(table) for table in self._tables}
+
+    def _prepare(self) -> None:
+        """Make the tables; refuse a lake that is another's, and functions that owe something, before data flows."""
+        bronze = StructType.fromDDL(
+            f"{self._reading.bronze}, key BINARY, value BINARY, received_at TIMESTAMP, batch BIGINT"
+        )
+        tables.ensure(self._bronze, arrow(bronze), self._source.table)
+        for table in self._tables:
+            tables.ensure(self._lake.silver(table.name), arrow(StructType.fromDDL(table.schema)), table.table)
+            verdict.shaped(table, self._source, self._parsed(self._spark.createDataFrame([], bronze)))
+        tables.ensure(self._lake.quarantine(self._graph.name), aside.QUARANTINE, "quarantine")
+        tables.ensure(self._lake.late(self._graph.name), aside.LATE, "late")
+
+    def stream(self) -> DataFrame:
+        """The source's stream. The time of receipt is set here, where a second try gives the same again."""
+        return self._reading.stream(self._spark).withColumn("received_at", F.current_timestamp())
+
+    def __call__(self, batch: DataFrame, number: int) -> list[Entry]:
+        """Take one batch all the way, for the first or the second time; what became of its rows."""
+        plan = Plan.of(self.checkpoint, number) or self._planned(batch, number)
+        app = self.checkpoint.query
+        self._reading.remember(plan.cut)
+        entries = [self._take_bronze(batch, plan, app)]
+        for table in self._tables:
+            entries.append(self._advance(table, number, plan.tables[table.name], app))
+        self._ledger.write(entries, Stamp(app, number))
+        self._committed("ledger")
+        self._done |= {entry.table: number for entry in entries}
+        self._reading.watch()
+        return entries
+
+    def _planned(self, batch: DataFrame, number: int) -> Plan:
+        received_at = self.checkpoint.planned_at(number)
+        plan = Plan(number, received_at, self._reading.cut(batch, *self.checkpoint.offsets(number)))
+        plan = replace(plan, tables={table.name: self._table_plan(table, received_at) for table in self._tables})
+        plan.commit(self.checkpoint)
+        self._committed("plan")
+        return plan
+
+    def _table_plan(self, table: Silver, received_at: datetime) -> TablePlan:
+        newest = self._newest[table.name]
+        late_before = None
+        if newest is not None and table.late_by is not None:
+            late_before = min(newest, received_at) - parse_duration(table.late_by)
+        version = tables.version(self._lake.silver(table.name))
+        return TablePlan(self._done.get(table.table, -1) + 1, version, late_before)
+
+    def _take_bronze(self, batch: DataFrame, plan: Plan, app: str) -> Entry:
+        stamp = Stamp(f"{app}:bronze", plan.batch)
+        messages = self._reading.messages(batch)
+        if "key" not in messages.columns:
+            messages = messages.withColumn("key", F.lit(None).cast("binary"))
+        messages = messages.withColumn("batch", F.lit(plan.batch).cast("bigint"))
+        columns = [*StructType.fromDDL(self._reading.bronze).names, "key", "value", "received_at", "batch"]
+        if tables.committed(self._bronze, stamp):
+            read = messages.count()  # the write is skipped, and with it what would have been counted in passing
+            accepted = tables.append(messages.select(columns), self._bronze, stamp)
+        else:
+            messages, passing = verdict.observed_rows(messages)
+            accepted = tables.append(messages.select(columns), self._bronze, stamp)
+            read = passing.get["rows"]
+        self._committed(self._source.table)
+        note = self._reading.verify(plan.cut, read)
+        offsets = plan.cut if note is None else {**plan.cut, "note": note}
+        return Entry(self._source.name, self._source.table, plan.batch, read, accepted, 0, 0, 0, None, offsets)
+
+    def _advance(self, table: Silver, batch: int, plan: TablePlan, app: str) -> Entry:
+        """Take a silver table from the batch of bronze that it has to this one."""
+        bronze = self._spark.read.format("delta").load(str(self._bronze)).where(F.col("batch").between(plan.since, batch))
+        rows, entered = verdict.observed(self._parsed(bronze))
+        rows = verdict.judged(
+            table, verdict.shaped(table, self._source, rows), plan.late_before, lambda: self._recent(table, plan)
+        ).persist()
+        try:
+            counts = verdict.counted(table, rows, entered)
+            accepted = self._write(table, rows, Stamp(f"{app}:{table.table}", batch), counts)
+            where = (table, self._source, self._reading.origin)
+            quarantined = late = 0
+            if counts.broken:
+                broken = aside.quarantined(rows.where("_verdict = 'broken'"), bronze, *where)
+                stamp = Stamp(f"{app}:{table.table}:quarantine", batch)
+                quarantined = tables.append(broken, self._lake.quarantine(self._graph.name), stamp)
+                self._committed(f"{table.table} quarantine")
+            if counts.late:
+                behind = aside.late(rows.where("_verdict = 'late'"), bronze, *where)
+                stamp = Stamp(f"{app}:{table.table}:late", batch)
+                late = tables.append(behind, self._lake.late(self._graph.name), stamp)
+                self._committed(f"{table.table} late")
+        finally:
+            rows.unpersist()
+        if counts.newest is not None:
+            newest = self._newest[table.name]
+            self._newest[table.name] = max(newest, counts.newest) if newest else counts.newest
+        return Entry(
+            self._source.name, table.table, batch, counts.read, accepted, quarantined, counts.repeats, late,
+            plan.late_before, {"bronze": [plan.since, batch]},
+        )  # fmt: skip
+
+    def _write(self, table: Silver, rows: DataFrame, stamp: Stamp, counts: verdict.Counts) -> int:
+        if not counts.accepted:
+            return 0
+        good = rows.where("_verdict = 'accepted'").select(*StructType.fromDDL(table.schema).names)
+        if counts.accepted <= ROWS_PER_FILE:
+            good = good.coalesce(1)
+        path = self._lake.silver(table.name)
+        written = tables.append(good, path, stamp, duplicate=counts.repeats, broken=counts.broken, late=counts.late)
+        self._committed(table.table)
+        return written
+
+    def _parsed(self, bronze: DataFrame) -> DataFrame:
+        schema = StructType.fromDDL(self._source.schema)
+        origin = StructType([bronze.schema[name] for name in self._reading.origin])
+        parsed = StructType([*schema]).add("received_at", "timestamp").add("_origin", origin).add("_broken", "string")
+        read = bronze.select("value", "received_at", *self._reading.origin)
+        return read.mapInArrow(parsing.parser(arrow(schema), self._reading.origin), parsed)
+
+    def _recent(self, table: Silver, plan: TablePlan) -> DataFrame:
+        silver = self._spark.read.format("delta").option("versionAsOf", plan.version)
+        rows = silver.load(str(self._lake.silver(table.name)))
+        return rows.where(F.col(str(table.event_time)) >= F.lit(plan.late_before))
+
+    def _batches_done(self) -> dict[str, int]:
+        """The last batch that the ledger has of each table of this query."""
+        done: dict[str, int] = {}
+        for entry in self._ledger.entries("query", "table", "batch"):
+            if entry["query"] == self._source.name:
+                done[entry["table"]] = max(entry["batch"], done.get(entry["table"], -1))
+        return done
+
+    def _newest_in(self, table: Silver) -> datetime | None:
+        if table.event_time is None:
+            return None
+        silver = self._spark.read.format("delta").load(str(self._lake.silver(table.name)))
+        [row] = silver.agg(F.unix_micros(F.max(table.event_time)).alias("newest")).collect()
+        return None if row.newest is None else verdict.instant(row.newest)
+
+    def fill(self) -> Iterator[Entry]:
+        """Bring tables that were added to the lake to where bronze is, some batches at a time."""
+        if not self.checkpoint.started:
+            return
+        app = self.checkpoint.query
+        for table in self._tables:
+            for since, batch, received_at in self._missing(table):
+                name = f"fill-{table.name}"
+                beside = Checkpoint(self.checkpoint.folder / name)
+                plan = Plan.of(beside, batch)
+                if plan is None:
+                    fixed = replace(self._table_plan(table, received_at), since=since)
+                    plan = Plan(batch, received_at, None, {table.name: fixed})
+                    plan.commit(beside)
+                entry = self._advance(table, batch, plan.tables[table.name], app)
+                self._ledger.write([entry], Stamp(f"{app}:{name}", batch))
+                self._done[table.table] = batch
+                yield entry
+
+    def _missing(self, table: Silver) -> list[tuple[int, int, datetime]]:
+        last = self._done.get(self._source.table, -1)
+        first = self._done.get(table.table, -1) + 1
+        if first > last:
+            return []
+        bronze = self._spark.read.format("delta").load(str(self._bronze)).where(F.col("batch").between(first, last))
+        sizes = bronze.groupBy("batch").agg(F.count(F.lit(1)).alias("rows"), F.max("received_at").cast("double").alias("at"))
+        spans: list[tuple[int, int, datetime]] = []
+        held, since = 0, first
+        for row in sizes.orderBy("batch").collect():
+            held += row.rows
+            if held >= ROWS_PER_FILL or row.batch == last:
+                spans.append((since, row.batch, verdict.instant(round(row.at * 1e6))))
+                held, since = 0, row.batch + 1
+        return spans
+
+
+def arrow(schema: StructType) -> Any:
+    """The schema as Arrow and Delta have it: instants in microseconds, UTC."""
+    from pyspark.sql.pandas.types import to_arrow_schema
+
+    return to_arrow_schema(schema)

@@ -1,0 +1,94 @@
+"""The ledger: for every batch and table, what was read and what became of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from vigie.engine import tables
+from vigie.engine.tables import Stamp
+from vigie.errors import LedgerBroken
+
+SCHEMA = pa.schema(
+    [
+        ("query", pa.string()),
+        ("table", pa.string()),
+        ("batch", pa.int64()),
+        ("read", pa.int64()),
+        ("accepted", pa.int64()),
+        ("quarantined", pa.int64()),
+        ("duplicate", pa.int64()),
+        ("late", pa.int64()),
+        ("late_before", pa.timestamp("us", tz="UTC")),
+        ("offsets", pa.string()),
+        ("at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What became of the rows of one batch on their way into one table.
+
+    No figure here is computed from the others: that is what gives `settle` something to find. A gold table
+    reads and drops, and its rows are not the rows it read: it has no other figures.
+    """
+
+    query: str
+    table: str
+    batch: int
+    read: int
+    accepted: int | None = None
+    quarantined: int | None = None
+    duplicate: int | None = None
+    late: int | None = 0
+    late_before: datetime | None = None
+    offsets: Any = None
+
+    def settle(self) -> None:
+        """LedgerBroken unless every row that was read is accounted for."""
+        parts = (self.accepted, self.quarantined, self.duplicate, self.late)
+        if None in parts or self.read == sum(part or 0 for part in parts):
+            return
+        raise LedgerBroken(
+            f"{self.table}, batch {self.batch}: {self.read} rows were read, but {self.accepted} accepted + "
+            f"{self.quarantined} quarantined + {self.duplicate} duplicate + {self.late} late are "
+            f"{sum(part or 0 for part in parts)}",
+            where=self.query,
+            do="Nothing more was written. Keep the lake as it is and report this, with the table's rows of "
+            "that batch; bronze holds every message.",
+        )
+
+
+class Ledger:
+    """The ledger's table in one lake; several queries of one process write to it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = Lock()
+        tables.ensure(path, SCHEMA, "ledger")
+
+    def write(self, entries: Iterable[Entry], stamp: Stamp) -> None:
+        """Write down a batch's entries, once, after each has been found to add up."""
+        entries = list(entries)
+        for entry in entries:
+            entry.settle()
+        now = datetime.now(UTC)
+        rows = [{**asdict(entry), "offsets": json.dumps(entry.offsets), "at": now} for entry in entries]
+        with self._lock:
+            tables.append_small(self._path, pa.Table.from_pylist(rows, SCHEMA), stamp)
+
+    def entries(self, *columns: str) -> list[dict[str, Any]]:
+        """Everything written so far, in the columns asked for."""
+        found: list[dict[str, Any]] = (
+            DeltaTable(str(self._path)).to_pyarrow_table(columns=list(columns)).to_pylist()
+        )
+        return found

@@ -1,0 +1,135 @@
+"""Bytes to rows: strict JSON, one object a message, and types that are what the schema says.
+
+Spark's own `from_json` takes `NaN`, single quotes, text after the object and two objects on a line, and gives
+a null for a value of the wrong type. A typed decoder refuses them all, and tells which of two rules was broken.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+from collections.abc import Callable, Iterator
+from operator import attrgetter
+from typing import Annotated, Any, TypedDict
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+IS_JSON = "is valid JSON"
+MATCHES = "matches the schema"
+
+Batches = Iterator[pa.RecordBatch]
+
+
+def parser(schema: pa.Schema, origin: tuple[str, ...]) -> Callable[[Batches], Batches]:
+    """A function for `mapInArrow`, from bronze rows to the fields of `schema`, `received_at`, `_origin` (where
+    the message stood) and `_broken` (the rule that it broke, if any)."""
+
+    def parse(batches: Batches) -> Batches:
+        decode = decoder(schema)
+        for batch in batches:
+            rows, broken = decode(batch.column("value"))
+            fields = [
+                pa.array(list(map(attrgetter(f"f{at}"), rows)), field.type) for at, field in enumerate(schema)
+            ]
+            place = pa.StructArray.from_arrays([batch.column(name) for name in origin], names=list(origin))
+            yield pa.RecordBatch.from_arrays(
+                [*fields, batch.column("received_at"), place, pa.array(broken, pa.string())],
+                names=[*schema.names, "received_at", "_origin", "_broken"],
+            )
+
+    return parse
+
+
+def decoder(schema: pa.Schema) -> Callable[[pa.Array], tuple[list[Any], list[str | None]]]:
+    """A function from messages to rows (objects with `f0`, `f1` ...) and, for each, the rule it broke."""
+    shape = _row(schema)
+    nothing = shape()
+    decode = msgspec.json.Decoder(shape).decode
+
+    def rows_of(values: pa.Array) -> tuple[list[Any], list[str | None]]:
+        rows: list[Any] = []
+        broken: list[str | None] = []
+        all_text = _is_text(values)
+        for value in values.to_pylist():
+            try:
+                if value is None or not (all_text or _is_utf8(value)):
+                    raise msgspec.DecodeError
+                rows.append(decode(value))
+                broken.append(None)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+                rows.append(nothing)
+                broken.append(_rule_broken(value, problem))
+        return rows, broken
+
+    return rows_of
+
+
+def _rule_broken(value: bytes | None, problem: Exception) -> str:
+    """A wrong type can be met before the point where the text stops being JSON, so the text is read again."""
+    if value is None or not isinstance(problem, msgspec.ValidationError):
+        return IS_JSON
+    try:
+        msgspec.json.decode(value)
+    except msgspec.ValidationError:
+        return MATCHES  # a number too large for any type is still JSON
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return IS_JSON
+    return MATCHES
+
+
+def _is_text(values: pa.Array) -> bool:
+    try:
+        pc.cast(values, pa.string())
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _row(schema: pa.Schema) -> Any:
+    """A msgspec type for an object whose every field may be null or missing."""
+    names = {f"f{at}": field for at, field in enumerate(schema)}  # a field's own name need not be Python's
+    return msgspec.defstruct(
+        "Row",
+        [(name, _python_type(field.type) | None, None) for name, field in names.items()],
+        rename={name: field.name for name, field in names.items()},
+        gc=False,
+    )
+
+
+def _python_type(kind: pa.DataType) -> Any:
+    if pa.types.is_signed_integer(kind):
+        limit = 2 ** (kind.bit_width - 1)
+        return Annotated[int, msgspec.Meta(ge=-limit, le=limit - 1)]
+    if pa.types.is_list(kind):
+        return list[_python_type(kind.value_type) | None]  # type: ignore[misc]
+    if pa.types.is_map(kind):
+        return dict[str, _python_type(kind.item_type) | None]  # type: ignore[misc]
+    if pa.types.is_struct(kind):
+        inner = {
+            kind.field(at).name: _python_type(kind.field(at).type) | None for at in range(kind.num_fields)
+        }
+        return TypedDict("Inner", inner, total=False)  # type: ignore[operator]
+    for is_kind, python in PLAIN_TYPES:
+        if is_kind(kind):
+            return python
+    raise TypeError(f"a field of type {kind} cannot be read from JSON")
+
+
+PLAIN_TYPES: tuple[tuple[Callable[[pa.DataType], bool], Any], ...] = (
+    (pa.types.is_string, str),
+    (pa.types.is_floating, float),
+    (pa.types.is_boolean, bool),
+    (pa.types.is_timestamp, datetime.datetime),
+    (pa.types.is_date, datetime.date),
+    (pa.types.is_decimal, decimal.Decimal),
+)

@@ -1,0 +1,284 @@
+"""Running a pipeline: its queries are started, watched, and stopped together."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from vigie.address import Address, Inbox, Kafka, Tcp
+from vigie.check import checked
+from vigie.engine import failures, session
+from vigie.engine.broker import Broker
+from vigie.engine.deliveries import deliver
+from vigie.engine.gold import Settled, reported, windows
+from vigie.engine.hotpath import HotPath
+from vigie.engine.jars import kafka_jars
+from vigie.engine.java import java_home
+from vigie.engine.ledger import Entry, Ledger
+from vigie.engine.tables import Stamp
+from vigie.errors import LakeMismatch, RequestError
+from vigie.graph import Gold, Graph, Source
+from vigie.lake import Lake
+from vigie.engine.caretaker import Caretaker
+from vigie.pipeline import Pipeline
+from vigie.settings import Settings
+from vigie.sources.inbox import InboxSource
+from vigie.sources.kafka import KafkaSource
+from vigie.sources.socket import Receiver
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+    from pyspark.sql.streaming import DataStreamWriter, StreamingQuery
+
+GOLD_EVERY_S = 10.0
+WATCH_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asked `vigie run` to do. `every` is in seconds; `sources` are where messages come from."""
+
+    lake: Lake
+    sources: dict[str, Address] = field(default_factory=dict)
+    once: bool = False
+    every: float = 1.0
+    kafka: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """Who is told what happens: `entry` of each line of the ledger, `say` of the run itself, and `committed` of
+    each commit once it stands (a test may end the process there)."""
+
+    entry: Callable[[Entry], None] = lambda _entry: None
+    say: Callable[[str], None] = lambda _text: None
+    committed: Callable[[str], None] = lambda _name: None
+
+
+def run(
+    pipeline: Pipeline,
+    request: Request,
+    settings: Settings,
+    stop: threading.Event | None = None,
+    watcher: Watcher | None = None,
+) -> None:
+    """Run until `stop` is set, or with `once` until all that is there has gone through."""
+    watcher = watcher or Watcher()
+    graph = checked(pipeline)
+    with ExitStack() as closing, failures.explained(request.lake):
+        closing.enter_context(_only_writer(graph, request.lake))
+        readings = _readings(graph, request, settings, closing, watcher)
+        watcher.say("Starting Spark ...")
+        spark = session.start(settings, graph.name)
+        closing.callback(spark.stop)
+        _Run(spark, graph, request, readings, stop or threading.Event(), watcher).go()
+
+
+@contextmanager
+def _only_writer(graph: Graph, lake: Lake) -> Iterator[None]:
+    """One process writes a pipeline's tables in a lake; the lock goes with the process, however it ends."""
+    path = lake.vigie(graph.name) / "lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as lock:
+        _lock(lock, graph, path)
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def _lock(lock: IO[str], graph: Graph, path: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as problem:
+        lock.seek(0)
+        raise LakeMismatch(
+            f"pipeline '{graph.name}' is being run in this lake by process {lock.read().strip() or 'unknown'}",
+            where=str(path),
+            do="Stop that one first, or use another lake with --lake.",
+        ) from problem
+
+
+def _readings(
+    graph: Graph, request: Request, settings: Settings, closing: ExitStack, watcher: Watcher
+) -> dict[str, Any]:
+    """How each source is read; whoever cannot be read is refused before Spark starts."""
+    strange = request.sources.keys() - {source.name for source in graph.sources}
+    if strange:
+        raise RequestError(
+            f"pipeline '{graph.name}' has no source '{min(strange)}'",
+            do=f"It has: {', '.join(source.name for source in graph.sources)}.",
+        )
+    broker = None
+    if request.kafka:
+        java = java_home(settings.cache)
+        folder = request.lake.vigie(graph.name) / "kafka"
+        broker = closing.enter_context(Broker(folder, java, kafka_jars(settings.cache, java)))
+    readings = {}
+    for source in graph.sources:
+        address = request.sources.get(source.name)
+        if address is None and broker is not None:
+            address = Kafka(broker.servers, source.name.replace("_", "-"))
+            broker.create_topic(address.topic)
+            watcher.say(f"Kafka is at {address}")
+        readings[source.name] = _reading(source, address or Inbox(request.lake.inbox(source.name)), request, closing)
+        readings[source.name].check()
+    return readings
+
+
+def _reading(source: Source, address: Address, request: Request, closing: ExitStack) -> Any:
+    if isinstance(address, Kafka):
+        return KafkaSource(address)
+    if isinstance(address, Tcp):
+        # A socket cannot be read twice: what it gives is kept in an inbox first, and guarantees begin there.
+        folder = request.lake.inbox(source.name)
+        closing.enter_context(Receiver(address, folder, until_it_closes=request.once))
+        return InboxSource(folder)
+    return InboxSource(address.folder)
+
+
+class _Run:
+    """The queries of one run."""
+
+    def __init__(  # noqa: PLR0913
+        self,
+        spark: SparkSession,
+        graph: Graph,
+        request: Request,
+        readings: dict[str, Any],
+        stop: threading.Event,
+        watcher: Watcher,
+    ) -> None:
+        self._spark = spark
+        self._graph = graph
+        self._request = request
+        self._readings = readings
+        self._stop = stop
+        self._watcher = watcher
+        self._lake = request.lake
+        self._failed: list[BaseException] = []
+        self._windows: list[tuple[Gold, StreamingQuery]] = []
+        self._reported: dict[str, int] = {}
+        self._ledger = Ledger(self._lake.ledger(graph.name))
+
+    def go(self) -> None:
+        hot = [self._start_hot(source) for source in self._graph.sources]
+        if self._request.once:
+            self._watch(hot)
+            if not self._stop.is_set():
+                self._watch(self._start_gold())
+            return
+        with Caretaker(self._lake, self._watcher.say):
+            self._watch([*hot, *self._start_gold()])
+
+    def _start_hot(self, source: Source) -> StreamingQuery:
+        reading = self._readings[source.name]
+        path = HotPath(
+            self._spark, self._graph, source, reading, self._lake, self._ledger, self._watcher.committed
+        )
+        for entry in path.fill():
+            self._watcher.entry(entry)
+        self._pool("hot")
+        writer = path.stream().writeStream.foreachBatch(self._guarded(path, self._watcher.entry))
+        return self._started(source.name, writer, self._request.every)
+
+    def _start_gold(self) -> list[StreamingQuery]:
+        self._pool("gold")
+        queries = []
+        for gold in self._graph.gold:
+            every = max(self._request.every, GOLD_EVERY_S)
+            if gold.looks_back is None:
+                made = windows(self._spark, self._graph, gold, self._lake)
+                self._reported[gold.name] = self._last_batch(gold)
+                query = self._started(gold.name, _delta(made, self._lake.gold(gold.name)), every)
+                self._windows.append((gold, query))
+            else:
+                settled = Settled(
+                    self._spark, self._graph, gold, self._lake, self._ledger, self._watcher.committed
+                )
+                rows = settled.stream()
+                query = self._started(gold.name, rows.writeStream.foreachBatch(self._guarded(settled)), every)
+            queries.append(query)
+        for name, writer in deliver(self._spark, self._graph, self._lake):
+            queries.append(self._started(name, writer, self._request.every))
+        return queries
+
+    def _guarded(self, step: Callable[[Any, int], Any], tell: Callable[[Entry], None] | None = None) -> Any:
+        """The step, with what it raises kept as it is: Spark would hand back its text alone."""
+
+        def guarded(batch: Any, number: int) -> None:
+            try:
+                for entry in step(batch, number):
+                    if tell:
+                        tell(entry)
+            except BaseException as problem:
+                self._failed.append(problem)
+                raise
+
+        return guarded
+
+    def _started(self, name: str, writer: DataStreamWriter, every: float) -> StreamingQuery:
+        checkpoint = self._lake.checkpoint(self._graph.name, name)
+        writer = writer.queryName(name).option("checkpointLocation", str(checkpoint))
+        if self._request.once:
+            return writer.trigger(availableNow=True).start()
+        return writer.trigger(processingTime=f"{int(every * 1000)} milliseconds").start()
+
+    def _pool(self, name: str) -> None:
+        """The queries that are started from here on share the cores as this pool does."""
+        self._spark.sparkContext.setLocalProperty("spark.scheduler.pool", name)
+
+    def _watch(self, queries: list[StreamingQuery]) -> None:
+        """Until all have ended, one has died, or a stop is asked for; then none is left running."""
+        try:
+            while any(query.isActive for query in queries) and not self._stop.wait(WATCH_EVERY_S / 4):
+                self._report()
+                dead = [query for query in queries if not query.isActive]
+                if self._failed or any(query.exception() for query in dead):
+                    break
+            asked = self._stop.is_set()
+            for query in queries:
+                query.stop()
+            self._report()
+        finally:
+            for query in queries:
+                query.stop()
+        if asked:
+            return
+        if self._failed:
+            raise self._failed[0]
+        for query in queries:
+            problem = query.exception()
+            if problem is not None:
+                raise failures.died(query.name, str(problem)) from problem
+
+    def _report(self) -> None:
+        """Write down what Spark says of each batch of windows that has ended since the last look."""
+        for gold, query in self._windows:
+            for progress in query.recentProgress:
+                said = dict(progress) if isinstance(progress, dict) else progress.json
+                entry = reported(_as_dict(said), gold)
+                if entry.batch > self._reported[gold.name] and entry.read:
+                    self._ledger.write([entry], Stamp(f"{query.id}:{gold.table}", entry.batch))
+                    self._reported[gold.name] = entry.batch
+
+    def _last_batch(self, gold: Gold) -> int:
+        entries = self._ledger.entries("table", "batch")
+        return max((entry["batch"] for entry in entries if entry["table"] == gold.table), default=-1)
+
+
+def _as_dict(said: Any) -> dict[str, object]:
+    import json
+
+    return dict(json.loads(said)) if isinstance(said, str) else dict(said)
+
+
+def _delta(rows: Any, path: Path) -> DataStreamWriter:
+    writer: DataStreamWriter = rows.writeStream.format("delta").outputMode("append").option("path", str(path))
+    return writer

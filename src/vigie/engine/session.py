@@ -1,0 +1,65 @@
+"""The Spark session, set for a small machine: few partitions, little noise, the pinned jars."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vigie.engine.jars import jars
+from vigie.engine.java import java_home
+from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+# Measured on two cores: see docs/decisions/0008-spark-settings.md.
+SETTINGS = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.sql.session.timeZone": "UTC",
+    # One bad value in one row gives a null, which the rules see; it does not stop the pipeline.
+    "spark.sql.ansi.enabled": "false",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
+    "spark.sql.inMemoryColumnarStorage.compressed": "false",
+    "spark.sql.streaming.minBatchesToRetain": "20",
+    "spark.sql.streaming.numRecentProgressUpdates": "50",
+    "spark.sql.streaming.fileSource.log.compactInterval": "50",
+    "spark.scheduler.mode": "FAIR",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+}
+
+
+def start(settings: Settings, name: str) -> SparkSession:
+    """A local session with Delta and Kafka, on a Java that is found or brought along."""
+    from pyspark.sql import SparkSession
+
+    java = java_home(settings.cache)
+    needed = jars(settings.cache, java)
+    os.environ["JAVA_HOME"] = str(java)
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    cores = settings.cores or os.cpu_count() or 2
+    resources = Path(str(files("vigie.engine")))
+    builder = SparkSession.builder.master(f"local[{cores}]").appName(f"vigie {name}")
+    own = {
+        "spark.sql.shuffle.partitions": str(cores),
+        "spark.default.parallelism": str(cores),
+        "spark.driver.memory": settings.driver_memory or "1200m",
+        "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in needed),
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={resources / 'log4j2.properties'} "
+        "-XX:+UseParallelGC",
+        "spark.scheduler.allocation.file": (resources / "pools.xml").as_uri(),
+        "spark.sql.warehouse.dir": str(Path(tempfile.gettempdir()) / "vigie-warehouse"),
+    }
+    for key, value in (SETTINGS | own).items():
+        builder = builder.config(key, value)
+    return builder.getOrCreate()

@@ -1,0 +1,135 @@
+"""Aircraft over France: OpenSky state vectors to traffic by phase, anomalies by country, and movements."""
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from vigie import Pipeline
+from vigie.flights import opensky, questions, simulator
+from vigie.flights.classes import aircraft_class
+from vigie.flights.phases import flight_phase
+
+FLIGHTS_ML = """icao24 STRING, time_position BIGINT, event_timestamp TIMESTAMP, callsign STRING,
+    origin_country STRING, latitude DOUBLE, longitude DOUBLE, altitude_meters DOUBLE, velocity_kmh DOUBLE,
+    vertical_rate_ms DOUBLE, heading_deg DOUBLE, on_ground BOOLEAN, category INT, flight_phase STRING,
+    aircraft_class STRING"""
+
+ALTITUDES_M = (-100, 12_000)
+SPEEDS_KMH = (0, 1_000)
+EARTH_RADIUS_M = 6_371_008.8
+FASTEST_AIRCRAFT_KMH = 1_500  # no airliner or light aircraft moves faster over the ground, with any wind
+
+flights = Pipeline("flights")
+flights_raw = flights.source(
+    "flights_raw",
+    schema=opensky.STATE_VECTOR,
+    key="icao24",
+    simulated=simulator.simulate,
+    live=opensky.live,
+)
+
+
+@flights.silver(
+    "flights_ml",
+    reads=flights_raw,
+    schema=FLIGHTS_ML,
+    event_time="event_timestamp",
+    late_by="6 minutes",
+    unique=("icao24", "time_position"),
+    expect={
+        "has a position": "latitude IS NOT NULL AND longitude IS NOT NULL",
+        "is not from the future": "event_timestamp <= received_at + INTERVAL 1 MINUTE",
+    },
+)
+def flights_ml(rows: DataFrame) -> DataFrame:
+    """One position report of one aircraft, in metres and km/h."""
+    return rows.withColumns(
+        {
+            "event_timestamp": F.col("time_position").cast("timestamp"),
+            "callsign": F.trim("callsign"),
+            "altitude_meters": F.col("baro_altitude"),
+            "velocity_kmh": F.col("velocity") * 3.6,
+            "vertical_rate_ms": F.col("vertical_rate"),
+            "heading_deg": F.col("true_track"),
+            "flight_phase": flight_phase(),
+            "aircraft_class": aircraft_class(),
+        }
+    )
+
+
+@flights.gold("streaming_aggregations/flight_phase_counts", reads=flights_ml, late_by="2 minutes")
+def flight_phase_counts(rows: DataFrame) -> DataFrame:
+    """Aircraft in each phase of flight, minute by minute."""
+    minute = F.window("event_timestamp", "1 minute")
+    return rows.groupBy(minute, "flight_phase").agg(
+        F.size(F.collect_set("icao24")).cast("bigint").alias("flight_count"),
+        F.avg("altitude_meters").alias("avg_altitude"),
+        F.avg("velocity_kmh").alias("avg_velocity"),
+    )
+
+
+@flights.gold("streaming_aggregations/anomaly_alerts", reads=flights_ml, late_by="6 minutes")
+def anomaly_alerts(rows: DataFrame) -> DataFrame:
+    """Reports with an altitude or a speed that cannot be, by country, over five minutes, every minute."""
+    five_minutes = F.window("event_timestamp", "5 minutes", "1 minute")
+    altitude, speed = F.col("altitude_meters"), F.col("velocity_kmh")
+    no_altitude, no_speed = outside(altitude, ALTITUDES_M), outside(speed, SPEEDS_KMH)
+    return rows.groupBy(five_minutes, "origin_country").agg(
+        F.count(F.lit(1)).alias("total_observations"),
+        F.count_if(no_altitude).alias("altitude_anomalies"),
+        F.count_if(no_speed).alias("velocity_anomalies"),
+        (F.count_if(no_altitude | no_speed) / F.count(F.lit(1))).alias("anomaly_rate"),
+        F.max(altitude).alias("max_altitude"),
+        F.min(altitude).alias("min_altitude"),
+        F.max(speed).alias("max_velocity"),
+        F.avg(altitude).alias("avg_altitude"),
+        F.avg(speed).alias("avg_velocity"),
+        F.stddev_samp(altitude).alias("stddev_altitude"),
+        F.stddev_samp(speed).alias("stddev_velocity"),
+    )
+
+
+@flights.gold("movements", reads=flights_ml, late_by="2 minutes", looks_back="5 minutes")
+def movements(rows: DataFrame) -> DataFrame:
+    """Each report beside the one just before it of the same aircraft: how far it moved, and how fast that was."""
+    in_order = Window.partitionBy("icao24").orderBy("event_timestamp")
+    numbered = rows.withColumn("number", F.row_number().over(in_order))
+    now, before = numbered.alias("now"), numbered.alias("before")
+    same_aircraft = F.col("now.icao24") == F.col("before.icao24")
+    just_before = F.col("now.number") == F.col("before.number") + 1
+    seconds = F.unix_micros("now.event_timestamp") / 1e6 - F.unix_micros("before.event_timestamp") / 1e6
+    joined = now.join(before, same_aircraft & just_before).where(seconds <= 300)
+    return joined.select(
+        "now.icao24",
+        F.col("before.event_timestamp").alias("previous_at"),
+        "now.event_timestamp",
+        seconds.alias("seconds"),
+        great_circle_m("before", "now").alias("distance_m"),
+        (F.col("now.velocity_kmh") - F.col("before.velocity_kmh")).alias("speed_change_kmh"),
+        (F.col("now.altitude_meters") - F.col("before.altitude_meters")).alias("altitude_change_m"),
+    ).withColumns(
+        {
+            "implied_speed_kmh": F.col("distance_m") / F.col("seconds") * 3.6,
+            "is_jump": F.col("distance_m") / F.col("seconds") * 3.6 > FASTEST_AIRCRAFT_KMH,
+        }
+    )
+
+
+def outside(value: Column, limits: tuple[float, float]) -> Column:
+    """Whether a value is outside its limits; what is missing is not."""
+    return F.coalesce(~value.between(*limits), F.lit(False))
+
+
+def great_circle_m(start: str, end: str) -> Column:
+    """The way between the positions of two aliases along the Earth's surface, by the haversine formula."""
+    latitude_1, latitude_2 = F.radians(f"{start}.latitude"), F.radians(f"{end}.latitude")
+    longitude_1, longitude_2 = F.radians(f"{start}.longitude"), F.radians(f"{end}.longitude")
+    half_chord = (
+        F.pow(F.sin((latitude_2 - latitude_1) / 2), 2)
+        + F.cos(latitude_1) * F.cos(latitude_2) * F.pow(F.sin((longitude_2 - longitude_1) / 2), 2)
+    )
+    return F.lit(2 * EARTH_RADIUS_M) * F.asin(F.sqrt(F.least(half_chord, F.lit(1.0))))
+
+
+flights.question(questions.busiest_countries)
+flights.question(questions.traffic_by_minute)
+flights.question(questions.fastest_by_phase)

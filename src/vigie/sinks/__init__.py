@@ -1,0 +1,1 @@
+"""What a table can be delivered to: one file each. See `vigie.graph.Sink` for the contract."""
