@@ -1,0 +1,356 @@
+"""The command line: each command parses what a person typed, calls one function, and prints."""
+
+from __future__ import annotations
+
+from collections import Counter
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vigie.errors import BadSetting, RequestError
+from vigie.terminal import command, stop_when_asked
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from vigie.address import Address
+    from vigie.lake import Lake
+    from vigie.pipeline import Pipeline
+
+SHOWN = 100  # rows of a query that a person is shown
+
+app = typer.Typer(
+    help="Vigie keeps watch over live data: declare a pipeline in one Python file, and every row is "
+    "accounted for.\n\nStart here: [bold]vigie demo flights[/bold]",
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Name = Annotated[
+    str, typer.Argument(metavar="PIPELINE", help="A pipeline that ships (flights), or path/to/file.py.")
+]
+At = Annotated[
+    str | None,
+    typer.Option("--lake", metavar="ADDRESS", help="The lake's folder; ./lake, or VIGIE_LAKE, unless said."),
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON alone on standard output, for programs.")]
+Kafka = Annotated[bool, typer.Option("--kafka", help="Start a real Kafka on this machine, and use it.")]
+
+
+class Form(StrEnum):
+    TEXT = "text"
+    MERMAID = "mermaid"
+    SVG = "svg"
+
+
+@app.command()
+@command
+def demo(pipeline: Name = "flights", lake: At = None, kafka: Kafka = False) -> None:
+    """See a pipeline at work: a simulated feed, the tables it fills, the ledger. Ctrl-C ends it.
+
+    The feed starts ten minutes in the past, so the first windows close at once.
+
+    [dim]vigie demo flights[/dim]
+    """
+    from vigie.demo import demo as show
+    from vigie.settings import read_settings
+
+    settings = read_settings()
+    show(_pipeline(pipeline), settings, _lake(lake), kafka, stop_when_asked())
+
+
+@app.command()
+@command
+def run(  # noqa: PLR0913  (each is a flag)
+    pipeline: Name,
+    come_from: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from",
+            metavar="[SOURCE=]ADDRESS",
+            help="Where messages come from: inbox:FOLDER, kafka://host:port/topic or tcp://host:port. "
+            "The lake's own inbox unless said. Once for each source.",
+        ),
+    ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Take all that is there, close its windows, and stop.")
+    ] = False,
+    every: Annotated[
+        str, typer.Option(metavar="SPAN", help="How often new messages are taken: 5s, 500ms, '2 minutes'.")
+    ] = "1s",
+    kafka: Kafka = False,
+    lake: At = None,
+) -> None:
+    """Run a pipeline until Ctrl-C, or with --once until all that is there has gone through.
+
+    [dim]vigie run flights[/dim]
+    [dim]vigie run flights --from kafka://localhost:9092/flights-raw --every 5s[/dim]
+    [dim]vigie run path/to/mine.py --from inbox:./inbox --once[/dim]
+    """
+    seconds = _span(every, "--every").total_seconds()
+    if seconds <= 0:
+        raise BadSetting("a trigger cannot be every 0 seconds", where="--every", do="Write for example 1s.")
+    declared = _pipeline(pipeline)
+    sources = _addresses(declared, come_from or [])
+    if kafka and sources:
+        raise BadSetting("--kafka brings its own source", where="--from", do="Use one of --kafka and --from.")
+    from vigie.settings import read_settings
+
+    settings = read_settings()
+    place = _lake(lake)
+    from vigie.engine.run import Request
+    from vigie.engine.run import run as run_it
+
+    run_it(declared, Request(place, sources, once, seconds, kafka), settings, stop_when_asked())
+
+
+@app.command()
+@command
+def check(pipeline: Name, json: Json = False) -> None:
+    """Find everything that is wrong with a pipeline's declarations. Starts nothing; takes under a second.
+
+    [dim]vigie check path/to/mine.py[/dim]
+    """
+    from vigie.check import problems
+    from vigie.listing import Listing
+
+    declared = _pipeline(pipeline)
+    found = problems(declared)
+    if json:
+        _show(
+            Listing(("kind", "what", "where", "do"), [(p.kind, p.what, str(p.place), p.do) for p in found]),
+            json,
+        )
+        raise typer.Exit(2 if found else 0)
+    for problem in found:
+        typer.echo(f"{problem}\n", err=True)
+    if found:
+        noun = "problem" if len(found) == 1 else "problems"
+        typer.echo(f"{len(found)} {noun} in pipeline '{declared.name}'.", err=True)
+        raise typer.Exit(2)
+    tables = len(list(declared.graph().nodes()))
+    typer.echo(f"Pipeline '{declared.name}' makes sense: {tables} tables.")
+
+
+@app.command()
+@command
+def graph(
+    pipeline: Name, form: Annotated[Form, typer.Option(help="What it is drawn as.")] = Form.TEXT
+) -> None:
+    """Draw which table follows from which.
+
+    [dim]vigie graph flights[/dim]
+    [dim]vigie graph flights --form svg > flights.svg[/dim]
+    """
+    from vigie.graph import draw
+
+    typer.echo(draw(_pipeline(pipeline).graph(), form.value))
+
+
+@app.command()
+@command
+def ledger(pipeline: Name, json: Json = False, lake: At = None) -> None:
+    """Show that the rows read are the rows accounted for, by batch and by table.
+
+    [dim]vigie ledger flights[/dim]
+    [dim]vigie ledger flights --json | jq '.[] | select(.quarantined > 0)'[/dim]
+    """
+    from vigie.accounts import batches, totals
+    from vigie.listing import Listing
+
+    name = _pipeline(pipeline).name
+    entries = _rows(_lake(lake).ledger(name), "ledger", pipeline)
+    if json:
+        Listing.of(entries).print_json()
+        return
+    typer.echo(f"Rows read are rows accounted for: {name}")
+    totals(entries).print_table()
+    typer.echo("The last batches")
+    batches(entries).print_table()
+
+
+@app.command()
+@command
+def quarantine(  # noqa: PLR0913
+    pipeline: Name,
+    verb: Annotated[str, typer.Argument(metavar="[list|requeue]", help="What to do.")] = "list",
+    rule: Annotated[str | None, typer.Option(help="Only rows that broke this rule.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many rows a person is shown, newest first.")] = 50,
+    json: Json = False,
+    lake: At = None,
+) -> None:
+    """Show the messages that broke a rule: every rule they broke, where they came from, byte for byte.
+
+    [dim]vigie quarantine flights --rule "has a position"[/dim]
+    [dim]vigie quarantine flights --json > broken.json[/dim]
+    """
+    from vigie.accounts import broken, origins
+    from vigie.listing import Listing
+
+    if verb != "list":
+        later = verb == "requeue"
+        raise RequestError(
+            "putting rows through again comes with a later version" if later else f"'{verb}' is no verb here",
+            do="Look at them: vigie quarantine PIPELINE list",
+        )
+    name = _pipeline(pipeline).name
+    entries = _rows(_lake(lake).quarantine(name), "quarantine", pipeline)
+    found = broken(entries, rule)
+    if json:
+        Listing.of(found).print_json()
+        return
+    origins(found).print_table(limit)
+    counts = Counter(each for entry in found for each in entry["rules"])
+    for each, count in counts.most_common():
+        typer.echo(f"{count:>10,}  {each}")
+
+
+@app.command()
+@command
+def ask(
+    pipeline: Name,
+    question: Annotated[str | None, typer.Argument(help="Which one; without it, their list.")] = None,
+    json: Json = False,
+    lake: At = None,
+) -> None:
+    """Ask one of a pipeline's batch questions, answered by Spark over the lake's tables.
+
+    [dim]vigie ask flights[/dim]
+    """
+    from vigie.listing import Listing
+
+    declared = _pipeline(pipeline)
+    if question is None:
+        listed = [(each.name, " ".join(each.about.split())) for each in declared.questions.values()]
+        _show(Listing(("question", "about"), listed), json)
+        return
+    if question not in declared.questions:
+        names = ", ".join(declared.questions) or "none"
+        raise RequestError(f"'{declared.name}' has no question '{question}'", do=f"It has: {names}.")
+    from vigie.engine.questions import answer
+    from vigie.settings import read_settings
+
+    asked = answer(declared, declared.questions[question], _lake(lake), read_settings())
+    _show(Listing(asked.columns, asked.rows), json)
+
+
+@app.command()
+@command
+def query(
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="One statement that reads.")],
+    json: Json = False,
+    lake: At = None,
+) -> None:
+    """Ask the lake in SQL, at once and without Spark.
+
+    Tables are bronze.NAME, silver.NAME, gold.NAME, quarantine.PIPELINE, late.PIPELINE and
+    vigie.PIPELINE_ledger; SHOW ALL TABLES lists them. Instants are in UTC.
+
+    [dim]vigie query "SELECT flight_phase, count(*) FROM silver.flights_ml GROUP BY ALL"[/dim]
+    """
+    from vigie.lake import query as answer
+    from vigie.listing import Listing
+
+    asked = answer(_lake(lake), sql)
+    _show(Listing(asked.columns, asked.rows), json)
+
+
+@app.command()
+@command
+def maintain(
+    older_than: Annotated[
+        str, typer.Option(metavar="SPAN", help="Delete files that were replaced longer ago than this.")
+    ] = "7d",
+    json: Json = False,
+    lake: At = None,
+) -> None:
+    """Put small files together and delete those no longer needed; may run beside a pipeline.
+
+    What a run may still need stays, however old it is.
+
+    [dim]vigie maintain --older-than 3d[/dim]
+    """
+    from dataclasses import asdict, fields
+
+    from vigie.listing import Listing
+    from vigie.maintenance import Upkeep
+    from vigie.maintenance import maintain as look_after
+
+    work = look_after(_lake(lake), _span(older_than, "--older-than"), lambda text: typer.echo(text, err=True))
+    done = [asdict(upkeep) for upkeep in work]
+    _show(Listing.of(done, [field.name for field in fields(Upkeep)]), json)
+
+
+def _pipeline(text: str) -> Pipeline:
+    from vigie.pipeline import load
+
+    return load(text)
+
+
+def _lake(address: str | None) -> Lake:
+    from vigie.lake import Lake
+
+    if address is None:
+        from vigie.settings import read_settings
+
+        address = read_settings().lake
+    return Lake.at(address)
+
+
+def _span(text: str, flag: str) -> timedelta:
+    from vigie.duration import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as problem:
+        raise BadSetting(str(problem), where=flag) from problem
+
+
+def _addresses(pipeline: Pipeline, texts: list[str]) -> dict[str, Address]:
+    """What `--from` said, by source."""
+    from vigie.address import parse_address
+
+    names = [source.name for source in pipeline.graph().sources]
+    found: dict[str, Address] = {}
+    for text in texts:
+        name, equals, address = text.partition("=")
+        if not equals or ":" in name:
+            if len(names) != 1:
+                raise BadSetting(
+                    f"pipeline '{pipeline.name}' has {len(names)} sources",
+                    where=f"--from {text}",
+                    do=f"Say which: --from SOURCE={text}, where SOURCE is one of {', '.join(names)}.",
+                )
+            name, address = names[0], text
+        if name not in names:
+            raise BadSetting(
+                f"pipeline '{pipeline.name}' has no source '{name}'", where=f"--from {text}",
+                do=f"It has: {', '.join(names)}.",
+            )  # fmt: skip
+        if name in found:
+            raise BadSetting(f"source '{name}' is given twice", where=f"--from {text}", do="Give it once.")
+        found[name] = parse_address(address)
+    return found
+
+
+def _rows(path: Path, noun: str, pipeline: str) -> list[dict[str, Any]]:
+    from vigie.lake import is_table, rows
+
+    if not is_table(path):
+        raise RequestError(f"there is no {noun} yet", where=str(path), do=f"Make it: vigie run {pipeline}")
+    return rows(path)
+
+
+def _show(listing: Any, json: bool) -> None:
+    if json:
+        listing.print_json()
+    else:
+        listing.print_table(SHOWN)
+
+
+def main() -> None:
+    app()

@@ -1,0 +1,275 @@
+"""Where a table lives, and reading it without Spark."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vigie.errors import BadAddress, RequestError
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+LAYERS = ("bronze", "silver", "gold", "quarantine", "late")
+AT_ONCE = 10_000  # rows taken from DuckDB at a time: `SELECT *` of a large table must not fill the memory
+NO_SUCH_TABLE = re.compile(r'Table with name "?([^"!]+?)"?(?: does not exist|!)')
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A Delta table of a lake."""
+
+    layer: str
+    name: str
+    path: Path
+
+    def __str__(self) -> str:
+        """The table as the ledger names it: `silver/flights_ml`."""
+        return f"{self.layer}/{self.name}"
+
+    @property
+    def last_name(self) -> str:
+        return self.name.rpartition("/")[2]
+
+    @property
+    def view(self) -> str:
+        """The table as SQL names it: `silver.flights_ml`."""
+        return f"{self.layer}.{self.last_name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a query gives: its columns at once, its rows as they are read."""
+
+    columns: tuple[str, ...]
+    rows: Iterator[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lake:
+    """A folder of Delta tables."""
+
+    root: Path
+
+    @classmethod
+    def at(cls, address: str | Path) -> Lake:
+        """The lake that a person named; it need not be there yet."""
+        text = str(address)
+        if text.startswith("s3a://"):
+            raise BadAddress(
+                "a lake on object storage comes with a later version", where=text, do="Name a folder."
+            )
+        if "://" in text or not text.strip():
+            raise BadAddress(f"'{text}' is not a place for a lake", do="Name a folder, for example ./lake.")
+        root = Path(text).expanduser()
+        if root.exists() and not root.is_dir():
+            raise BadAddress("the lake is a file, not a folder", where=text, do="Name a folder.")
+        return cls(root)
+
+    def __str__(self) -> str:
+        return str(self.root)
+
+    def path(self, table: str) -> Path:
+        """Where the table lives that the ledger calls `silver/flights_ml`."""
+        return self.root / table
+
+    def bronze(self, name: str) -> Path:
+        return self.root / "bronze" / name
+
+    def silver(self, name: str) -> Path:
+        return self.root / "silver" / name
+
+    def gold(self, name: str) -> Path:
+        return self.root / "gold" / name
+
+    def quarantine(self, pipeline: str) -> Path:
+        return self.root / "quarantine" / pipeline
+
+    def late(self, pipeline: str) -> Path:
+        return self.root / "late" / pipeline
+
+    def vigie(self, pipeline: str) -> Path:
+        """What Vigie keeps for itself about one pipeline."""
+        return self.root / "_vigie" / pipeline
+
+    def ledger(self, pipeline: str) -> Path:
+        return self.vigie(pipeline) / "ledger"
+
+    def alerts(self, pipeline: str) -> Path:
+        return self.vigie(pipeline) / "alerts"
+
+    def checkpoints(self, pipeline: str) -> Path:
+        """The folder that holds a checkpoint for each query."""
+        return self.vigie(pipeline) / "checkpoints"
+
+    def checkpoint(self, pipeline: str, query: str) -> Path:
+        return self.checkpoints(pipeline) / query
+
+    def inbox(self, source: str) -> Path:
+        return self.root / "_inbox" / source
+
+    def tables(self) -> list[Table]:
+        """Every table that has been written, found by looking at folders alone."""
+        found = [
+            Table(layer, str(path.relative_to(self.root / layer)), path)
+            for layer in LAYERS
+            for path in _tables_under(self.root / layer)
+        ]
+        for pipeline in _folders(self.root / "_vigie"):
+            found += [
+                Table("vigie", f"{pipeline.name}_{path.name}", path)
+                for path in _folders(pipeline)
+                if is_table(path)
+            ]
+        return found
+
+
+def is_table(path: Path) -> bool:
+    """Whether a Delta table was written there; a folder whose first commit is under way is none yet."""
+    log = path / "_delta_log"
+    return log.is_dir() and any(entry.suffix == ".json" for entry in log.iterdir())
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    """Every row of a small table, in no promised order."""
+    from deltalake import DeltaTable
+
+    read: list[dict[str, Any]] = DeltaTable(path).to_pyarrow_table().to_pylist()
+    return read
+
+
+def query(lake: Lake, sql: str) -> Answer:
+    """Ask DuckDB about the lake; the lake cannot be changed, and nothing outside it read, from there."""
+    if not lake.root.is_dir():
+        raise BadAddress("there is no lake", where=str(lake), do="Make one: vigie demo flights")
+    import duckdb
+
+    tables = lake.tables()
+    connection = duckdb.connect()
+    try:
+        _refuse_anything_but_reading(connection, sql)
+        _add_views(connection, _needed(tables, sql))
+        # Only what has been registered can be read from here on: no file, no network, no extension.
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        connection.execute(sql)
+        columns = _distinct([column[0] for column in connection.description or []])
+        first = connection.fetchmany(AT_ONCE)  # most queries that fail do so before the first row is out
+    except duckdb.Error as problem:
+        raise _refusal(problem, lake, tables) from problem
+    return Answer(columns, _rest(connection, first, lake, tables))
+
+
+def _rest(
+    connection: DuckDBPyConnection, rows: list[tuple[Any, ...]], lake: Lake, tables: list[Table]
+) -> Iterator[tuple[Any, ...]]:
+    import duckdb
+
+    while rows:
+        yield from rows
+        try:
+            rows = connection.fetchmany(AT_ONCE)
+        except duckdb.Error as problem:
+            raise _refusal(problem, lake, tables) from problem
+
+
+def _refuse_anything_but_reading(connection: DuckDBPyConnection, sql: str) -> None:
+    import duckdb
+
+    # DuckDB calls DESCRIBE, SHOW, SUMMARIZE, VALUES and WITH a SELECT too, and PIVOT several statements.
+    reading = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI}
+    statements = connection.extract_statements(sql)
+    if len(statements) != 1:
+        raise RequestError(
+            "the query is empty" if not statements else f"these are {len(statements)} statements",
+            do='Ask one question: vigie query "SELECT ..."',
+        )
+    [statement] = statements
+    if statement.type not in reading:
+        raise RequestError(
+            f"a query only reads, and this is {statement.type.name}",
+            do="Write SELECT, WITH, DESCRIBE, SHOW, SUMMARIZE or EXPLAIN.",
+        )
+
+
+def _needed(tables: list[Table], sql: str) -> list[Table]:
+    """The tables whose names occur in the SQL; all of them when none does, for SHOW and its like."""
+    named = [
+        table
+        for table in tables
+        if re.search(rf"(?<!\w){re.escape(table.last_name)}(?!\w)", sql, re.IGNORECASE)
+    ]
+    return named or tables
+
+
+def _add_views(connection: DuckDBPyConnection, tables: list[Table]) -> None:
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
+
+    connection.execute("LOAD icu")  # it is inside DuckDB's wheel; without it there are no time zones
+    connection.execute("SET TimeZone = 'UTC'")
+    namesakes = Counter(table.view for table in tables)
+    for table in tables:
+        try:
+            dataset = DeltaTable(table.path).to_pyarrow_dataset()
+        except DeltaError as problem:
+            raise RequestError(
+                f"the table {table} cannot be read: {problem}", where=str(table.path)
+            ) from problem
+        connection.register(str(table), dataset)
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(table.layer)}")
+        names = {table.name} if namesakes[table.view] > 1 else {table.name, table.last_name}
+        for name in names:
+            connection.execute(
+                f"CREATE VIEW {_quoted(table.layer)}.{_quoted(name)} AS FROM {_quoted(str(table))}"
+            )
+
+
+def _refusal(problem: Exception, lake: Lake, tables: list[Table]) -> RequestError:
+    missing = NO_SUCH_TABLE.search(str(problem))
+    if not missing:
+        return RequestError(f"DuckDB cannot answer: {problem}")
+    if not tables:
+        return RequestError(f"there is no table in the lake {lake} yet", do="Fill it: vigie demo flights")
+    name = missing[1]
+    near = difflib.get_close_matches(name, [table.view for table in tables], 1) or difflib.get_close_matches(
+        name.rpartition(".")[2], [table.last_name for table in tables], 1
+    )
+    meant = next((table.view for table in tables if near and near[0] in {table.view, table.last_name}), "")
+    return RequestError(
+        f"there is no table '{name}' in the lake {lake}",
+        do=(f"Did you mean {meant}? " if meant else "") + f"There are: {', '.join(t.view for t in tables)}.",
+    )
+
+
+def _tables_under(folder: Path) -> Iterator[Path]:
+    for inner in _folders(folder):
+        if is_table(inner):
+            yield inner
+        elif not inner.name.startswith("_"):
+            yield from _tables_under(inner)
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(entry for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
+
+
+def _distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Column names made different, because a row is shown as an object: `a, a` becomes `a, a_2`."""
+    given: list[str] = []
+    for name in names:
+        number, free = 1, name
+        while free in given:
+            number += 1
+            free = f"{name}_{number}"
+        given.append(free)
+    return tuple(given)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

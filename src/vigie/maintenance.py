@@ -1,0 +1,209 @@
+"""Keeping tables quick and small: compaction and vacuum, both safe beside a pipeline that runs.
+
+Compaction only rewrites: its commit says that no data changed, so streams pass over it, appends do not
+collide with it, and the files it replaces stay until a vacuum.
+
+Vacuum deletes, so it must never reach a file that a run may still read: silver as it was before a batch that
+a crash left unfinished (the batch is done again against that very version), or what a gold query that lags
+behind has yet to take. Both are bounded by the checkpoints: a batch that is unfinished was planned after the
+last finished one was, and a Delta stream stands at the version that its offset names. A file that was still
+part of the table at the older of these instants stays, whatever age was asked for. So a pipeline may be
+stopped for a month, with `vigie maintain` every night, and go on.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.transaction import PostCommitHookProperties
+
+from vigie.errors import BadAddress, BadSetting, VigieError
+from vigie.lake import Lake, Table
+
+MB = 1024 * 1024
+LARGE = 128 * MB
+LARGE_WHILE_RUNNING = 32 * MB  # a file that is rewritten with every new handful must stay cheap to rewrite
+TRIES = 3
+# Whoever else reads the lake (a notebook, a query) holds on to the files it found when it began.
+SHORTEST = timedelta(hours=1)
+# Checkpoints and clean-up of the log are left to Spark, which runs the pipeline: its `txn` entries are what
+# makes a batch that runs twice write once, and they must not hang on how another writer keeps them.
+ONLY_THE_COMMIT = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """How many small files became how many large ones."""
+
+    removed: int
+    added: int
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What maintenance did to one table. `kept_since` is set where a run may still need what is older."""
+
+    table: str
+    files_before: int
+    files_after: int
+    files_deleted: int
+    bytes_freed: int
+    kept_since: datetime | None = None
+    kept_for: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """The files as they were at an instant (epoch seconds) are still to be read by a query."""
+
+    since: float
+    query: str
+
+
+def maintain(
+    lake: Lake, older_than: timedelta, say: Callable[[str], None] = lambda _text: None
+) -> Iterator[Upkeep]:
+    """Compact every table of the lake, and delete files that were replaced longer ago than `older_than`."""
+    if older_than < SHORTEST:
+        raise BadSetting(
+            "files that were replaced less than an hour ago may still be being read",
+            where="--older-than",
+            do="Say at least 1h; the default is 7d.",
+        )
+    if not lake.root.is_dir():
+        raise BadAddress("there is no lake", where=str(lake), do="Make one: vigie demo flights")
+    return _maintained(lake, older_than, say)
+
+
+def _maintained(lake: Lake, older_than: timedelta, say: Callable[[str], None]) -> Iterator[Upkeep]:
+    for table in lake.tables():
+        say(f"Looking after {table}")
+        try:
+            yield _look_after(lake, table, older_than)
+        except DeltaError as problem:
+            raise VigieError(
+                f"{table} cannot be maintained: {problem}",
+                where=str(table.path),
+                do="Run it again; tables that were done before stay done.",
+            ) from problem
+
+
+def _look_after(lake: Lake, table: Table, older_than: timedelta) -> Upkeep:
+    before = len(DeltaTable(table.path).file_uris())
+    _compact(table.path, LARGE)
+    delta = DeltaTable(table.path)
+    need = oldest_need(lake, str(delta.metadata().id), table.path)
+    asked_since = time.time() - older_than.total_seconds()
+    since = min(asked_since, need.since) if need else asked_since
+    deleted, freed = _vacuum(delta, table.path, since)
+    held = need if need and need.since < asked_since else None
+    return Upkeep(
+        str(table),
+        before,
+        len(delta.file_uris()),
+        deleted,
+        freed,
+        datetime.fromtimestamp(held.since, UTC) if held else None,
+        held.query if held else None,
+    )
+
+
+def compact_small(path: Path, *, more_than: int = 48) -> Compaction | None:
+    """Put a table's small files together when there are more than `more_than`; None when nothing was done.
+
+    May be called from a thread while the table is being written. When a writer came between each time, the
+    files wait for the next call.
+    """
+    sizes = DeltaTable(path).get_add_actions(flatten=True).column("size_bytes").to_pylist()
+    if sum(size < LARGE_WHILE_RUNNING for size in sizes) <= more_than:
+        return None
+    try:
+        return _compact(path, LARGE_WHILE_RUNNING)
+    except CommitFailedError:
+        return None
+
+
+def _compact(path: Path, large: int) -> Compaction:
+    for _ in range(TRIES - 1):
+        with suppress(CommitFailedError):
+            return _compact_once(path, large)
+    return _compact_once(path, large)
+
+
+def _compact_once(path: Path, large: int) -> Compaction:
+    done = DeltaTable(path).optimize.compact(
+        target_size=large,
+        max_concurrent_tasks=1,  # a pipeline that runs keeps its cores
+        post_commithook_properties=ONLY_THE_COMMIT,
+    )
+    return Compaction(done["numFilesRemoved"], done["numFilesAdded"])
+
+
+def _vacuum(delta: DeltaTable, path: Path, since: float) -> tuple[int, int]:
+    """Delete what left the table before `since`; how many files and bytes that were."""
+    hours = math.ceil((time.time() - since) / 3600)
+    old = delta.vacuum(retention_hours=hours, dry_run=True, enforce_retention_duration=False)
+    if not old:
+        return 0, 0
+    freed = sum((path / name).stat().st_size for name in old if (path / name).exists())
+    gone = delta.vacuum(
+        retention_hours=hours,
+        dry_run=False,
+        enforce_retention_duration=False,
+        post_commithook_properties=ONLY_THE_COMMIT,
+    )
+    return len(gone), freed
+
+
+def oldest_need(lake: Lake, table_id: str, path: Path) -> Need | None:
+    """The oldest state of a table that a query of this lake may still read; None when no query ever ran.
+
+    Any query counts for any table: which tables a batch reads again after a crash is the engine's to know.
+    """
+    needs = [
+        Need(since, str(checkpoint.relative_to(lake.root)))
+        for checkpoint in sorted(lake.root.glob("_vigie/*/checkpoints/*"))
+        if (checkpoint / "metadata").exists()
+        for since in _instants(checkpoint, table_id, path)
+    ]
+    return min(needs, key=lambda need: need.since, default=None)
+
+
+def _instants(checkpoint: Path, table_id: str, path: Path) -> Iterator[float]:
+    done = [int(entry.name) for entry in checkpoint.glob("commits/*") if entry.name.isdigit()]
+    if not done:
+        yield (checkpoint / "metadata").stat().st_mtime
+        return
+    try:
+        lines = (checkpoint / "offsets" / str(max(done))).read_text().splitlines()
+        yield json.loads(lines[1])["batchTimestampMs"] / 1000
+        for line in lines[2:]:
+            position = json.loads(line)
+            if isinstance(position, dict) and position.get("reservoirId") == table_id:
+                yield _committed_at(path, position["reservoirVersion"])
+    except (OSError, ValueError, LookupError):
+        yield 0.0  # a checkpoint that cannot be understood may need anything
+
+
+def _committed_at(path: Path, version: int) -> float:
+    """When a version was committed. A stream that has read all stands at the version still to come."""
+    commit = path / "_delta_log" / f"{version:020}.json"
+    newest = max(
+        (int(entry.stem) for entry in commit.parent.glob("*.json") if entry.stem.isdigit()), default=-1
+    )
+    if version > newest:
+        return time.time()
+    for line in commit.read_text().splitlines():
+        action = json.loads(line)
+        if "commitInfo" in action:
+            return float(action["commitInfo"]["timestamp"]) / 1000
+    raise LookupError(f"{commit} does not say when it was written")

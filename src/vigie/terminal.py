@@ -1,0 +1,151 @@
+"""How the command line meets a person: failures in plain words, logs on standard error, a clean stop."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from vigie.errors import VigieError
+
+
+class LogFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show stack traces and every log.")]
+Logs = Annotated[LogFormat, typer.Option("--log-format", help="How logs on standard error are written.")]
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """A command that takes `--debug` and `--log-format` too, and whose failures say what to do.
+
+    Exit code 0: done, also after a stop that was asked for. 1: it failed while running. 2: the request was
+    wrong, and nothing was done.
+    """
+
+    @functools.wraps(function)
+    def told(debug: bool = False, log_format: LogFormat = LogFormat.TEXT, **arguments: Any) -> None:
+        _log(log_format, debug)
+        code = _code(functools.partial(function, **arguments), debug)
+        if code:
+            raise typer.Exit(code)
+
+    # Typer reads the signature, which `wraps` copies with annotations that are still text.
+    hints = get_type_hints(function, include_extras=True)
+    given = [
+        parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in inspect.signature(function).parameters.items()
+    ]
+    own = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, kind, default in (("debug", Debug, False), ("log_format", Logs, LogFormat.TEXT))
+    ]
+    told.__signature__ = inspect.Signature([*given, *own])  # type: ignore[attr-defined]
+    told.__annotations__ = {parameter.name: parameter.annotation for parameter in (*given, *own)}
+    return told
+
+
+def _code(act: Callable[[], None], debug: bool) -> int:
+    """The exit code of what was asked for, once its failure was told."""
+    try:
+        act()
+        sys.stdout.flush()
+    except VigieError as problem:
+        _tell(str(problem), debug)
+        return problem.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has had enough (`| head`); Python must not write to it again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise
+    except Exception as problem:
+        _tell(f"{type(problem).__name__}: {problem}", debug)
+        if not debug:
+            sys.stderr.write("This was not foreseen: run it again with --debug for the whole trace.\n")
+        return 1
+    return 0
+
+
+def _tell(text: str, debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+    sys.stderr.write(f"{text}\n")
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        from vigie.listing import encoded
+
+        said = {
+            "at": datetime.fromtimestamp(record.created, UTC),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            said["trace"] = self.formatException(record.exc_info)
+        return encoded(said)
+
+
+class _Lines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return f"{at} {super().format(record)}"
+
+
+def _log(form: LogFormat, debug: bool) -> None:
+    to_stderr = logging.StreamHandler()
+    to_stderr.setFormatter(_JsonLines() if form is LogFormat.JSON else _Lines())
+    logger = logging.getLogger("vigie")
+    logger.handlers = [to_stderr]
+    logger.setLevel(logging.DEBUG if debug else logging.INFO)
+    logger.propagate = False
+
+
+def stop_when_asked() -> threading.Event:
+    """An event that Ctrl-C or SIGTERM sets. A second Ctrl-C ends the process at once."""
+    stop = threading.Event()
+
+    def asked(_number: int, _frame: object) -> None:
+        if stop.is_set():
+            os._exit(130)
+        stop.set()
+
+    signal.signal(signal.SIGINT, asked)
+    signal.signal(signal.SIGTERM, asked)
+    return stop
+
+
+def progress(noun: str, every: float = 10.0) -> Callable[[int], None]:
+    """Says on standard error how far a count has come: in place at a terminal, else a line now and then."""
+    log = logging.getLogger("vigie")
+    began = last = time.monotonic()
+
+    def show(count: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        live = sys.stderr.isatty()
+        if now - last < (0.2 if live else every):
+            return
+        last = now
+        text = f"{count:,} {noun}, {count / (now - began):,.0f} a second"
+        if live:
+            sys.stderr.write(f"\r\x1b[K{text}")
+        else:
+            log.info(text)
+
+    return show
