@@ -39,9 +39,12 @@ def columns(ddl: str) -> dict[str, Type]:
 def condition(text: str) -> exp.Expression:
     """The condition that a rule states, parsed."""
     try:
-        parsed = sqlglot.parse_one(text, dialect="spark")
+        statements = sqlglot.parse(text, dialect="spark")
     except SqlglotError as problem:
         raise NotSql(_first_line(problem)) from problem
+    if len(statements) != 1 or statements[0] is None:
+        raise NotSql("it is empty, or more than one statement")
+    parsed = statements[0]
     if isinstance(parsed, exp.Alias | exp.Command | exp.Query | exp.DDL | exp.DML):
         raise NotSql("it is not a condition")
     if parsed.find(exp.Query, exp.AggFunc, exp.Window):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import json
 from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Annotated, Any, TypedDict
@@ -55,28 +56,29 @@ def decoder(schema: pa.Schema) -> Callable[[pa.Array], tuple[list[Any], list[str
         for value in values.to_pylist():
             try:
                 if value is None or not (all_text or _is_utf8(value)):
-                    raise msgspec.DecodeError
+                    raise msgspec.DecodeError("not text")
                 rows.append(decode(value))
                 broken.append(None)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 rows.append(nothing)
-                broken.append(_rule_broken(value, problem))
+                broken.append(_rule_broken(value))
         return rows, broken
 
     return rows_of
 
 
-def _rule_broken(value: bytes | None, problem: Exception) -> str:
-    """A wrong type can be met before the point where the text stops being JSON, so the text is read again."""
-    if value is None or not isinstance(problem, msgspec.ValidationError):
-        return IS_JSON
+def _rule_broken(value: bytes | None) -> str:
+    """A wrong type can be met before the point where the text stops being JSON, so the text is read again, by
+    Python's own reader: it has no types in mind, and reads numbers and letters that no column could hold."""
     try:
-        msgspec.json.decode(value)
-    except msgspec.ValidationError:
-        return MATCHES  # a number too large for any type is still JSON
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        json.loads((value or b"").decode(), parse_constant=_refused, parse_int=len)
+    except (ValueError, RecursionError):
         return IS_JSON
     return MATCHES
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _is_text(values: pa.Array) -> bool:

@@ -24,6 +24,8 @@ SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     # One bad value in one row gives a null, which the rules see; it does not stop the pipeline.
     "spark.sql.ansi.enabled": "false",
+    # Spark's own default is a form of instant that other readers cannot hold.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
     "spark.sql.inMemoryColumnarStorage.compressed": "false",
