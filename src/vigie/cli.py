@@ -116,11 +116,12 @@ def check(pipeline: Name, json: Json = False) -> None:
     [dim]vigie check path/to/mine.py[/dim]
     """
     from vigie.check import problems
-    from vigie.listing import Listing
 
     declared = _pipeline(pipeline)
     found = problems(declared)
     if json:
+        from vigie.listing import Listing
+
         _show(
             Listing(("kind", "what", "where", "do"), [(p.kind, p.what, str(p.place), p.do) for p in found]),
             json,
@@ -146,7 +147,7 @@ def graph(
     [dim]vigie graph flights[/dim]
     [dim]vigie graph flights --form svg > flights.svg[/dim]
     """
-    from vigie.graph import draw
+    from vigie.drawing import draw
 
     typer.echo(draw(_pipeline(pipeline).graph(), form.value))
 

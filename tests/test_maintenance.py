@@ -1,0 +1,212 @@
+"""Compaction and vacuum: tables hold the same, in fewer files, and nothing that a run needs is deleted."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from vigie.errors import BadAddress, BadSetting
+from vigie.lake import Lake, rows
+from vigie.maintenance import Upkeep, compact_small, maintain
+
+WEEK = timedelta(days=7)
+DAY_MS = 86_400_000
+
+
+def appended(path: Path, times: int) -> None:
+    for number in range(times):
+        write_deltalake(path, pa.table({"n": [number]}), mode="append")
+
+
+def aged(path: Path, days: float) -> None:
+    """The table as if all that was done to it so far had been done `days` earlier."""
+    for commit in (path / "_delta_log").glob("*.json"):
+        actions = [json.loads(line) for line in commit.read_text().splitlines()]
+        for action in actions:
+            for body in action.values():
+                for stamp in {"timestamp", "deletionTimestamp"} & body.keys():
+                    body[stamp] -= int(days * DAY_MS)
+        commit.write_text("".join(json.dumps(action) + "\n" for action in actions))
+
+
+def a_checkpoint(lake: Lake, query: str, days_ago: float, position: dict[str, object] | None = None) -> Path:
+    """A query as Spark leaves it: its batch 4 finished, and batch 5, begun since, maybe not."""
+    folder = lake.checkpoint("flights", query)
+    for name in ("offsets", "commits"):
+        (folder / name).mkdir(parents=True)
+    (folder / "metadata").write_text("{}")
+    at = int(time.time() * 1000 - days_ago * DAY_MS)
+    offsets = ["v1", json.dumps({"batchTimestampMs": at}), json.dumps(position or {"logOffset": 3})]
+    (folder / "offsets" / "4").write_text("\n".join(offsets))
+    (folder / "commits" / "4").write_text("v1\n{}")
+    return folder
+
+
+def compacted_days_ago(lake: Lake, days: float) -> Path:
+    path = lake.silver("flights_ml")
+    appended(path, 5)
+    list(maintain(lake, WEEK))
+    aged(path, days)
+    return path
+
+
+def parquet(path: Path) -> int:
+    return len(list(path.glob("*.parquet")))
+
+
+def test_small_files_become_one_and_the_rows_stay_the_same(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    appended(lake.silver("flights_ml"), 5)
+
+    [upkeep] = maintain(lake, WEEK)
+
+    assert upkeep == Upkeep("silver/flights_ml", 5, 1, 0, 0)
+    assert sorted(row["n"] for row in rows(lake.silver("flights_ml"))) == [0, 1, 2, 3, 4]
+
+
+def test_a_stream_sees_no_change_in_a_compaction(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    appended(lake.silver("flights_ml"), 3)
+
+    list(maintain(lake, WEEK))
+
+    commit = (lake.silver("flights_ml") / "_delta_log" / f"{3:020}.json").read_text().splitlines()
+    changes = [
+        body["dataChange"] for line in commit for body in json.loads(line).values() if "dataChange" in body
+    ]
+    assert changes == [False] * 4
+
+
+def test_files_replaced_longer_ago_than_asked_are_deleted(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    path = compacted_days_ago(lake, 8)
+
+    [upkeep] = maintain(lake, WEEK)
+
+    assert (upkeep.files_deleted, parquet(path)) == (5, 1)
+    assert upkeep.bytes_freed > 1000
+    assert len(rows(path)) == 5
+
+
+def test_files_replaced_since_are_kept(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    path = compacted_days_ago(lake, 6)
+
+    [upkeep] = maintain(lake, WEEK)
+
+    assert (upkeep.files_deleted, parquet(path)) == (0, 6)
+
+
+def test_what_an_unfinished_batch_reads_again_is_kept_however_old(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    path = compacted_days_ago(lake, 8)
+    a_checkpoint(lake, "flights_raw", days_ago=9)
+
+    [upkeep] = maintain(lake, WEEK)
+
+    assert (upkeep.files_deleted, parquet(path)) == (0, 6)
+    assert upkeep.kept_for == "_vigie/flights/checkpoints/flights_raw"
+    assert len(DeltaTable(path, version=4).to_pyarrow_table()) == 5
+
+
+def test_a_run_that_has_gone_on_since_frees_them(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    path = compacted_days_ago(lake, 8)
+    a_checkpoint(lake, "flights_raw", days_ago=0)
+
+    [upkeep] = maintain(lake, WEEK)
+
+    assert (upkeep.files_deleted, upkeep.kept_for, parquet(path)) == (5, None, 1)
+
+
+@pytest.mark.parametrize(("version", "kept"), [(2, True), (4, True), (6, False)])
+def test_what_a_lagging_stream_has_yet_to_take_is_kept(tmp_path: Path, version: int, kept: bool) -> None:
+    lake = Lake.at(tmp_path)
+    path = compacted_days_ago(lake, 8)
+    table = DeltaTable(path)
+    position: dict[str, object] = {
+        "reservoirId": table.metadata().id,
+        "reservoirVersion": version,
+        "index": -1,
+    }
+    a_checkpoint(lake, "phases", days_ago=0, position=position)
+
+    [upkeep] = maintain(lake, WEEK)
+
+    assert (upkeep.files_deleted == 0) is kept
+
+
+def test_a_query_that_never_finished_a_batch_keeps_all_since_it_started(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    compacted_days_ago(lake, 8)
+    folder = a_checkpoint(lake, "phases", days_ago=0)
+    (folder / "commits" / "4").unlink()
+    then = time.time() - 10 * 86_400
+    os.utime(folder / "metadata", (then, then))
+
+    [upkeep] = maintain(lake, WEEK)
+
+    assert upkeep.files_deleted == 0
+
+
+def test_a_checkpoint_that_cannot_be_understood_keeps_everything(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    compacted_days_ago(lake, 8)
+    (a_checkpoint(lake, "phases", days_ago=0) / "offsets" / "4").write_text("v9")
+
+    [upkeep] = maintain(lake, WEEK)
+
+    assert upkeep.files_deleted == 0
+
+
+def test_an_age_under_an_hour_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadSetting, match="--older-than"):
+        maintain(Lake.at(tmp_path), timedelta(minutes=59))
+
+
+def test_a_lake_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadAddress, match="no lake"):
+        maintain(Lake.at(tmp_path / "nowhere"), WEEK)
+
+
+def test_small_files_are_left_alone_until_they_are_many(tmp_path: Path) -> None:
+    path = tmp_path / "table"
+    appended(path, 4)
+
+    assert compact_small(path, more_than=4) is None
+
+    appended(path, 1)
+    done = compact_small(path, more_than=4)
+    assert done is not None
+    assert (done.removed, done.added) == (5, 1)
+
+
+def test_compaction_beside_a_writer_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "table"
+    appended(path, 1)
+    failed: list[BaseException] = []
+
+    def write() -> None:
+        try:
+            appended(path, 60)
+        except BaseException as problem:
+            failed.append(problem)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    compactions = 0
+    while writer.is_alive():
+        compactions += compact_small(path, more_than=5) is not None
+    writer.join()
+
+    assert not failed
+    assert compactions > 0
+    assert sorted(row["n"] for row in rows(path)) == sorted([0, *range(60)])
