@@ -1,13 +1,11 @@
 # What a person types. Each target sets up what it needs; a second time downloads nothing.
 
 PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell $(name) -c $(IS_NEW_ENOUGH) 2>/dev/null && echo $(name))))
-VIGIE_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vigie
 UV ?= uv
 
 IS_NEW_ENOUGH := 'import sys; sys.exit(sys.version_info < (3, 11))'
 RUN := .venv/bin/python -m
 
-export VIGIE_CACHE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
@@ -18,7 +16,7 @@ help: ## this list
 
 # The jars are looked for each time (0.3 s): a stamp would not know that the cache was emptied.
 setup: .venv/installed ## the virtual environment and the pinned jars, once
-	@$(RUN) vigie.engine.jars "$(VIGIE_CACHE)"
+	@$(RUN) vigie.engine.jars
 
 demo: setup ## simulated aircraft, from feed to gold; Ctrl-C ends it
 	@.venv/bin/vigie demo flights

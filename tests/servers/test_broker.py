@@ -14,11 +14,13 @@ from pathlib import Path
 import psutil
 import pytest
 from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient
 
 from vigie.engine.broker import Broker
 from vigie.engine.jars import kafka_jars
 from vigie.engine.java import java_home
 from vigie.errors import BadAddress, BadSetting, VigieError
+from vigie.settings import read_settings
 
 OWNER = """
 import sys, time
@@ -31,19 +33,14 @@ with Broker(Path(sys.argv[1]), Path(sys.argv[2]), [Path(jar) for jar in sys.argv
 """
 
 
-def cache() -> Path:
-    named = os.environ.get("VIGIE_CACHE")
-    return Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "vigie"
-
-
 @pytest.fixture(scope="module")
 def java() -> Path:
-    return java_home(cache())
+    return java_home(read_settings().cache)
 
 
 @pytest.fixture(scope="module")
 def jars(java: Path) -> list[Path]:
-    return kafka_jars(cache(), java)
+    return kafka_jars(read_settings().cache, java)
 
 
 def send(servers: str, topic: str, *messages: bytes) -> None:
@@ -94,6 +91,17 @@ def test_messages_survive_a_restart_on_the_same_folder(tmp_path: Path, java: Pat
         assert received(broker.servers, "flights-raw", 3) == [b"one", b"three", b"two"]
 
     assert processes_naming(tmp_path) == []
+
+
+def test_a_topic_is_made_once_and_is_there_after_a_restart(
+    tmp_path: Path, java: Path, jars: list[Path]
+) -> None:
+    for _ in range(2):
+        with Broker(tmp_path, java, jars) as broker:
+            broker.create_topic("flights-raw")
+
+            topics = AdminClient({"bootstrap.servers": broker.servers}).list_topics(timeout=30).topics
+            assert len(topics["flights-raw"].partitions) == 2
 
 
 def test_a_line_of_ten_megabytes_passes(tmp_path: Path, java: Path, jars: list[Path]) -> None:

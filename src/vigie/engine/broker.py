@@ -22,6 +22,7 @@ from vigie.errors import BadAddress, BadSetting, VigieError
 HOST = "127.0.0.1"
 START_LIMIT = 90.0  # seconds; a first start takes 6, on a machine that is busy with Spark three times that
 STOP_LIMIT = 20.0
+TOPIC_LIMIT = 30.0
 TAIL = 15  # lines of the log that an error shows
 
 # One node: nothing is copied. One partition for internal topics makes the first reader's wait shorter.
@@ -73,6 +74,24 @@ class Broker:
     def servers(self) -> str:
         """What a client is told: host and port."""
         return f"{HOST}:{self.port}"
+
+    def create_topic(self, name: str, partitions: int = 2) -> None:
+        """Make a topic, unless a run before this one did; a reader that starts before any feed finds it."""
+        try:
+            from confluent_kafka import KafkaError, KafkaException
+            from confluent_kafka.admin import AdminClient, NewTopic
+        except ImportError as problem:
+            raise BadSetting(
+                "the Kafka client is not installed", where="confluent-kafka", do="pip install 'vigie[kafka]'"
+            ) from problem
+        admin = AdminClient({"bootstrap.servers": self.servers, "log_level": 0})
+        [made] = admin.create_topics([NewTopic(name, partitions)], operation_timeout=TOPIC_LIMIT).values()
+        try:
+            made.result(TOPIC_LIMIT)
+        except KafkaException as problem:
+            error = problem.args[0]
+            if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise self._failed(f"the topic '{name}' could not be made: {error.str()}") from problem
 
     def __enter__(self) -> Self:
         self._refuse_a_second()

@@ -13,6 +13,7 @@ from pathlib import Path
 from vigie.engine.java import java_home
 from vigie.engine.truststore import truststore
 from vigie.errors import VigieError
+from vigie.settings import read_settings
 
 PINS = Path(__file__).parent / "ivy"
 
@@ -126,6 +127,9 @@ def _reason(output: str) -> str:
 
 
 if __name__ == "__main__":
-    where = Path(sys.argv[1]).expanduser()
-    for fetch in (jars, kafka_jars):
-        fetch(where, java_home(where))
+    try:
+        cache = read_settings().cache
+        for fetch in (jars, kafka_jars):
+            fetch(cache, java_home(cache))
+    except VigieError as problem:
+        sys.exit(str(problem))
