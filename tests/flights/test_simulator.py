@@ -22,7 +22,7 @@ from vigie.feed import Simulation
 from vigie.flights import faults, light
 from vigie.flights.airports import EARTH_RADIUS, NETWORKS, network, unit_vectors
 from vigie.flights.faults import KINDS, SPOILERS
-from vigie.flights.performance import airliner_records, performance
+from vigie.flights.performance import POPULARITY, airliner_records, performance
 from vigie.flights.profile import Leg, Route, draw_figures, profile
 from vigie.flights.schedule import Schedule
 from vigie.flights.simulator import simulate
@@ -281,6 +281,10 @@ def test_from_every_airport_there_is_a_way_to_another(name: str) -> None:
     for draw in (0.0, 0.5, 0.999999):
         chosen = airports.destination(everywhere, np.full(len(everywhere), draw))
         assert (chosen != everywhere).all() and (chosen < len(everywhere)).all()
+
+
+def test_every_type_that_is_said_to_be_popular_is_a_type_that_can_fly() -> None:
+    assert POPULARITY.keys() <= set(performance().codes)
 
 
 def test_every_light_envelope_has_the_figures_that_airliners_have() -> None:
