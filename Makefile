@@ -54,6 +54,6 @@ lock: ## pin again what pyproject.toml asks for (needs uv)
 
 .venv/installed: .venv/made requirements.lock pyproject.toml
 	@echo "Installing $$(grep -c '^[a-z].*==' requirements.lock) packages into .venv, once; a few minutes ..." >&2
-	@$(RUN) pip install --quiet --require-hashes --requirement requirements.lock
+	@$(RUN) pip install --quiet --use-pep517 --require-hashes --requirement requirements.lock
 	@$(RUN) pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
