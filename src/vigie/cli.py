@@ -3,20 +3,45 @@
 from __future__ import annotations
 
 from collections import Counter
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from vigie.errors import BadSetting, RequestError
-from vigie.terminal import command, stop_when_asked
+from vigie.flags import (
+    At,
+    DrawnAs,
+    Every,
+    Faults,
+    Form,
+    From,
+    Interval,
+    Json,
+    Kafka,
+    Keys,
+    Limit,
+    Live,
+    Name,
+    OlderThan,
+    Once,
+    QuestionName,
+    Rate,
+    Rows,
+    Rule,
+    Seed,
+    SourceName,
+    Sql,
+    Start,
+    To,
+    Verb,
+    addresses,
+    lake_at,
+    span,
+)  # fmt: skip
+from vigie.terminal import command, meter, stop_when_asked
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
-    from vigie.address import Address
-    from vigie.lake import Lake
     from vigie.pipeline import Pipeline
 
 SHOWN = 100  # rows of a query that a person is shown
@@ -29,22 +54,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-Name = Annotated[
-    str, typer.Argument(metavar="PIPELINE", help="A pipeline that ships (flights), or path/to/file.py.")
-]
-At = Annotated[
-    str | None,
-    typer.Option("--lake", metavar="ADDRESS", help="The lake's folder; ./lake, or VIGIE_LAKE, unless said."),
-]
-Json = Annotated[bool, typer.Option("--json", help="JSON alone on standard output, for programs.")]
-Kafka = Annotated[bool, typer.Option("--kafka", help="Start a real Kafka on this machine, and use it.")]
-
-
-class Form(StrEnum):
-    TEXT = "text"
-    MERMAID = "mermaid"
-    SVG = "svg"
 
 
 @app.command()
@@ -60,28 +69,57 @@ def demo(pipeline: Name = "flights", lake: At = None, kafka: Kafka = False) -> N
     from vigie.settings import read_settings
 
     settings = read_settings()
-    show(_pipeline(pipeline), settings, _lake(lake), kafka, stop_when_asked())
+    show(_pipeline(pipeline), settings, lake_at(lake), kafka, stop_when_asked())
+
+
+@app.command()
+@command
+def feed(  # noqa: PLR0913  (each is a flag)
+    pipeline: Name,
+    source: SourceName = None,
+    *,
+    live: Live = False,
+    to: To = None,
+    rate: Rate = None,
+    rows: Rows = None,
+    keys: Keys = None,
+    interval: Interval = None,
+    seed: Seed = None,
+    faults: Faults = None,
+    start: Start = None,
+    lake: At = None,
+) -> None:
+    """Bring messages to where a pipeline reads them: simulated, or --live. Ctrl-C stops with nothing lost.
+
+    [dim]vigie feed flights --keys 500 --interval 1s[/dim]
+    [dim]vigie feed flights --rows 200000 --seed 7 --faults 0.02 --to inbox:./inbox[/dim]
+    [dim]vigie feed flights --live --to kafka://localhost:9092/flights-raw[/dim]
+    """
+    from vigie import feeding
+    from vigie.address import Inbox, parse_address
+    from vigie.feed import Pace
+    from vigie.feed import feed as send
+
+    feeding.positive(rate=rate, rows=rows)
+    found = feeding.source_of(_pipeline(pipeline), source)
+    address = parse_address(to) if to else Inbox(lake_at(lake).inbox(found.name))
+    seconds = None if interval is None else span(interval, "--interval").total_seconds()
+    asked = feeding.Wish(keys, seconds, seed, faults, start)
+    stop = stop_when_asked()
+    ticks = feeding.live(found, asked, stop) if live else feeding.simulated(found, asked, rows)
+    pace = Pace(real_time=live or rows is None, rate=rate)
+    sent = send(ticks, address, pace=pace, stop=stop, progress=meter(), rows=rows)
+    typer.echo(f"{sent:,} messages are in {address}.", err=True)
 
 
 @app.command()
 @command
 def run(  # noqa: PLR0913  (each is a flag)
     pipeline: Name,
-    come_from: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--from",
-            metavar="[SOURCE=]ADDRESS",
-            help="Where messages come from: inbox:FOLDER, kafka://host:port/topic or tcp://host:port. "
-            "The lake's own inbox unless said. Once for each source.",
-        ),
-    ] = None,
-    once: Annotated[
-        bool, typer.Option("--once", help="Take all that is there, close its windows, and stop.")
-    ] = False,
-    every: Annotated[
-        str, typer.Option(metavar="SPAN", help="How often new messages are taken: 5s, 500ms, '2 minutes'.")
-    ] = "1s",
+    *,
+    come_from: From = None,
+    once: Once = False,
+    every: Every = "1s",
     kafka: Kafka = False,
     lake: At = None,
 ) -> None:
@@ -91,17 +129,17 @@ def run(  # noqa: PLR0913  (each is a flag)
     [dim]vigie run flights --from kafka://localhost:9092/flights-raw --every 5s[/dim]
     [dim]vigie run path/to/mine.py --from inbox:./inbox --once[/dim]
     """
-    seconds = _span(every, "--every").total_seconds()
+    seconds = span(every, "--every").total_seconds()
     if seconds <= 0:
         raise BadSetting("a trigger cannot be every 0 seconds", where="--every", do="Write for example 1s.")
     declared = _pipeline(pipeline)
-    sources = _addresses(declared, come_from or [])
+    sources = addresses(come_from or [], [source.name for source in declared.graph().sources], declared.name)
     if kafka and sources:
         raise BadSetting("--kafka brings its own source", where="--from", do="Use one of --kafka and --from.")
     from vigie.settings import read_settings
 
     settings = read_settings()
-    place = _lake(lake)
+    place = lake_at(lake)
     from vigie.engine.run import Request
     from vigie.engine.run import run as run_it
 
@@ -139,9 +177,7 @@ def check(pipeline: Name, json: Json = False) -> None:
 
 @app.command()
 @command
-def graph(
-    pipeline: Name, form: Annotated[Form, typer.Option(help="What it is drawn as.")] = Form.TEXT
-) -> None:
+def graph(pipeline: Name, form: DrawnAs = Form.TEXT) -> None:
     """Draw which table follows from which.
 
     [dim]vigie graph flights[/dim]
@@ -164,7 +200,7 @@ def ledger(pipeline: Name, json: Json = False, lake: At = None) -> None:
     from vigie.listing import Listing
 
     name = _pipeline(pipeline).name
-    entries = _rows(_lake(lake).ledger(name), "ledger", pipeline)
+    entries = _rows(lake_at(lake).ledger(name), "ledger", pipeline)
     if json:
         Listing.of(entries).print_json()
         return
@@ -176,11 +212,12 @@ def ledger(pipeline: Name, json: Json = False, lake: At = None) -> None:
 
 @app.command()
 @command
-def quarantine(  # noqa: PLR0913
+def quarantine(  # noqa: PLR0913  (each is a flag)
     pipeline: Name,
-    verb: Annotated[str, typer.Argument(metavar="[list|requeue]", help="What to do.")] = "list",
-    rule: Annotated[str | None, typer.Option(help="Only rows that broke this rule.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many rows a person is shown, newest first.")] = 50,
+    verb: Verb = "list",
+    *,
+    rule: Rule = None,
+    limit: Limit = 50,
     json: Json = False,
     lake: At = None,
 ) -> None:
@@ -199,7 +236,7 @@ def quarantine(  # noqa: PLR0913
             do="Look at them: vigie quarantine PIPELINE list",
         )
     name = _pipeline(pipeline).name
-    entries = _rows(_lake(lake).quarantine(name), "quarantine", pipeline)
+    entries = _rows(lake_at(lake).quarantine(name), "quarantine", pipeline)
     found = broken(entries, rule)
     if json:
         Listing.of(found).print_json()
@@ -212,12 +249,7 @@ def quarantine(  # noqa: PLR0913
 
 @app.command()
 @command
-def ask(
-    pipeline: Name,
-    question: Annotated[str | None, typer.Argument(help="Which one; without it, their list.")] = None,
-    json: Json = False,
-    lake: At = None,
-) -> None:
+def ask(pipeline: Name, question: QuestionName = None, json: Json = False, lake: At = None) -> None:
     """Ask one of a pipeline's batch questions, answered by Spark over the lake's tables.
 
     [dim]vigie ask flights[/dim]
@@ -235,17 +267,13 @@ def ask(
     from vigie.engine.questions import answer
     from vigie.settings import read_settings
 
-    asked = answer(declared, declared.questions[question], _lake(lake), read_settings())
+    asked = answer(declared, declared.questions[question], lake_at(lake), read_settings())
     _show(Listing(asked.columns, asked.rows), json)
 
 
 @app.command()
 @command
-def query(
-    sql: Annotated[str, typer.Argument(metavar="SQL", help="One statement that reads.")],
-    json: Json = False,
-    lake: At = None,
-) -> None:
+def query(sql: Sql, json: Json = False, lake: At = None) -> None:
     """Ask the lake in SQL, at once and without Spark.
 
     Tables are bronze.NAME, silver.NAME, gold.NAME, quarantine.PIPELINE, late.PIPELINE and
@@ -256,19 +284,13 @@ def query(
     from vigie.lake import query as answer
     from vigie.listing import Listing
 
-    asked = answer(_lake(lake), sql)
+    asked = answer(lake_at(lake), sql)
     _show(Listing(asked.columns, asked.rows), json)
 
 
 @app.command()
 @command
-def maintain(
-    older_than: Annotated[
-        str, typer.Option(metavar="SPAN", help="Delete files that were replaced longer ago than this.")
-    ] = "7d",
-    json: Json = False,
-    lake: At = None,
-) -> None:
+def maintain(older_than: OlderThan = "7d", json: Json = False, lake: At = None) -> None:
     """Put small files together and delete those no longer needed; may run beside a pipeline.
 
     What a run may still need stays, however old it is.
@@ -281,7 +303,9 @@ def maintain(
     from vigie.maintenance import Upkeep
     from vigie.maintenance import maintain as look_after
 
-    work = look_after(_lake(lake), _span(older_than, "--older-than"), lambda text: typer.echo(text, err=True))
+    work = look_after(
+        lake_at(lake), span(older_than, "--older-than"), lambda text: typer.echo(text, err=True)
+    )
     done = [asdict(upkeep) for upkeep in work]
     _show(Listing.of(done, [field.name for field in fields(Upkeep)]), json)
 
@@ -290,52 +314,6 @@ def _pipeline(text: str) -> Pipeline:
     from vigie.pipeline import load
 
     return load(text)
-
-
-def _lake(address: str | None) -> Lake:
-    from vigie.lake import Lake
-
-    if address is None:
-        from vigie.settings import read_settings
-
-        address = read_settings().lake
-    return Lake.at(address)
-
-
-def _span(text: str, flag: str) -> timedelta:
-    from vigie.duration import parse_duration
-
-    try:
-        return parse_duration(text)
-    except ValueError as problem:
-        raise BadSetting(str(problem), where=flag) from problem
-
-
-def _addresses(pipeline: Pipeline, texts: list[str]) -> dict[str, Address]:
-    """What `--from` said, by source."""
-    from vigie.address import parse_address
-
-    names = [source.name for source in pipeline.graph().sources]
-    found: dict[str, Address] = {}
-    for text in texts:
-        name, equals, address = text.partition("=")
-        if not equals or ":" in name:
-            if len(names) != 1:
-                raise BadSetting(
-                    f"pipeline '{pipeline.name}' has {len(names)} sources",
-                    where=f"--from {text}",
-                    do=f"Say which: --from SOURCE={text}, where SOURCE is one of {', '.join(names)}.",
-                )
-            name, address = names[0], text
-        if name not in names:
-            raise BadSetting(
-                f"pipeline '{pipeline.name}' has no source '{name}'", where=f"--from {text}",
-                do=f"It has: {', '.join(names)}.",
-            )  # fmt: skip
-        if name in found:
-            raise BadSetting(f"source '{name}' is given twice", where=f"--from {text}", do="Give it once.")
-        found[name] = parse_address(address)
-    return found
 
 
 def _rows(path: Path, noun: str, pipeline: str) -> list[dict[str, Any]]:

@@ -14,11 +14,16 @@ import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from vigie.errors import VigieError
+
+if TYPE_CHECKING:
+    from vigie.feed import Progress
+
+SAY_EVERY_S = 10.0
 
 
 class LogFormat(StrEnum):
@@ -130,22 +135,21 @@ def stop_when_asked() -> threading.Event:
     return stop
 
 
-def progress(noun: str, every: float = 10.0) -> Callable[[int], None]:
-    """Says on standard error how far a count has come: in place at a terminal, else a line now and then."""
-    log = logging.getLogger("vigie")
-    began = last = time.monotonic()
+def meter() -> Callable[[Progress], None]:
+    """Says on standard error how far a feed is: in place at a terminal, else a line every ten seconds."""
+    log = logging.getLogger("vigie.feed")
+    last = time.monotonic()
 
-    def show(count: int) -> None:
+    def show(progress: Progress) -> None:
         nonlocal last
-        now = time.monotonic()
-        live = sys.stderr.isatty()
-        if now - last < (0.2 if live else every):
-            return
-        last = now
-        text = f"{count:,} {noun}, {count / (now - began):,.0f} a second"
-        if live:
+        text = f"{progress.sent:,} messages to {progress.outlet}, {progress.rate:,.0f} a second"
+        if progress.lag >= 1:
+            text += f", {progress.lag:,.0f} s behind"
+        if sys.stderr.isatty():
             sys.stderr.write(f"\r\x1b[K{text}")
-        else:
+            sys.stderr.flush()
+        elif time.monotonic() - last >= SAY_EVERY_S:
+            last = time.monotonic()
             log.info(text)
 
     return show

@@ -1,0 +1,111 @@
+"""What a person asked of `vigie feed`: which source, and which messages."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from vigie.errors import BadSetting, RequestError
+from vigie.feed import Simulation, Tick
+from vigie.graph import Source
+from vigie.pipeline import Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The flags that say what the messages are; None where nothing was said."""
+
+    keys: int | None = None
+    interval: float | None = None  # seconds
+    seed: int | None = None
+    faults: float | None = None
+    start: str | None = None
+
+    def __post_init__(self) -> None:
+        positive(keys=self.keys, interval=self.interval)
+        if self.faults is not None and not 0 <= self.faults <= 1:
+            raise BadSetting(f"{self.faults} is no share", where="--faults", do="Write a number from 0 to 1.")
+
+
+def positive(**flags: float | None) -> None:
+    """BadSetting for a flag that must be more than nothing and is not."""
+    for name, value in flags.items():
+        if value is not None and not 0 < value < math.inf:
+            raise BadSetting(f"{value:g} is too little", where=f"--{name}", do="Write a number above 0.")
+
+
+def source_of(pipeline: Pipeline, name: str | None) -> Source:
+    """The source that was named, or the only one."""
+    sources = {source.name: source for source in pipeline.graph().sources}
+    names = ", ".join(sources) or "none"
+    if name is None and len(sources) == 1:
+        return next(iter(sources.values()))
+    if name is None:
+        raise RequestError(
+            f"pipeline '{pipeline.name}' has {len(sources)} sources", do=f"Say which one to feed: {names}."
+        )
+    if name not in sources:
+        raise RequestError(f"pipeline '{pipeline.name}' has no source '{name}'", do=f"It has: {names}.")
+    return sources[name]
+
+
+def simulated(source: Source, wish: Wish, rows: int | None) -> Iterator[Tick]:
+    """Messages that a simulator makes up."""
+    if source.simulated is None:
+        raise RequestError(
+            f"source '{source.name}' has no simulator",
+            where=str(source.place),
+            do="Give it one: source(..., simulated=FUNCTION).",
+        )
+    usual = Simulation(start=0)
+    keys = wish.keys or usual.keys
+    interval = wish.interval or usual.interval
+    span = 0.0 if rows is None else rows / keys * interval
+    start = time.time() - span if wish.start is None else instant(wish.start)
+    return source.simulated(Simulation(start, keys, interval, wish.seed or 0, wish.faults or 0.0))
+
+
+def live(source: Source, wish: Wish, stop: threading.Event) -> Iterator[Tick]:
+    """Messages of the real world."""
+    for flag in ("keys", "seed", "faults", "start"):
+        if getattr(wish, flag) is not None:
+            raise BadSetting(
+                "the real world takes no such wish",
+                where=f"--live --{flag}",
+                do=f"Leave out --{flag} or --live.",
+            )
+    if source.live is None:
+        raise RequestError(
+            f"source '{source.name}' has no live feed",
+            where=str(source.place),
+            do="Leave out --live, or give it one: source(..., live=FUNCTION).",
+        )
+    from vigie.settings import read_settings
+
+    ticks: Iterator[Tick] = source.live(read_settings(), stop, wish.interval)
+    return ticks
+
+
+def instant(text: str) -> float:
+    """Epoch seconds of what `--start` says; a time without a zone is UTC."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            said = datetime.fromisoformat(text)
+        except ValueError as problem:
+            raise BadSetting(
+                f"'{text}' is not a time",
+                where="--start",
+                do="Write 2026-11-21T12:00:00Z or seconds since 1970.",
+            ) from problem
+        return (said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp()
+    if not 0 <= seconds < 32_503_680_000:  # the year 3000: whoever says more wrote milliseconds
+        raise BadSetting(
+            f"'{text}' is not seconds since 1970", where="--start", do="Write for example 1795262400."
+        )
+    return seconds

@@ -1,0 +1,136 @@
+"""The flags of the command line, and what a person may write behind them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from vigie.address import Address, parse_address
+from vigie.duration import parse_duration
+from vigie.errors import BadSetting
+from vigie.lake import Lake
+
+Name = Annotated[
+    str, typer.Argument(metavar="PIPELINE", help="A pipeline that ships (flights), or path/to/file.py.")
+]
+At = Annotated[
+    str | None,
+    typer.Option("--lake", metavar="ADDRESS", help="The lake's folder; ./lake, or VIGIE_LAKE, unless said."),
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON alone on standard output, for programs.")]
+Kafka = Annotated[bool, typer.Option("--kafka", help="Start a real Kafka on this machine, and use it.")]
+
+From = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--from",
+        metavar="[SOURCE=]ADDRESS",
+        help="Where messages come from: inbox:FOLDER, kafka://host:port/topic or tcp://host:port. "
+        "The lake's own inbox unless said. Once for each source.",
+    ),
+]
+Once = Annotated[
+    bool, typer.Option("--once", help="Take all that is there, give every closed window, and stop.")
+]
+Every = Annotated[
+    str,
+    typer.Option("--every", metavar="SPAN", help="How often new messages are taken: 5s, 500ms, '2 minutes'."),
+]
+
+SourceName = Annotated[
+    str | None, typer.Argument(metavar="[SOURCE]", help="Which source, where a pipeline has several.")
+]
+Live = Annotated[bool, typer.Option("--live", help="The real world instead of a simulation.")]
+To = Annotated[
+    str | None,
+    typer.Option(
+        "--to",
+        metavar="ADDRESS",
+        help="inbox:FOLDER, kafka://host:port/topic, or tcp://host:port to listen on. "
+        "The lake's own inbox unless said.",
+    ),
+]
+Rate = Annotated[float | None, typer.Option("--rate", help="Messages a second, at most.")]
+Rows = Annotated[int | None, typer.Option("--rows", help="Stop after this many messages, sent at once.")]
+Keys = Annotated[int | None, typer.Option("--keys", help="How many aircraft, sensors or users; 2,000.")]
+Interval = Annotated[
+    str | None,
+    typer.Option("--interval", metavar="SPAN", help="Time between two messages of one of them; 10s."),
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="The same seed gives the same bytes; 0.")]
+Faults = Annotated[
+    float | None, typer.Option("--faults", metavar="SHARE", help="Share of broken messages, 0 to 1; 0.")
+]
+Start = Annotated[
+    str | None,
+    typer.Option(
+        "--start",
+        metavar="TIME",
+        help="ISO-8601 or epoch seconds; now, less the span that --rows needs, unless said.",
+    ),
+]
+
+Verb = Annotated[str, typer.Argument(metavar="[list|requeue]", help="What to do.")]
+Rule = Annotated[str | None, typer.Option("--rule", help="Only rows that broke this rule.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, help="How many rows a person is shown, newest first.")]
+QuestionName = Annotated[
+    str | None, typer.Argument(metavar="[QUESTION]", help="Which one; without it, their list.")
+]
+Sql = Annotated[str, typer.Argument(metavar="SQL", help="One statement that reads.")]
+OlderThan = Annotated[
+    str,
+    typer.Option("--older-than", metavar="SPAN", help="Delete files replaced longer ago than this."),
+]
+
+
+class Form(StrEnum):
+    TEXT = "text"
+    MERMAID = "mermaid"
+    SVG = "svg"
+
+
+DrawnAs = Annotated[Form, typer.Option("--form", help="What it is drawn as.")]
+
+
+def lake_at(address: str | None) -> Lake:
+    """The lake that was named, or the one that the settings name."""
+    if address is None:
+        from vigie.settings import read_settings  # costs a third of a second, which `check` does not have
+
+        address = read_settings().lake
+    return Lake.at(address)
+
+
+def span(text: str, flag: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError as problem:
+        raise BadSetting(str(problem), where=flag) from problem
+
+
+def addresses(texts: list[str], sources: list[str], pipeline: str) -> dict[str, Address]:
+    """What `--from` said, by source."""
+    found: dict[str, Address] = {}
+    for text in texts:
+        where = f"--from {text}"
+        name, equals, address = text.partition("=")
+        if not equals or ":" in name:
+            if len(sources) != 1:
+                raise BadSetting(
+                    f"pipeline '{pipeline}' has {len(sources)} sources",
+                    where=where,
+                    do=f"Say which: --from SOURCE={text}, where SOURCE is one of {', '.join(sources)}.",
+                )
+            name, address = sources[0], text
+        if name not in sources:
+            known = ", ".join(sources)
+            raise BadSetting(
+                f"pipeline '{pipeline}' has no source '{name}'", where=where, do=f"It has: {known}."
+            )
+        if name in found:
+            raise BadSetting(f"source '{name}' is given twice", where=where, do="Give it once.")
+        found[name] = parse_address(address)
+    return found
