@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
 import signal
 import socket
 import struct
@@ -11,7 +12,7 @@ import subprocess
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,6 +21,8 @@ from uuid import uuid4
 from vigie.errors import BadAddress, BadSetting, VigieError
 
 HOST = "127.0.0.1"
+# Below those that systems give to outgoing connections, one of which could take a port while Java starts.
+QUIET_PORTS = range(20_000, 32_000)
 START_LIMIT = 90.0  # seconds; a first start takes 6, on a machine that is busy with Spark three times that
 STOP_LIMIT = 20.0
 TOPIC_LIMIT = 30.0
@@ -137,9 +140,7 @@ class Broker:
         data = str(self.folder / "data").replace("\\", "\\\\")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            properties.write_text(
-                PROPERTIES.format(host=HOST, port=self.port, controller=controller, data=data)
-            )
+            properties.write_text(PROPERTIES.format(host=HOST, port=self.port, controller=controller, data=data))
         except OSError as problem:
             raise VigieError(
                 f"the broker's folder cannot be written: {problem.strerror}",
@@ -206,22 +207,29 @@ class Broker:
 
 def _ports(wanted: int) -> tuple[int, int]:
     """The port of the broker and one for its controller, both free a moment ago."""
-    with ExitStack() as held:
-        ports = []
-        for port in (wanted, 0):
-            probe = held.enter_context(socket.socket())
-            # As Java does: a port whose last connection is only waiting to be forgotten is free.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError as problem:
-                raise BadAddress(
-                    f"port {port} cannot be used: {problem.strerror}",
-                    where=f"{HOST}:{port}",
-                    do="Stop what listens there, name another port, or none to have a free one taken.",
-                ) from problem
-            ports.append(probe.getsockname()[1])
-    return ports[0], ports[1]
+    free = (port for port in random.sample(QUIET_PORTS, len(QUIET_PORTS)) if not _trouble(port))
+    if not wanted:
+        return next(free), next(free)
+    problem = _trouble(wanted)
+    if problem:
+        raise BadAddress(
+            f"port {wanted} cannot be used: {problem.strerror}",
+            where=f"{HOST}:{wanted}",
+            do="Stop what listens there, name another port, or none to have a free one taken.",
+        ) from problem
+    return wanted, next(free)
+
+
+def _trouble(port: int) -> OSError | None:
+    """Why nothing can listen on a port, if so."""
+    with socket.socket() as probe:
+        # As Java does: a port whose last connection is only waiting to be forgotten is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as problem:
+            return problem
+    return None
 
 
 def _answers(port: int) -> bool:
