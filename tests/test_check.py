@@ -69,9 +69,7 @@ def test_the_flights_that_ship_with_vigie_have_no_problems() -> None:
         ({"schema": "k STRING, at TIMESTAMP, v QUUX"}, "BadSchema", "the schema of 'good' cannot be read"),
     ],
 )
-def test_what_a_silver_table_promises_in_vain_is_reported(
-    silver: dict[str, object], kind: str, words: str
-) -> None:
+def test_what_a_silver_table_promises_in_vain_is_reported(silver: dict[str, object], kind: str, words: str) -> None:
     found = problems(a_pipeline(**silver))
 
     assert any(problem.kind == kind and words in str(problem) for problem in found), found

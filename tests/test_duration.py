@@ -9,7 +9,14 @@ from vigie.duration import parse_duration
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("6 minutes", 360), ("5s", 5), ("500ms", 0.5), ("1 hour 30 minutes", 5400), ("INTERVAL 2 DAYS", 172_800), ("1.5h", 5400)],
+    [
+        ("6 minutes", 360),
+        ("5s", 5),
+        ("500ms", 0.5),
+        ("1 hour 30 minutes", 5400),
+        ("INTERVAL 2 DAYS", 172_800),
+        ("1.5h", 5400),
+    ],
 )
 def test_spans_are_read_as_people_write_them(text: str, seconds: float) -> None:
     assert parse_duration(text) == timedelta(seconds=seconds)

@@ -85,7 +85,7 @@ def _names(pipeline: Pipeline, graph: Graph) -> Iterator[Problem]:
 
 
 def _inputs(graph: Graph) -> Iterator[Problem]:
-    for table in (*graph.silver, *graph.gold):
+    for table in graph.tables():
         found = graph.find(table.reads)
         if found is None:
             yield _unknown(graph, f"table '{table.name}' reads", table.reads, table.place)
@@ -113,7 +113,7 @@ def _unknown(graph: Graph, what: str, wanted: Input, place: Place) -> Problem:
 
 def _cycles(graph: Graph) -> Iterator[Problem]:
     reported: set[str] = set()
-    for start in (*graph.silver, *graph.gold):
+    for start in graph.tables():
         path: list[str] = []
         node: Node | None = start
         while isinstance(node, Silver | Gold) and node.table not in path:
@@ -245,14 +245,10 @@ def _spans(table: Silver | Gold, **spans: str | None) -> Iterator[Problem]:
         try:
             span = parse_duration(text)
         except ValueError as problem:
-            yield Problem(
-                "BadDuration", f"{name} of '{table.name}': {problem}", table.place, "Mend the span."
-            )
+            yield Problem("BadDuration", f"{name} of '{table.name}': {problem}", table.place, "Mend the span.")
         else:
             if name == "looks_back" and not span:
-                yield Problem(
-                    "BadDuration", f"{name} of '{table.name}' is nothing", table.place, "Give it a span."
-                )
+                yield Problem("BadDuration", f"{name} of '{table.name}' is nothing", table.place, "Give it a span.")
 
 
 def _span(text: str | None) -> timedelta | None:

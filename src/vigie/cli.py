@@ -303,9 +303,7 @@ def maintain(older_than: OlderThan = "7d", json: Json = False, lake: At = None) 
     from vigie.maintenance import Upkeep
     from vigie.maintenance import maintain as look_after
 
-    work = look_after(
-        lake_at(lake), span(older_than, "--older-than"), lambda text: typer.echo(text, err=True)
-    )
+    work = look_after(lake_at(lake), span(older_than, "--older-than"), lambda text: typer.echo(text, err=True))
     done = [asdict(upkeep) for upkeep in work]
     _show(Listing.of(done, [field.name for field in fields(Upkeep)]), json)
 

@@ -36,7 +36,7 @@ def columns(ddl: str) -> dict[str, Type]:
     return found
 
 
-def condition(text: str) -> exp.Expression:
+def condition(text: str) -> exp.Expr:
     """The condition that a rule states, parsed."""
     try:
         statements = sqlglot.parse(text, dialect="spark")
@@ -52,7 +52,7 @@ def condition(text: str) -> exp.Expression:
     return parsed
 
 
-def named_columns(parsed: exp.Expression) -> list[str]:
+def named_columns(parsed: exp.Expr) -> list[str]:
     """The columns a condition names, in their order."""
     return list(dict.fromkeys(_root(column) for column in parsed.find_all(exp.Column)))
 

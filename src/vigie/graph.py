@@ -125,19 +125,22 @@ class Graph:
         yield from self.silver
         yield from self.gold
 
+    def tables(self) -> Iterator[Table]:
+        yield from self.silver
+        yield from self.gold
+
     def find(self, wanted: Input) -> Node | None:
         """The node that `reads=` or `deliver` means: a source, a decorated function, or a name."""
         if isinstance(wanted, Source):
             return wanted if wanted in self.sources else None
-        tables: tuple[Table, ...] = self.silver + self.gold
         if not isinstance(wanted, str):
-            return next((table for table in tables if table.function is wanted), None)
-        named = (node for node in (*tables, *self.sources) if wanted in {node.name, node.table})
+            return next((table for table in self.tables() if table.function is wanted), None)
+        named = (node for node in (*self.tables(), *self.sources) if wanted in {node.name, node.table})
         return next(named, None)
 
     def reading(self, node: Node) -> list[Table]:
         """The tables that read `node`."""
-        return [table for table in (*self.silver, *self.gold) if self.find(table.reads) is node]
+        return [table for table in self.tables() if self.find(table.reads) is node]
 
     def source_of(self, table: Silver) -> Source:
         """The source of a silver table, in a graph that has passed `check`."""

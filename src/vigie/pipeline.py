@@ -126,9 +126,7 @@ class Pipeline:
 
     def graph(self) -> Graph:
         """What has been declared so far."""
-        return Graph(
-            self.name, tuple(self._sources), tuple(self._silver), tuple(self._gold), tuple(self._deliveries)
-        )
+        return Graph(self.name, tuple(self._sources), tuple(self._silver), tuple(self._gold), tuple(self._deliveries))
 
 
 def load(text: str) -> Pipeline:
@@ -142,9 +140,7 @@ def load(text: str) -> Pipeline:
             do=f"Name one that ships with Vigie ({', '.join(SHIPPED)}), or a file of your own: path/to/file.py.",
         )
     if not path.is_file():
-        raise RequestError(
-            f"there is no file '{text}'", do="Check the path, or look where you stand with `pwd`."
-        )
+        raise RequestError(f"there is no file '{text}'", do="Check the path, or look where you stand with `pwd`.")
     return _only_pipeline(_import(path), text)
 
 
@@ -180,9 +176,7 @@ def _line_of(problem: BaseException, path: Path) -> int:
 
 
 def _only_pipeline(module: ModuleType, text: str) -> Pipeline:
-    found = list(
-        {id(value): value for value in vars(module).values() if isinstance(value, Pipeline)}.values()
-    )
+    found = list({id(value): value for value in vars(module).values() if isinstance(value, Pipeline)}.values())
     if len(found) == 1:
         return found[0]
     raise BadDeclaration(

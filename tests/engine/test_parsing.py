@@ -52,7 +52,14 @@ def test_json_of_other_types_breaks_the_schema(value: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [b"{}", b' {"name": null} ', b'{"more": {"x": [NaN]}}'.replace(b"NaN", b"1"), b'{"speed": 1}', b'{"parts": [1, null]}']
+    "value",
+    [
+        b"{}",
+        b' {"name": null} ',
+        b'{"more": {"x": [NaN]}}'.replace(b"NaN", b"1"),
+        b'{"speed": 1}',
+        b'{"parts": [1, null]}',
+    ],
 )
 def test_missing_null_and_unknown_fields_are_fine(value: bytes) -> None:
     assert verdict(value) is None

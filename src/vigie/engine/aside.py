@@ -40,22 +40,16 @@ def quarantined(
     )
 
 
-def late(
-    rows: DataFrame, bronze: DataFrame, table: Silver, source: Source, origin: tuple[str, ...]
-) -> DataFrame:
+def late(rows: DataFrame, bronze: DataFrame, table: Silver, source: Source, origin: tuple[str, ...]) -> DataFrame:
     """The messages of rows that came too late."""
     return _messages(rows.select("_origin"), bronze, table, source, origin).select(LATE.names)
 
 
-def _messages(
-    rows: DataFrame, bronze: DataFrame, table: Silver, source: Source, origin: tuple[str, ...]
-) -> DataFrame:
+def _messages(rows: DataFrame, bronze: DataFrame, table: Silver, source: Source, origin: tuple[str, ...]) -> DataFrame:
     """Messages are few here and long, so they are fetched from bronze by their origin, not carried along."""
     spread = rows.select("*", *(F.col(f"_origin.{name}").alias(name) for name in origin)).drop("_origin")
     found = bronze.join(F.broadcast(spread), list(origin))
-    missing = {
-        name: F.lit(None).cast(kind) for name, kind in SPARK_TYPES.items() if name not in found.columns
-    }
+    missing = {name: F.lit(None).cast(kind) for name, kind in SPARK_TYPES.items() if name not in found.columns}
     return found.withColumns(
         missing
         | {

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable
 from types import TracebackType
 from typing import Self
+
+from deltalake.exceptions import DeltaError
 
 from vigie.lake import Lake
 from vigie.maintenance import compact_small
 
 EVERY_S = 60.0
 
+log = logging.getLogger(__name__)
+
 
 class Caretaker:
     """A thread that looks after the tables of a lake until it is left; it never touches what they hold."""
 
-    def __init__(self, lake: Lake, say: Callable[[str], None]) -> None:
+    def __init__(self, lake: Lake) -> None:
         self._lake = lake
-        self._say = say
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._go, name="caretaker", daemon=True)
 
@@ -37,4 +40,7 @@ class Caretaker:
             for table in self._lake.tables():
                 if self._stop.is_set():
                     return
-                compact_small(table.path)
+                try:
+                    compact_small(table.path)
+                except DeltaError as problem:
+                    log.warning("%s keeps its small files for now: %s", table, problem)

@@ -14,8 +14,18 @@ from vigie.errors import BadSetting, RunFailed, VigieError
 from vigie.lake import Lake
 
 SIGNS: tuple[tuple[str, type[VigieError], str, str], ...] = (
-    ("No space left on device", BadSetting, "the disk is full", "Free some space and start again: nothing is lost."),
-    ("Permission denied", BadSetting, "something may not be written", "Grant the permission and start again."),
+    (
+        "No space left on device",
+        BadSetting,
+        "the disk is full",
+        "Free some space and start again: nothing is lost.",
+    ),
+    (
+        "Permission denied",
+        BadSetting,
+        "something may not be written",
+        "Grant the permission and start again.",
+    ),
     (
         "OffsetOutOfRange|data loss|Partition .* offset was changed|failOnDataLoss",
         RunFailed,
@@ -58,7 +68,9 @@ def _of_the_disk(problem: OSError, lake: Lake) -> VigieError:
         return BadSetting("the disk is full", where=where, do="Free some space and start again: nothing is lost.")
     if problem.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
         return BadSetting(
-            f"the lake cannot be written: {problem.strerror}", where=where, do="Name another folder with --lake."
+            f"the lake cannot be written: {problem.strerror}",
+            where=where,
+            do="Name another folder with --lake.",
         )
     return RunFailed(f"{problem.strerror or problem}", where=where)
 

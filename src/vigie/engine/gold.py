@@ -12,12 +12,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
 
 from vigie.duration import parse_duration
 from vigie.engine import tables
 from vigie.engine.checkpoints import Checkpoint
-from vigie.engine.hotpath import arrow
 from vigie.engine.ledger import Entry, Ledger
 from vigie.engine.plan import SettledPlan
 from vigie.engine.tables import Stamp
@@ -49,7 +47,7 @@ def silver_stream(spark: SparkSession, graph: Graph, gold: Gold, lake: Lake) -> 
 def windows(spark: SparkSession, graph: Graph, gold: Gold, lake: Lake) -> DataFrame:
     """The stream of a table of windows; the table is made, so that it can be read before its first row."""
     made = flat(gold.function(silver_stream(spark, graph, gold, lake)))
-    tables.ensure(lake.gold(gold.name), arrow(made.schema), gold.table)
+    tables.ensure(lake.gold(gold.name), tables.arrow_schema(made.schema), gold.table)
     return made
 
 
@@ -66,6 +64,7 @@ class Settled:
 
     def __init__(  # noqa: PLR0913
         self,
+        *,
         spark: SparkSession,
         graph: Graph,
         gold: Gold,
@@ -89,14 +88,14 @@ class Settled:
         self._prepare()
 
     def _prepare(self) -> None:
-        made = self._gold.function(self._spark.createDataFrame([], StructType.fromDDL(self._silver.schema)))
+        made = self._gold.function(self._spark.createDataFrame([], tables.spark_schema(self._silver.schema)))
         if self._time not in made.columns:
             raise BadDeclaration(
                 f"gold table '{self._gold.name}' gives back rows without their event time, '{self._time}'",
                 where=str(self._gold.place),
                 do="Keep that column: it says when a row is settled.",
             )
-        tables.ensure(self._to, arrow(made.schema), self._gold.table)
+        tables.ensure(self._to, tables.arrow_schema(made.schema), self._gold.table)
 
     def stream(self) -> DataFrame:
         return silver_stream(self._spark, self._graph, self._gold, self._lake)
@@ -145,8 +144,9 @@ class Settled:
         time = F.col(self._time)
         rows = rows.where(time <= F.lit(until))
         if plan.after is None:
-            return self._gold.function(rows)
-        made = self._gold.function(rows.where(time > F.lit(plan.after - self._looks_back)))
+            every: DataFrame = self._gold.function(rows)
+            return every
+        made: DataFrame = self._gold.function(rows.where(time > F.lit(plan.after - self._looks_back)))
         return made.where(time > F.lit(plan.after))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
@@ -38,6 +38,7 @@ class HotPath:
 
     def __init__(  # noqa: PLR0913
         self,
+        *,
         spark: SparkSession,
         graph: Graph,
         source: Source,
@@ -62,19 +63,22 @@ class HotPath:
 
     def _prepare(self) -> None:
         """Make the tables; refuse a lake that is another's, and functions that owe something, before data flows."""
-        bronze = StructType.fromDDL(
+        bronze = tables.spark_schema(
             f"{self._reading.bronze}, key BINARY, value BINARY, received_at TIMESTAMP, batch BIGINT"
         )
-        tables.ensure(self._bronze, arrow(bronze), self._source.table)
+        tables.ensure(self._bronze, tables.arrow_schema(bronze), self._source.table)
         for table in self._tables:
-            tables.ensure(self._lake.silver(table.name), arrow(StructType.fromDDL(table.schema)), table.table)
+            tables.ensure(
+                self._lake.silver(table.name), tables.arrow_schema(tables.spark_schema(table.schema)), table.table
+            )
             verdict.shaped(table, self._source, self._parsed(self._spark.createDataFrame([], bronze)))
         tables.ensure(self._lake.quarantine(self._graph.name), aside.QUARANTINE, "quarantine")
         tables.ensure(self._lake.late(self._graph.name), aside.LATE, "late")
 
     def stream(self) -> DataFrame:
         """The source's stream. The time of receipt is set here, where a second try gives the same again."""
-        return self._reading.stream(self._spark).withColumn("received_at", F.current_timestamp())
+        rows: DataFrame = self._reading.stream(self._spark)
+        return rows.withColumn("received_at", F.current_timestamp())
 
     def __call__(self, batch: DataFrame, number: int) -> list[Entry]:
         """Take one batch all the way, for the first or the second time; what became of its rows."""
@@ -112,7 +116,7 @@ class HotPath:
         if "key" not in messages.columns:
             messages = messages.withColumn("key", F.lit(None).cast("binary"))
         messages = messages.withColumn("batch", F.lit(plan.batch).cast("bigint"))
-        columns = [*StructType.fromDDL(self._reading.bronze).names, "key", "value", "received_at", "batch"]
+        columns = [*tables.spark_schema(self._reading.bronze).names, "key", "value", "received_at", "batch"]
         if tables.committed(self._bronze, stamp):
             read = messages.count()  # the write is skipped, and with it what would have been counted in passing
             accepted = tables.append(messages.select(columns), self._bronze, stamp)
@@ -127,10 +131,15 @@ class HotPath:
 
     def _advance(self, table: Silver, batch: int, plan: TablePlan, app: str) -> Entry:
         """Take a silver table from the batch of bronze that it has to this one."""
-        bronze = self._spark.read.format("delta").load(str(self._bronze)).where(F.col("batch").between(plan.since, batch))
+        bronze = (
+            self._spark.read.format("delta").load(str(self._bronze)).where(F.col("batch").between(plan.since, batch))
+        )
         rows, entered = verdict.observed(self._parsed(bronze))
         rows = verdict.judged(
-            table, verdict.shaped(table, self._source, rows), plan.late_before, lambda: self._recent(table, plan)
+            table,
+            verdict.shaped(table, self._source, rows),
+            plan.late_before,
+            lambda: self._recent(table, plan),
         ).persist()
         try:
             counts = verdict.counted(table, rows, entered)
@@ -160,7 +169,7 @@ class HotPath:
     def _write(self, table: Silver, rows: DataFrame, stamp: Stamp, counts: verdict.Counts) -> int:
         if not counts.accepted:
             return 0
-        good = rows.where("_verdict = 'accepted'").select(*StructType.fromDDL(table.schema).names)
+        good = rows.where("_verdict = 'accepted'").select(*tables.spark_schema(table.schema).names)
         if counts.accepted <= ROWS_PER_FILE:
             good = good.coalesce(1)
         path = self._lake.silver(table.name)
@@ -169,11 +178,11 @@ class HotPath:
         return written
 
     def _parsed(self, bronze: DataFrame) -> DataFrame:
-        schema = StructType.fromDDL(self._source.schema)
+        schema = tables.spark_schema(self._source.schema)
         origin = StructType([bronze.schema[name] for name in self._reading.origin])
         parsed = StructType([*schema]).add("received_at", "timestamp").add("_origin", origin).add("_broken", "string")
         read = bronze.select("value", "received_at", *self._reading.origin)
-        return read.mapInArrow(parsing.parser(arrow(schema), self._reading.origin), parsed)
+        return read.mapInArrow(parsing.parser(tables.arrow_schema(schema), self._reading.origin), parsed)
 
     def _recent(self, table: Silver, plan: TablePlan) -> DataFrame:
         silver = self._spark.read.format("delta").option("versionAsOf", plan.version)
@@ -220,19 +229,14 @@ class HotPath:
         if first > last:
             return []
         bronze = self._spark.read.format("delta").load(str(self._bronze)).where(F.col("batch").between(first, last))
-        sizes = bronze.groupBy("batch").agg(F.count(F.lit(1)).alias("rows"), F.max("received_at").cast("double").alias("at"))
+        sizes = bronze.groupBy("batch").agg(
+            F.count(F.lit(1)).alias("rows"), F.max("received_at").cast("double").alias("at")
+        )
         spans: list[tuple[int, int, datetime]] = []
         held, since = 0, first
         for row in sizes.orderBy("batch").collect():
             held += row.rows
             if held >= ROWS_PER_FILL or row.batch == last:
-                spans.append((since, row.batch, verdict.instant(round(row.at * 1e6))))
+                spans.append((since, row.batch, datetime.fromtimestamp(row.at, UTC)))
                 held, since = 0, row.batch + 1
         return spans
-
-
-def arrow(schema: StructType) -> Any:
-    """The schema as Arrow and Delta have it: instants in microseconds, UTC."""
-    from pyspark.sql.pandas.types import to_arrow_schema
-
-    return to_arrow_schema(schema)

@@ -113,9 +113,7 @@ def _ivy_jar() -> Path:
     spec = find_spec("pyspark")
     found = sorted(Path(spec.origin).parent.glob("jars/ivy-*.jar")) if spec and spec.origin else []
     if not found:
-        raise VigieError(
-            "pyspark is not installed as Vigie needs it: it has no Ivy", do="Run 'pip install vigie'."
-        )
+        raise VigieError("pyspark is not installed as Vigie needs it: it has no Ivy", do="Run 'pip install vigie'.")
     return found[-1]
 
 

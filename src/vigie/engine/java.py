@@ -53,9 +53,7 @@ def _examined(java: Path) -> tuple[Path | None, str]:
     """The home that `java` itself reports (on PATH it may be a link or a shim), or why it will not do."""
     command = [str(java), VECTOR_MODULE, "-XshowSettings:properties", "-version"]
     try:
-        answer = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=30, check=False
-        )
+        answer = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None, "there is no working bin/java in it"
     said = answer.stderr
@@ -66,9 +64,7 @@ def _examined(java: Path) -> tuple[Path | None, str]:
     if version and int(version[1]) < OLDEST:
         return None, f"it is Java {version[1]}, and Spark needs {OLDEST} or newer"
     if answer.returncode or not version or not home:
-        reason = next(
-            (line for line in said.splitlines() if line and "_OPTIONS" not in line), "it says nothing"
-        )
+        reason = next((line for line in said.splitlines() if line and "_OPTIONS" not in line), "it says nothing")
         return (
             None,
             f"it is no Java {OLDEST} or newer with the modules that Spark asks for ({reason.strip()})",

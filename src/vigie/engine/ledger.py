@@ -53,6 +53,14 @@ class Entry:
     late_before: datetime | None = None
     offsets: Any = None
 
+    def __str__(self) -> str:
+        if self.accepted is None:
+            return f"{self.table} batch {self.batch}: {self.read:,} read, {self.late:,} of them too late"
+        return (
+            f"{self.table} batch {self.batch}: {self.read:,} read = {self.accepted:,} accepted + "
+            f"{self.quarantined:,} quarantined + {self.duplicate:,} duplicate + {self.late:,} late"
+        )
+
     def settle(self) -> None:
         """LedgerBroken unless every row that was read is accounted for."""
         parts = (self.accepted, self.quarantined, self.duplicate, self.late)
@@ -88,7 +96,5 @@ class Ledger:
 
     def entries(self, *columns: str) -> list[dict[str, Any]]:
         """Everything written so far, in the columns asked for."""
-        found: list[dict[str, Any]] = (
-            DeltaTable(str(self._path)).to_pyarrow_table(columns=list(columns)).to_pylist()
-        )
+        found: list[dict[str, Any]] = DeltaTable(str(self._path)).to_pyarrow_table(columns=list(columns)).to_pylist()
         return found

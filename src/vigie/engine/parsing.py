@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Annotated, Any, TypedDict
 
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 IS_JSON = "is valid JSON"
 MATCHES = "matches the schema"
 
-Batches = Iterator[pa.RecordBatch]
+Batches = Iterable[pa.RecordBatch]
 
 
 def parser(schema: pa.Schema, origin: tuple[str, ...]) -> Callable[[Batches], Batches]:
@@ -31,9 +31,7 @@ def parser(schema: pa.Schema, origin: tuple[str, ...]) -> Callable[[Batches], Ba
         decode = decoder(schema)
         for batch in batches:
             rows, broken = decode(batch.column("value"))
-            fields = [
-                pa.array(list(map(attrgetter(f"f{at}"), rows)), field.type) for at, field in enumerate(schema)
-            ]
+            fields = [pa.array(list(map(attrgetter(f"f{at}"), rows)), field.type) for at, field in enumerate(schema)]
             place = pa.StructArray.from_arrays([batch.column(name) for name in origin], names=list(origin))
             yield pa.RecordBatch.from_arrays(
                 [*fields, batch.column("received_at"), place, pa.array(broken, pa.string())],
@@ -117,9 +115,7 @@ def _python_type(kind: pa.DataType) -> Any:
     if pa.types.is_map(kind):
         return dict[str, _python_type(kind.item_type) | None]  # type: ignore[misc]
     if pa.types.is_struct(kind):
-        inner = {
-            kind.field(at).name: _python_type(kind.field(at).type) | None for at in range(kind.num_fields)
-        }
+        inner = {kind.field(at).name: _python_type(kind.field(at).type) | None for at in range(kind.num_fields)}
         return TypedDict("Inner", inner, total=False)  # type: ignore[operator]
     for is_kind, python in PLAIN_TYPES:
         if is_kind(kind):

@@ -67,7 +67,12 @@ class SettledPlan:
         if said is None:
             return None
         return cls(
-            batch, said["version"], instant(said["after"]), instant(said["newest"]), said["read"], said["late"]
+            batch,
+            said["version"],
+            instant(said["after"]),
+            instant(said["newest"]),
+            said["read"],
+            said["late"],
         )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import json
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +17,7 @@ from vigie.address import Address, Inbox, Kafka, Tcp
 from vigie.check import checked
 from vigie.engine import failures, session
 from vigie.engine.broker import Broker
+from vigie.engine.caretaker import Caretaker
 from vigie.engine.deliveries import deliver
 from vigie.engine.gold import Settled, reported, windows
 from vigie.engine.hotpath import HotPath
@@ -25,7 +28,6 @@ from vigie.engine.tables import Stamp
 from vigie.errors import LakeMismatch, RequestError
 from vigie.graph import Gold, Graph, Source
 from vigie.lake import Lake
-from vigie.engine.caretaker import Caretaker
 from vigie.pipeline import Pipeline
 from vigie.settings import Settings
 from vigie.sources.inbox import InboxSource
@@ -37,7 +39,9 @@ if TYPE_CHECKING:
     from pyspark.sql.streaming import DataStreamWriter, StreamingQuery
 
 GOLD_EVERY_S = 10.0
-WATCH_EVERY_S = 1.0
+WATCH_EVERY_S = 0.5
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +57,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """Who is told what happens: `entry` of each line of the ledger, `say` of the run itself, and `committed` of
-    each commit once it stands (a test may end the process there)."""
+    """Who is told what happens: `reads` of where each source is read from, `entry` of each line of the ledger,
+    and `committed` of each commit once it stands (a test may end the process there)."""
 
-    entry: Callable[[Entry], None] = lambda _entry: None
-    say: Callable[[str], None] = lambda _text: None
+    reads: Callable[[Source, Address], None] = lambda source, address: log.info("%s reads %s", source.name, address)
+
+    entry: Callable[[Entry], None] = lambda entry: log.info("%s", entry)
     committed: Callable[[str], None] = lambda _name: None
 
 
@@ -74,7 +79,7 @@ def run(
     with ExitStack() as closing, failures.explained(request.lake):
         closing.enter_context(_only_writer(graph, request.lake))
         readings = _readings(graph, request, settings, closing, watcher)
-        watcher.say("Starting Spark ...")
+        log.info("Starting Spark ...")
         spark = session.start(settings, graph.name)
         closing.callback(spark.stop)
         _Run(spark, graph, request, readings, stop or threading.Event(), watcher).go()
@@ -126,9 +131,10 @@ def _readings(
         if address is None and broker is not None:
             address = Kafka(broker.servers, source.name.replace("_", "-"))
             broker.create_topic(address.topic)
-            watcher.say(f"Kafka is at {address}")
-        readings[source.name] = _reading(source, address or Inbox(request.lake.inbox(source.name)), request, closing)
+        address = address or Inbox(request.lake.inbox(source.name))
+        readings[source.name] = _reading(source, address, request, closing)
         readings[source.name].check()
+        watcher.reads(source, address)
     return readings
 
 
@@ -138,8 +144,8 @@ def _reading(source: Source, address: Address, request: Request, closing: ExitSt
     if isinstance(address, Tcp):
         # A socket cannot be read twice: what it gives is kept in an inbox first, and guarantees begin there.
         folder = request.lake.inbox(source.name)
-        closing.enter_context(Receiver(address, folder, until_it_closes=request.once))
-        return InboxSource(folder)
+        receiver = closing.enter_context(Receiver(address, folder, until_it_closes=request.once))
+        return InboxSource(folder, still_there=receiver.check)
     return InboxSource(address.folder)
 
 
@@ -163,26 +169,36 @@ class _Run:
         self._watcher = watcher
         self._lake = request.lake
         self._failed: list[BaseException] = []
+        self._steps = 0  # that are being taken at this moment
+        self._idle = threading.Condition()
+        self._ending = False
         self._windows: list[tuple[Gold, StreamingQuery]] = []
         self._reported: dict[str, int] = {}
         self._ledger = Ledger(self._lake.ledger(graph.name))
 
     def go(self) -> None:
+        """Start the queries and see them through; with `once`, gold follows when the hot path has finished."""
         hot = [self._start_hot(source) for source in self._graph.sources]
         if self._request.once:
             self._watch(hot)
             if not self._stop.is_set():
                 self._watch(self._start_gold())
             return
-        with Caretaker(self._lake, self._watcher.say):
+        with Caretaker(self._lake):
             self._watch([*hot, *self._start_gold()])
 
     def _start_hot(self, source: Source) -> StreamingQuery:
         reading = self._readings[source.name]
         path = HotPath(
-            self._spark, self._graph, source, reading, self._lake, self._ledger, self._watcher.committed
+            spark=self._spark,
+            graph=self._graph,
+            source=source,
+            reading=reading,
+            lake=self._lake,
+            ledger=self._ledger,
+            committed=self._watcher.committed,
         )
-        for entry in path.fill():
+        for entry in path.fill():  # tables that were added to the lake
             self._watcher.entry(entry)
         self._pool("hot")
         writer = path.stream().writeStream.foreachBatch(self._guarded(path, self._watcher.entry))
@@ -200,26 +216,43 @@ class _Run:
                 self._windows.append((gold, query))
             else:
                 settled = Settled(
-                    self._spark, self._graph, gold, self._lake, self._ledger, self._watcher.committed
+                    spark=self._spark,
+                    graph=self._graph,
+                    gold=gold,
+                    lake=self._lake,
+                    ledger=self._ledger,
+                    committed=self._watcher.committed,
                 )
                 rows = settled.stream()
-                query = self._started(gold.name, rows.writeStream.foreachBatch(self._guarded(settled)), every)
+                query = self._started(
+                    gold.name,
+                    rows.writeStream.foreachBatch(self._guarded(settled, self._watcher.entry)),
+                    every,
+                )
             queries.append(query)
         for name, writer in deliver(self._spark, self._graph, self._lake):
             queries.append(self._started(name, writer, self._request.every))
         return queries
 
-    def _guarded(self, step: Callable[[Any, int], Any], tell: Callable[[Entry], None] | None = None) -> Any:
-        """The step, with what it raises kept as it is: Spark would hand back its text alone."""
+    def _guarded(self, step: Callable[[Any, int], Any], tell: Callable[[Entry], None]) -> Any:
+        """The step, with what it raises kept as it is: Spark would hand back its text alone. A step that has
+        begun is finished before a stop; none begins after."""
 
         def guarded(batch: Any, number: int) -> None:
+            with self._idle:
+                if self._ending or self._stop.is_set():
+                    raise InterruptedError("a stop was asked for")
+                self._steps += 1
             try:
                 for entry in step(batch, number):
-                    if tell:
-                        tell(entry)
+                    tell(entry)
             except BaseException as problem:
                 self._failed.append(problem)
                 raise
+            finally:
+                with self._idle:
+                    self._steps -= 1
+                    self._idle.notify_all()
 
         return guarded
 
@@ -237,22 +270,25 @@ class _Run:
     def _watch(self, queries: list[StreamingQuery]) -> None:
         """Until all have ended, one has died, or a stop is asked for; then none is left running."""
         try:
-            while any(query.isActive for query in queries) and not self._stop.wait(WATCH_EVERY_S / 4):
+            while any(query.isActive for query in queries) and not self._stop.wait(WATCH_EVERY_S):
                 self._report()
+                for reading in self._readings.values():
+                    reading.watch()
                 dead = [query for query in queries if not query.isActive]
                 if self._failed or any(query.exception() for query in dead):
                     break
             asked = self._stop.is_set()
-            for query in queries:
-                query.stop()
-            self._report()
+            with self._idle:
+                self._ending = any(query.isActive for query in queries)
+                self._idle.wait_for(lambda: not self._steps)
         finally:
             for query in queries:
                 query.stop()
-        if asked:
-            return
+        self._report()
         if self._failed:
             raise self._failed[0]
+        if asked:
+            return
         for query in queries:
             problem = query.exception()
             if problem is not None:
@@ -262,21 +298,15 @@ class _Run:
         """Write down what Spark says of each batch of windows that has ended since the last look."""
         for gold, query in self._windows:
             for progress in query.recentProgress:
-                said = dict(progress) if isinstance(progress, dict) else progress.json
-                entry = reported(_as_dict(said), gold)
+                entry = reported(json.loads(progress.json), gold)
                 if entry.batch > self._reported[gold.name] and entry.read:
                     self._ledger.write([entry], Stamp(f"{query.id}:{gold.table}", entry.batch))
                     self._reported[gold.name] = entry.batch
+                    self._watcher.entry(entry)
 
     def _last_batch(self, gold: Gold) -> int:
         entries = self._ledger.entries("table", "batch")
         return max((entry["batch"] for entry in entries if entry["table"] == gold.table), default=-1)
-
-
-def _as_dict(said: Any) -> dict[str, object]:
-    import json
-
-    return dict(json.loads(said)) if isinstance(said, str) else dict(said)
 
 
 def _delta(rows: Any, path: Path) -> DataStreamWriter:

@@ -14,10 +14,27 @@ from vigie.errors import LakeMismatch, RunFailed
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
 
 # A checkpoint of the log costs a live stream about a second, and readers replay fifty commits in milliseconds.
 PROPERTIES = {"delta.checkpointInterval": "50"}
 COMMITS_LOOKED_THROUGH = 200
+
+
+def spark_schema(ddl: str) -> StructType:
+    """The columns that DDL declares; needs a session."""
+    from pyspark.sql.types import StructType
+
+    schema = StructType.fromDDL(ddl)
+    assert isinstance(schema, StructType)
+    return schema
+
+
+def arrow_schema(schema: StructType) -> pa.Schema:
+    """The columns as Arrow and Delta have them: instants in microseconds, UTC."""
+    from pyspark.sql.pandas.types import to_arrow_schema
+
+    return to_arrow_schema(schema)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, Observation, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
 
+from vigie.engine.tables import spark_schema
 from vigie.errors import BadDeclaration, RunFailed
 from vigie.graph import Silver, Source
 
@@ -42,8 +42,8 @@ def shaped(table: Silver, source: Source, rows: DataFrame) -> DataFrame:
     """
     place = f"silver table '{table.name}' ({table.place})"
     key = F.lit(True) if source.key is None else F.col(f"`{source.key}`").isNotNull()
-    made = table.function(rows.withColumn("_has_key", key))
-    schema = StructType.fromDDL(table.schema)
+    made: DataFrame = table.function(rows.withColumn("_has_key", key))
+    schema = spark_schema(table.schema)
     lost = [name for name in (*ENGINE, "_has_key") if name not in made.columns]
     if lost:
         raise BadDeclaration(
@@ -79,9 +79,7 @@ def _rules(table: Silver) -> Column:
     return F.when(F.col("_broken").isNotNull(), unparsed).otherwise(F.array_compact(broken))
 
 
-def judged(
-    table: Silver, rows: DataFrame, late_before: datetime | None, recent: Callable[[], DataFrame]
-) -> DataFrame:
+def judged(table: Silver, rows: DataFrame, late_before: datetime | None, recent: Callable[[], DataFrame]) -> DataFrame:
     """Each row with its `_verdict`; `recent` gives the unique columns of what was accepted before."""
     on_time = F.lit(True)
     if table.event_time is not None and late_before is not None:
@@ -99,17 +97,13 @@ def judged(
     seen_before = Window.partitionBy("_verdict", *table.unique).orderBy(F.col("_origin").asc_nulls_first())
     ranked = rows.withColumn("_rank", F.row_number().over(seen_before)).where("_new")
     repeat = (F.col("_verdict") == "accepted") & (F.col("_rank") > 1)
-    return ranked.withColumn("_verdict", F.when(repeat, "repeat").otherwise(F.col("_verdict"))).drop(
-        "_new", "_rank"
-    )
+    return ranked.withColumn("_verdict", F.when(repeat, "repeat").otherwise(F.col("_verdict"))).drop("_new", "_rank")
 
 
 def observed(rows: DataFrame) -> tuple[DataFrame, Observation]:
     """The parsed rows, and how many and which of them pass."""
     observation = Observation()
-    return rows.observe(
-        observation, F.count(F.lit(1)).alias("rows"), _fingerprint().alias("prints")
-    ), observation
+    return rows.observe(observation, F.count(F.lit(1)).alias("rows"), _fingerprint().alias("prints")), observation
 
 
 def observed_rows(rows: DataFrame) -> tuple[DataFrame, Observation]:

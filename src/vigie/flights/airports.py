@@ -83,9 +83,7 @@ def _aerodromes() -> list[tuple[airportsdata.Airport, int]]:
 def _is_aerodrome(code: str, airport: airportsdata.Airport) -> bool:
     in_the_box = SOUTH < airport["lat"] < NORTH and WEST < airport["lon"] < EAST
     # Fields above 1,200 m are altiports, where none of our envelopes lands.
-    return (
-        airport["country"] == "FR" and code.startswith("LF") and in_the_box and airport["elevation"] < 4_000
-    )
+    return airport["country"] == "FR" and code.startswith("LF") and in_the_box and airport["elevation"] < 4_000
 
 
 def _network(places: list[tuple[airportsdata.Airport, int]], reach: tuple[float, float]) -> Network:
@@ -93,12 +91,8 @@ def _network(places: list[tuple[airportsdata.Airport, int]], reach: tuple[float,
     longitude = np.array([airport["lon"] for airport, _ in places])
     traffic = np.array([float(weight) for _, weight in places])
     points = unit_vectors(latitude, longitude)
-    distance = EARTH_RADIUS * np.arccos(
-        np.clip((points[:, None, :] * points[None, :, :]).sum(axis=-1), -1, 1)
-    )
-    flown = (
-        traffic[None, :] * _share_in_the_box(points) ** 6 * ((distance > reach[0]) & (distance < reach[1]))
-    )
+    distance = EARTH_RADIUS * np.arccos(np.clip((points[:, None, :] * points[None, :, :]).sum(axis=-1), -1, 1))
+    flown = traffic[None, :] * _share_in_the_box(points) ** 6 * ((distance > reach[0]) & (distance < reach[1]))
     useful = flown.sum(axis=1) > 0
     flown, places = (
         flown[useful][:, useful],

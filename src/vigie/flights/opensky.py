@@ -2,7 +2,7 @@
 
 https://openskynetwork.github.io/opensky-api/rest.html
 
-What happens is told to the logger `vigie.flights.pace`: at INFO how often OpenSky is asked, and each poll with
+The logger `vigie.flights.pace` is told what happens: at INFO how often OpenSky is asked, and each poll with
 its aircraft and the credits left; at WARNING each setback and each answer that is not as documented.
 """
 

@@ -60,9 +60,7 @@ def performance() -> Performance:
     airliners = airliner_records()
     rows = [_airliner(code, record) for code, record in airliners.items()]
     rows += [_light(envelope) for envelope in light.ENVELOPES]
-    figures = [record["figures"] for record in airliners.values()] + [
-        light.figures(e) for e in light.ENVELOPES
-    ]
+    figures = [record["figures"] for record in airliners.values()] + [light.figures(e) for e in light.ENVELOPES]
     columns = list(zip(*rows, strict=True))
     return Performance(
         codes=columns[0],

@@ -123,9 +123,8 @@ def great_circle_m(start: str, end: str) -> Column:
     """The way between the positions of two aliases along the Earth's surface, by the haversine formula."""
     latitude_1, latitude_2 = F.radians(f"{start}.latitude"), F.radians(f"{end}.latitude")
     longitude_1, longitude_2 = F.radians(f"{start}.longitude"), F.radians(f"{end}.longitude")
-    half_chord = (
-        F.pow(F.sin((latitude_2 - latitude_1) / 2), 2)
-        + F.cos(latitude_1) * F.cos(latitude_2) * F.pow(F.sin((longitude_2 - longitude_1) / 2), 2)
+    half_chord = F.pow(F.sin((latitude_2 - latitude_1) / 2), 2) + F.cos(latitude_1) * F.cos(latitude_2) * F.pow(
+        F.sin((longitude_2 - longitude_1) / 2), 2
     )
     return F.lit(2 * EARTH_RADIUS_M) * F.asin(F.sqrt(F.least(half_chord, F.lit(1.0))))
 

@@ -90,9 +90,7 @@ def take_off_mass(types: Performance, kind: NDArray[np.int64], distance: Floats,
     return mass
 
 
-def draw_figures(
-    types: Performance, kind: NDArray[np.int64], mass: Floats, draws: Floats
-) -> dict[str, Floats]:
+def draw_figures(types: Performance, kind: NDArray[np.int64], mass: Floats, draws: Floats) -> dict[str, Floats]:
     """Each flight's own figures, from the triangles of its type's statistics; `draws` has a row for each."""
     heaviness = (mass - types.empty[kind]) / (types.heaviest[kind] - types.empty[kind])
     drawn = {}

@@ -55,9 +55,7 @@ class Schedule:
         self._types, self._kind, self._rng, self._size = types, kind, rng, len(kind)
         self._network_of = np.array(types.networks)[kind]
         rows = 2 * self._size
-        self._seconds, self._altitude, self._speed, self._distance = (
-            np.zeros((rows, KNOTS)) for _ in range(4)
-        )
+        self._seconds, self._altitude, self._speed, self._distance = (np.zeros((rows, KNOTS)) for _ in range(4))
         self._origin, self._towards = np.zeros((rows, 3)), np.zeros((rows, 3))
         self._thermals, self._thermal_height = np.zeros(rows), np.zeros(rows)
         self._airport = np.zeros(self._size, dtype=np.int64)
@@ -107,9 +105,7 @@ class Schedule:
             climb + lift,
         )
 
-    def _thermal(
-        self, row: Indices, leg: Indices, elapsed: Floats, duration: Floats
-    ) -> tuple[Floats, Floats]:
+    def _thermal(self, row: Indices, leg: Indices, elapsed: Floats, duration: Floats) -> tuple[Floats, Floats]:
         """The height that a glider in cruise has over its lowest, and how fast it gains it."""
         turns = self._thermals[row] / duration
         phase = (elapsed * turns) % 1.0
@@ -133,9 +129,7 @@ class Schedule:
             airports = network(name)
             chosen = airports.start(draw[0, here])
             self._airport[who[here]] = chosen
-            self._place[who[here]] = _gate(
-                airports.latitude[chosen], airports.longitude[chosen], draw[1:, here]
-            )
+            self._place[who[here]] = _gate(airports.latitude[chosen], airports.longitude[chosen], draw[1:, here])
 
     def _plan(self, who: Indices, begins: Floats) -> None:
         """The next flight of each: where to, how high, how fast."""

@@ -23,7 +23,7 @@ LENGTHS = {17, 18}  # a vector has its category only with extended=1, and not al
 
 
 class Body(msgspec.Struct):
-    """OpenSky's answer. What a vector holds stays the text that it came as, each number with all its digits."""
+    """OpenSky's answer. A vector stays the text that it came as, each number with all its digits."""
 
     time: int
     states: list[Raw] | None

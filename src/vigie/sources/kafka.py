@@ -113,7 +113,10 @@ class KafkaSource:
         try:
             for partition, end in cut["to"].items():
                 count += _count_partition(
-                    kafka, consumer, kafka.TopicPartition(self.address.topic, int(partition), cut["from"][partition]), end
+                    kafka,
+                    consumer,
+                    kafka.TopicPartition(self.address.topic, int(partition), cut["from"][partition]),
+                    end,
                 )
         finally:
             consumer.close()

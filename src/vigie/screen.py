@@ -1,0 +1,167 @@
+"""The live view in a terminal: the feed, the tables with their lag, the ledger, and the newest windows."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from vigie.graph import Gold, Graph, Node, Silver
+from vigie.lake import Lake, is_table
+from vigie.listing import text_of
+
+if TYPE_CHECKING:
+    from vigie.engine.ledger import Entry
+    from vigie.feed import Progress
+
+PARTS = ("read", "accepted", "quarantined", "duplicate", "late")
+WINDOWS = 5
+
+
+@dataclass(slots=True)
+class Screen:
+    """What is known of a running pipeline, as lines and as a picture."""
+
+    graph: Graph
+    lake: Lake
+    _progress: Progress | None = None
+    _sums: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: dict.fromkeys(PARTS, 0)))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _began: float = field(default_factory=time.monotonic)
+
+    @property
+    def name(self) -> str:
+        return self.graph.name
+
+    def fed(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def entry(self, entry: Entry) -> None:
+        with self._lock:
+            sums = self._sums[entry.table]
+            for part in PARTS:
+                sums[part] += getattr(entry, part) or 0
+
+    def line(self) -> str:
+        """All of it in one line, for a log."""
+        fed = f"fed {self._progress.sent:,} ({self._progress.rate:,.0f}/s)" if self._progress else "feed starts"
+        tables = ", ".join(f"{node.table} {_rows(self.lake, node):,}" for node in self.graph.nodes())
+        return f"{fed}; rows: {tables}; {self._balance().plain}"
+
+    def drawn(self) -> RenderableType:
+        """All of it as a picture."""
+        tables = Table(box=None, pad_edge=False, header_style="dim")
+        for column, side in (
+            ("table", "left"),
+            ("rows", "right"),
+            ("newest event", "right"),
+            ("lag", "right"),
+        ):
+            tables.add_column(column, justify=side)  # type: ignore[arg-type]
+        for node in self.graph.nodes():
+            newest = _newest(self.lake, self.graph, node)
+            lag = f"{max(0.0, datetime.now(UTC).timestamp() - newest.timestamp()):,.0f} s" if newest else ""
+            at = newest.strftime("%H:%M:%S UTC") if newest else ""
+            tables.add_row(node.table, f"{_rows(self.lake, node):,}", at, lag)
+        parts: list[RenderableType] = [
+            self._header(),
+            Text(),
+            tables,
+            Text(),
+            self._ledger(),
+            self._balance(),
+        ]
+        for gold in self.graph.gold:
+            newest_windows = _newest_windows(self.lake, gold)
+            if newest_windows is not None:
+                parts += [Text(), Text(f"{gold.table}: newest windows", style="bold"), newest_windows]
+        title = f"vigie · {self.name} · {time.monotonic() - self._began:,.0f} s · Ctrl-C ends it"
+        return Panel(Group(*parts), title=title, title_align="left", border_style="blue")
+
+    def _header(self) -> Text:
+        if self._progress is None:
+            return Text("The feed starts ...", style="dim")
+        said = self._progress
+        return Text.assemble(
+            ("feed  ", "bold"),
+            f"{said.sent:,} messages, {said.rate:,.0f} a second, {said.lag:,.1f} s behind, to {said.outlet}",
+        )
+
+    def _ledger(self) -> Table:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        table.add_column("ledger")
+        for part in PARTS:
+            table.add_column(part, justify="right")
+        with self._lock:
+            for name, sums in self._sums.items():
+                if not name.startswith("gold/"):
+                    table.add_row(name, *(f"{sums[part]:,}" for part in PARTS))
+        return table
+
+    def _balance(self) -> Text:
+        """Whether every row that was read is accounted for, from the sums as they stand."""
+        with self._lock:
+            owed = [
+                name
+                for name, sums in self._sums.items()
+                if not name.startswith("gold/") and sums["read"] != sum(sums[part] for part in PARTS[1:])
+            ]
+            known = bool(self._sums)
+        if not known:
+            return Text("Spark starts; the first batch is slow ...", style="dim")
+        if owed:
+            return Text(f"NOT every row is accounted for: {', '.join(owed)}", style="bold red")
+        return Text("every row read is accounted for", style="green")
+
+
+def _actions(lake: Lake, node: Node) -> Any:
+    from deltalake import DeltaTable
+
+    path = lake.path(node.table)
+    return DeltaTable(path).get_add_actions(flatten=True) if is_table(path) else None
+
+
+def _rows(lake: Lake, node: Node) -> int:
+    """How many rows a table has, from its log alone."""
+    actions = _actions(lake, node)
+    return 0 if actions is None else sum(actions.column("num_records").to_pylist())
+
+
+def _newest(lake: Lake, graph: Graph, node: Node) -> datetime | None:
+    """The newest instant of a table, from its log alone."""
+    column = "received_at"
+    if isinstance(node, Silver):
+        column = str(node.event_time)
+    elif isinstance(node, Gold):
+        column = str(graph.silver_of(node).event_time) if node.looks_back else "window_end"
+    actions = _actions(lake, node)
+    name = f"max.{column}"
+    if actions is None or name not in actions.schema.names:
+        return None
+    newest = max((at for at in actions.column(name).to_pylist() if at is not None), default=None)
+    return newest if newest is None or newest.tzinfo else newest.replace(tzinfo=UTC)
+
+
+def _newest_windows(lake: Lake, gold: Gold) -> Table | None:
+    path = lake.path(gold.table)
+    if gold.looks_back is not None or not is_table(path):
+        return None
+    from deltalake import DeltaTable
+
+    rows = DeltaTable(path).to_pyarrow_table()
+    if not rows.num_rows or "window_end" not in rows.column_names:
+        return None
+    shown = Table(box=None, pad_edge=False, header_style="dim")
+    for column in rows.column_names[:6]:
+        shown.add_column(column)
+    for row in rows.sort_by([("window_end", "descending")]).slice(0, WINDOWS).to_pylist():
+        shown.add_row(*(text_of(row[column]) for column in rows.column_names[:6]))
+    return shown
