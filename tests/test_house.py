@@ -87,9 +87,7 @@ def test_no_tracked_file_names_a_package_registry_or_a_path_of_one_machine() -> 
 
 def test_the_public_names_are_what_all_says_and_no_more_than_twelve() -> None:
     offered = {
-        name
-        for name, value in vars(vigie).items()
-        if not name.startswith("_") and not isinstance(value, type(sys))
+        name for name, value in vars(vigie).items() if not name.startswith("_") and not isinstance(value, type(sys))
     }
 
     assert offered == set(vigie.__all__)

@@ -71,8 +71,6 @@ def test_java_reads_the_certificates_that_python_trusts(tmp_path: Path) -> None:
         "changeit",
     ]
 
-    listed = subprocess.run(
-        [*keytool, "-keystore", str(written)], capture_output=True, text=True, check=False
-    )
+    listed = subprocess.run([*keytool, "-keystore", str(written)], capture_output=True, text=True, check=False)
 
     assert "trustedCertEntry" in listed.stdout, listed.stdout + listed.stderr

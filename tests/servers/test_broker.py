@@ -72,9 +72,7 @@ def becomes_true(condition: Callable[[], bool], within: float = 30) -> bool:
 
 
 def processes_naming(folder: Path) -> list[psutil.Process]:
-    return [
-        process for process in psutil.process_iter(["cmdline"]) if str(folder) in str(process.info["cmdline"])
-    ]
+    return [process for process in psutil.process_iter(["cmdline"]) if str(folder) in str(process.info["cmdline"])]
 
 
 def refuses(port: int) -> bool:
@@ -93,9 +91,7 @@ def test_messages_survive_a_restart_on_the_same_folder(tmp_path: Path, java: Pat
     assert processes_naming(tmp_path) == []
 
 
-def test_a_topic_is_made_once_and_is_there_after_a_restart(
-    tmp_path: Path, java: Path, jars: list[Path]
-) -> None:
+def test_a_topic_is_made_once_and_is_there_after_a_restart(tmp_path: Path, java: Path, jars: list[Path]) -> None:
     for _ in range(2):
         with Broker(tmp_path, java, jars) as broker:
             broker.create_topic("flights-raw")
