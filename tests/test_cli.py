@@ -110,9 +110,7 @@ def test_every_command_has_help_that_gives_an_example(command: str) -> None:
     shown = vigie(command, "--help")
 
     assert shown.exit_code == 0
-    assert (
-        f"vigie {command}" in shown.stdout.partition("Arguments")[0].partition("Usage:")[2].partition("\n")[2]
-    )
+    assert f"vigie {command}" in shown.stdout.partition("Arguments")[0].partition("Usage:")[2].partition("\n")[2]
     assert "--debug" in shown.stdout
     assert "--log-format" in shown.stdout
 
@@ -175,9 +173,7 @@ def test_the_ledger_as_json_has_every_row_and_utc_instants(tmp_path: Path) -> No
 
     entries = json.loads(shown.stdout)
     assert len(entries) == 200
-    assert entries[0] | {"batch": 0} == an_entry(
-        at="2026-11-21T12:00:00Z", late_before="2026-11-21T11:54:00Z"
-    )
+    assert entries[0] | {"batch": 0} == an_entry(at="2026-11-21T12:00:00Z", late_before="2026-11-21T11:54:00Z")
     assert shown.stderr == ""
 
 
@@ -317,9 +313,7 @@ def test_maintain_says_what_it_did(tmp_path: Path) -> None:
         (["--lake", "s3a://bucket"], "later version"),
     ],
 )
-def test_a_wrong_flag_of_run_is_exit_2_before_spark_starts(
-    tmp_path: Path, flags: list[str], says: str
-) -> None:
+def test_a_wrong_flag_of_run_is_exit_2_before_spark_starts(tmp_path: Path, flags: list[str], says: str) -> None:
     shown = vigie("run", a_pipeline(tmp_path), *flags)
 
     assert shown.exit_code == 2

@@ -87,9 +87,7 @@ def test_vigies_own_tables_can_be_asked(tmp_path: Path) -> None:
     assert rows(lake.ledger("flights")) == [{"read": 3}]
 
 
-def test_instants_are_in_utc_whatever_the_machine_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_instants_are_in_utc_whatever_the_machine_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "America/New_York")
 
     [row] = query(a_lake(tmp_path), "SELECT DISTINCT hour(event_timestamp) FROM silver.flights_ml").rows

@@ -79,9 +79,7 @@ def test_a_stream_sees_no_change_in_a_compaction(tmp_path: Path) -> None:
     list(maintain(lake, WEEK))
 
     commit = (lake.silver("flights_ml") / "_delta_log" / f"{3:020}.json").read_text().splitlines()
-    changes = [
-        body["dataChange"] for line in commit for body in json.loads(line).values() if "dataChange" in body
-    ]
+    changes = [body["dataChange"] for line in commit for body in json.loads(line).values() if "dataChange" in body]
     assert changes == [False] * 4
 
 

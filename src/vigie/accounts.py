@@ -51,8 +51,7 @@ def broken(entries: Sequence[Row], rule: str | None) -> list[Row]:
 def origins(entries: Sequence[Row]) -> Listing:
     """Quarantined rows with what a person asks first: which rules, from where, and what it said."""
     lines = [
-        (entry["received_at"], entry["table"], entry["rules"], _origin(entry), entry["value"])
-        for entry in entries
+        (entry["received_at"], entry["table"], entry["rules"], _origin(entry), entry["value"]) for entry in entries
     ]
     return Listing(("received_at", "table", "rules", "origin", "value"), lines)
 

@@ -24,6 +24,7 @@ from vigie.screen import Screen
 from vigie.settings import Settings
 
 PAST_S = 600.0  # so that windows close at once
+FAULTS = 0.01  # so that there is something to see in quarantine
 REFRESH_S = 1.0
 PLAIN_EVERY_S = 10.0
 
@@ -46,7 +47,7 @@ def demo(  # noqa: PLR0913
             f"pipeline '{pipeline.name}' has no simulated feed to show",
             do="Give its source one (simulated=...), or run it on a feed of your own: vigie run.",
         )
-    simulation = simulation or Simulation(start=time.time() - PAST_S)
+    simulation = simulation or Simulation(start=time.time() - PAST_S, faults=FAULTS)
     screen = Screen(graph, lake)
     feeding = _Feeding(source, simulation, screen, stop)
     inbox = lake.inbox(source.name)

@@ -24,9 +24,7 @@ def parse_duration(text: str) -> timedelta:
         part = PART.match(rest, at)
         unit = part and (part[2] if part[2] in UNITS else part[2].removesuffix("s"))
         if not part or unit not in UNITS:
-            raise ValueError(
-                f"'{text}' is not a span of time; write for example '6 minutes', '5s' or '1 hour'"
-            )
+            raise ValueError(f"'{text}' is not a span of time; write for example '6 minutes', '5s' or '1 hour'")
         seconds += float(part[1]) * UNITS[unit]
         at = part.end()
     if not rest:

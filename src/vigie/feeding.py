@@ -105,7 +105,5 @@ def instant(text: str) -> float:
             ) from problem
         return (said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp()
     if not 0 <= seconds < 32_503_680_000:  # the year 3000: whoever says more wrote milliseconds
-        raise BadSetting(
-            f"'{text}' is not seconds since 1970", where="--start", do="Write for example 1795262400."
-        )
+        raise BadSetting(f"'{text}' is not seconds since 1970", where="--start", do="Write for example 1795262400.")
     return seconds

@@ -13,9 +13,7 @@ from vigie.duration import parse_duration
 from vigie.errors import BadSetting
 from vigie.lake import Lake
 
-Name = Annotated[
-    str, typer.Argument(metavar="PIPELINE", help="A pipeline that ships (flights), or path/to/file.py.")
-]
+Name = Annotated[str, typer.Argument(metavar="PIPELINE", help="A pipeline that ships (flights), or path/to/file.py.")]
 At = Annotated[
     str | None,
     typer.Option("--lake", metavar="ADDRESS", help="The lake's folder; ./lake, or VIGIE_LAKE, unless said."),
@@ -32,9 +30,7 @@ From = Annotated[
         "The lake's own inbox unless said. Once for each source.",
     ),
 ]
-Once = Annotated[
-    bool, typer.Option("--once", help="Take all that is there, give every closed window, and stop.")
-]
+Once = Annotated[bool, typer.Option("--once", help="Take all that is there, give every closed window, and stop.")]
 Every = Annotated[
     str,
     typer.Option("--every", metavar="SPAN", help="How often new messages are taken: 5s, 500ms, '2 minutes'."),
@@ -61,9 +57,7 @@ Interval = Annotated[
     typer.Option("--interval", metavar="SPAN", help="Time between two messages of one of them; 10s."),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="The same seed gives the same bytes; 0.")]
-Faults = Annotated[
-    float | None, typer.Option("--faults", metavar="SHARE", help="Share of broken messages, 0 to 1; 0.")
-]
+Faults = Annotated[float | None, typer.Option("--faults", metavar="SHARE", help="Share of broken messages, 0 to 1; 0.")]
 Start = Annotated[
     str | None,
     typer.Option(
@@ -76,9 +70,7 @@ Start = Annotated[
 Verb = Annotated[str, typer.Argument(metavar="[list|requeue]", help="What to do.")]
 Rule = Annotated[str | None, typer.Option("--rule", help="Only rows that broke this rule.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="How many rows a person is shown, newest first.")]
-QuestionName = Annotated[
-    str | None, typer.Argument(metavar="[QUESTION]", help="Which one; without it, their list.")
-]
+QuestionName = Annotated[str | None, typer.Argument(metavar="[QUESTION]", help="Which one; without it, their list.")]
 Sql = Annotated[str, typer.Argument(metavar="SQL", help="One statement that reads.")]
 OlderThan = Annotated[
     str,
@@ -127,9 +119,7 @@ def addresses(texts: list[str], sources: list[str], pipeline: str) -> dict[str, 
             name, address = sources[0], text
         if name not in sources:
             known = ", ".join(sources)
-            raise BadSetting(
-                f"pipeline '{pipeline}' has no source '{name}'", where=where, do=f"It has: {known}."
-            )
+            raise BadSetting(f"pipeline '{pipeline}' has no source '{name}'", where=where, do=f"It has: {known}.")
         if name in found:
             raise BadSetting(f"source '{name}' is given twice", where=where, do="Give it once.")
         found[name] = parse_address(address)

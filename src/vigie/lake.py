@@ -61,9 +61,7 @@ class Lake:
         """The lake that a person named; it need not be there yet."""
         text = str(address)
         if text.startswith("s3a://"):
-            raise BadAddress(
-                "a lake on object storage comes with a later version", where=text, do="Name a folder."
-            )
+            raise BadAddress("a lake on object storage comes with a later version", where=text, do="Name a folder.")
         if "://" in text or not text.strip():
             raise BadAddress(f"'{text}' is not a place for a lake", do="Name a folder, for example ./lake.")
         root = Path(text).expanduser()
@@ -122,9 +120,7 @@ class Lake:
         ]
         for pipeline in _folders(self.root / "_vigie"):
             found += [
-                Table("vigie", f"{pipeline.name}_{path.name}", path)
-                for path in _folders(pipeline)
-                if is_table(path)
+                Table("vigie", f"{pipeline.name}_{path.name}", path) for path in _folders(pipeline) if is_table(path)
             ]
         return found
 
@@ -199,11 +195,7 @@ def _refuse_anything_but_reading(connection: DuckDBPyConnection, sql: str) -> No
 
 def _needed(tables: list[Table], sql: str) -> list[Table]:
     """The tables whose names occur in the SQL; all of them when none does, for SHOW and its like."""
-    named = [
-        table
-        for table in tables
-        if re.search(rf"(?<!\w){re.escape(table.last_name)}(?!\w)", sql, re.IGNORECASE)
-    ]
+    named = [table for table in tables if re.search(rf"(?<!\w){re.escape(table.last_name)}(?!\w)", sql, re.IGNORECASE)]
     return named or tables
 
 
@@ -218,16 +210,12 @@ def _add_views(connection: DuckDBPyConnection, tables: list[Table]) -> None:
         try:
             dataset = DeltaTable(table.path).to_pyarrow_dataset()
         except DeltaError as problem:
-            raise RequestError(
-                f"the table {table} cannot be read: {problem}", where=str(table.path)
-            ) from problem
+            raise RequestError(f"the table {table} cannot be read: {problem}", where=str(table.path)) from problem
         connection.register(str(table), dataset)
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(table.layer)}")
         names = {table.name} if namesakes[table.view] > 1 else {table.name, table.last_name}
         for name in names:
-            connection.execute(
-                f"CREATE VIEW {_quoted(table.layer)}.{_quoted(name)} AS FROM {_quoted(str(table))}"
-            )
+            connection.execute(f"CREATE VIEW {_quoted(table.layer)}.{_quoted(name)} AS FROM {_quoted(str(table))}")
 
 
 def _refusal(problem: Exception, lake: Lake, tables: list[Table]) -> RequestError:

@@ -70,9 +70,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return _utc(value).replace(tzinfo=None).isoformat() + "Z"
     if isinstance(value, dict):
-        return dict(
-            _field(key if isinstance(key, str) else text_of(key), inner) for key, inner in value.items()
-        )
+        return dict(_field(key if isinstance(key, str) else text_of(key), inner) for key, inner in value.items())
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
     if isinstance(value, bytes):
@@ -112,7 +110,5 @@ def text_of(value: Any) -> str:
         value = f"{value:.6g}" if abs(value) < 1 else f"{value:.3f}".rstrip("0").rstrip(".")
     elif isinstance(value, list):
         value = ", ".join(map(text_of, value))
-    line = "".join(
-        letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(value)[: LONGEST + 1]
-    )
+    line = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(value)[: LONGEST + 1])
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"

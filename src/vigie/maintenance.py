@@ -69,9 +69,7 @@ class Need:
     query: str
 
 
-def maintain(
-    lake: Lake, older_than: timedelta, say: Callable[[str], None] = lambda _text: None
-) -> Iterator[Upkeep]:
+def maintain(lake: Lake, older_than: timedelta, say: Callable[[str], None] = lambda _text: None) -> Iterator[Upkeep]:
     """Compact every table of the lake, and delete files that were replaced longer ago than `older_than`."""
     if older_than < SHORTEST:
         raise BadSetting(
@@ -197,9 +195,7 @@ def _instants(checkpoint: Path, table_id: str, path: Path) -> Iterator[float]:
 def _committed_at(path: Path, version: int) -> float:
     """When a version was committed. A stream that has read all stands at the version still to come."""
     commit = path / "_delta_log" / f"{version:020}.json"
-    newest = max(
-        (int(entry.stem) for entry in commit.parent.glob("*.json") if entry.stem.isdigit()), default=-1
-    )
+    newest = max((int(entry.stem) for entry in commit.parent.glob("*.json") if entry.stem.isdigit()), default=-1)
     if version > newest:
         return time.time()
     for line in commit.read_text().splitlines():

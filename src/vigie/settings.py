@@ -60,12 +60,8 @@ def _cache() -> Path:
 
 
 Web = Annotated[str, AfterValidator(_address)]
-Latitude = Annotated[
-    float, Field(ge=-90, le=90, description="degrees north from -90 to 90, for example 41.3")
-]
-Longitude = Annotated[
-    float, Field(ge=-180, le=180, description="degrees east from -180 to 180, for example -5.2")
-]
+Latitude = Annotated[float, Field(ge=-90, le=90, description="degrees north from -90 to 90, for example 41.3")]
+Longitude = Annotated[float, Field(ge=-180, le=180, description="degrees east from -180 to 180, for example -5.2")]
 
 
 class Settings(BaseSettings):
@@ -101,9 +97,7 @@ class Settings(BaseSettings):
     cores: int | None = Field(default=None, ge=1, description="how many cores Spark may use, for example 2")
     opensky_url: Web = Field(default=OPENSKY, description=f"an address such as {OPENSKY}")
     opensky_token_url: Web = Field(default=OPENSKY_TOKENS, description=f"an address such as {OPENSKY_TOKENS}")
-    opensky_client_id: str | None = Field(
-        default=None, description="the client id from your OpenSky account page"
-    )
+    opensky_client_id: str | None = Field(default=None, description="the client id from your OpenSky account page")
     opensky_client_secret: SecretStr | None = Field(
         default=None, description="the client secret from your OpenSky account page"
     )
@@ -122,9 +116,7 @@ class Settings(BaseSettings):
         for low, high in (("lamin", "lamax"), ("lomin", "lomax")):
             if getattr(self.opensky_box, low) >= getattr(self.opensky_box, high):
                 names = f"{PREFIX}OPENSKY_{low.upper()}", f"{PREFIX}OPENSKY_{high.upper()}"
-                raise ValueError(
-                    f"{names[0]} must be less than {names[1]}\nWrite {names[0]} and {names[1]} anew."
-                )
+                raise ValueError(f"{names[0]} must be less than {names[1]}\nWrite {names[0]} and {names[1]} anew.")
         return self
 
     @model_validator(mode="after")

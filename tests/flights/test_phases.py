@@ -69,18 +69,12 @@ rates = st.one_of(
     st.sampled_from([0.0, -0.0, 2.5, -2.5, math.nextafter(2.5, 3), math.nextafter(-2.5, -3)]),
     st.floats(-80, 80),
 )
-altitudes = st.one_of(
-    st.none(), st.sampled_from([1_000.0, math.nextafter(1_000, 0)]), st.floats(-500, 15_000)
-)
+altitudes = st.one_of(st.none(), st.sampled_from([1_000.0, math.nextafter(1_000, 0)]), st.floats(-500, 15_000))
 
 
 # One DataFrame of many motions an example: Spark's price is the job, not the row.
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.lists(
-        st.tuples(st.sampled_from([True, False, False, None]), rates, altitudes), min_size=50, max_size=300
-    )
-)
+@given(st.lists(st.tuples(st.sampled_from([True, False, False, None]), rates, altitudes), min_size=50, max_size=300))
 def test_spark_and_the_rule_in_words_agree_on_any_motion(spark: SparkSession, motions: list[Motion]) -> None:
     assert phases(spark, motions) == [phase_in_words(*motion) for motion in motions]
 

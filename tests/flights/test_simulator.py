@@ -76,9 +76,7 @@ def test_the_same_simulation_gives_the_same_bytes_in_another_process() -> None:
         "print(hashlib.sha256(b'\\n'.join(v for _, v in islice(every, 30_000))).hexdigest())"
     )
 
-    printed = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    ).stdout
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
 
     assert printed.strip() == digest(a_simulation(keys=300, seed=5, faults=0.3), 30_000)
 
@@ -132,8 +130,7 @@ def test_each_aircraft_reports_once_an_interval_and_its_position_is_always_newer
             11,
         }
         assert all(
-            after["time_position"] > before["time_position"]
-            for before, after in zip(track, track[1:], strict=False)
+            after["time_position"] > before["time_position"] for before, after in zip(track, track[1:], strict=False)
         )
 
 
@@ -153,9 +150,7 @@ def test_ticks_are_in_order_and_as_many_messages_are_due_in_each_interval_as_the
 
 @settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 2**63), interval=st.sampled_from([1.0, 5.0, 10.0, 30.0]))
-def test_the_way_between_two_reports_is_what_the_reported_speeds_make_of_the_time(
-    seed: int, interval: float
-) -> None:
+def test_the_way_between_two_reports_is_what_the_reported_speeds_make_of_the_time(seed: int, interval: float) -> None:
     tracks = by_aircraft(states(a_simulation(keys=60, interval=interval, seed=seed), 60 * 120))
 
     for track in tracks.values():
@@ -343,9 +338,7 @@ def test_a_fault_is_malformed_json_exactly_when_it_means_to_be(spoiler: faults.S
 def test_impossible_values_are_beyond_the_limits_and_future_ones_ahead() -> None:
     altitude = json.loads(faults.impossible_altitude(SOUND, 0.5))["baro_altitude"]
     speed = json.loads(faults.impossible_speed(SOUND, 0.0))["velocity"] * 3.6
-    ahead = (
-        json.loads(faults.from_the_future(SOUND, 0.0))["time_position"] - json.loads(SOUND)["time_position"]
-    )
+    ahead = json.loads(faults.from_the_future(SOUND, 0.0))["time_position"] - json.loads(SOUND)["time_position"]
 
     assert 15_000 <= altitude <= 30_000
     assert speed > 1_000

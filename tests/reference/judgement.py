@@ -95,9 +95,7 @@ def _judge_batch(
             seen.add((report["icao24"], report["time_position"]))
 
 
-def _verdict(
-    report: Report | str, rules: list[str], late_before: int | None, seen: set[tuple[str, int]]
-) -> str:
+def _verdict(report: Report | str, rules: list[str], late_before: int | None, seen: set[tuple[str, int]]) -> str:
     if rules or isinstance(report, str):
         return "broken"
     at = event_time(report)

@@ -23,9 +23,7 @@ def compare_lakes(one: Path, other: Path, *, cuts: bool = False) -> list[str]:
     for table in sorted(_ledgers(one) | _ledgers(other)):
         found += _differences(table, *(_sums(tables.rows(lake, table)) for lake in (one, other)))
         if cuts:
-            found += _differences(
-                f"{table} by batch", *(_by_batch(tables.rows(lake, table)) for lake in (one, other))
-            )
+            found += _differences(f"{table} by batch", *(_by_batch(tables.rows(lake, table)) for lake in (one, other)))
     return found
 
 

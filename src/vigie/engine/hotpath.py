@@ -8,6 +8,7 @@ every commit carries the batch's number, under which a table takes rows only onc
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from vigie.engine.checkpoints import Checkpoint
 from vigie.engine.ledger import Entry, Ledger
 from vigie.engine.plan import Plan, TablePlan
 from vigie.engine.tables import Stamp
+from vigie.errors import LakeMismatch
 from vigie.graph import Graph, Silver, Source
 from vigie.lake import Lake
 
@@ -58,7 +60,7 @@ class HotPath:
         self._ledger = ledger
         self._bronze = lake.bronze(source.name)
         self._prepare()
-        self._done = self._batches_done()
+        self._done = self._look_back()
         self._newest = {table.name: self._newest_in(table) for table in self._tables}
 
     def _prepare(self) -> None:
@@ -189,12 +191,23 @@ class HotPath:
         rows = silver.load(str(self._lake.silver(table.name)))
         return rows.where(F.col(str(table.event_time)) >= F.lit(plan.late_before))
 
-    def _batches_done(self) -> dict[str, int]:
-        """The last batch that the ledger has of each table of this query."""
+    def _look_back(self) -> dict[str, int]:
+        """The last batch that the ledger has of each table of this query; what was read before is remembered."""
         done: dict[str, int] = {}
-        for entry in self._ledger.entries("query", "table", "batch"):
-            if entry["query"] == self._source.name:
-                done[entry["table"]] = max(entry["batch"], done.get(entry["table"], -1))
+        for entry in self._ledger.entries("query", "table", "batch", "offsets"):
+            if entry["query"] != self._source.name:
+                continue
+            done[entry["table"]] = max(entry["batch"], done.get(entry["table"], -1))
+            if entry["table"] == self._source.table:
+                self._reading.remember(json.loads(entry["offsets"]))
+        if done and not self.checkpoint.started:
+            raise LakeMismatch(
+                f"the lake holds what '{self._source.name}' has read, but not the note of how far it was",
+                where=str(self.checkpoint.folder),
+                do="Put that folder back, or use another lake with --lake: reading from the start again would "
+                "give batches the numbers of others.",
+            )
+        self.checkpoint.claim(self._reading.identity)
         return done
 
     def _newest_in(self, table: Silver) -> datetime | None:

@@ -77,8 +77,8 @@ def run(
     watcher = watcher or Watcher()
     graph = checked(pipeline)
     with ExitStack() as closing, failures.explained(request.lake):
-        closing.enter_context(_only_writer(graph, request.lake))
         readings = _readings(graph, request, settings, closing, watcher)
+        closing.enter_context(_only_writer(graph, request.lake))
         log.info("Starting Spark ...")
         spark = session.start(settings, graph.name)
         closing.callback(spark.stop)
