@@ -73,7 +73,7 @@ class Pace:
     """How fast messages go out.
 
     In real time a tick goes when the clock reaches it and ticks of the past go at once, so that a feed that
-    starts ten minutes ago catches up and then is live. Otherwise a tick goes as soon as the destination takes it.
+    starts ten minutes ago catches up and then is live. Otherwise each goes as soon as the destination takes it.
     """
 
     real_time: bool = True
