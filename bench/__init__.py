@@ -1,0 +1,1 @@
+"""The benchmark: Vigie beside PySpark written by hand, and live for minutes. `python -m bench` runs it."""
