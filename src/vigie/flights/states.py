@@ -67,12 +67,7 @@ class States:
             reply = self._get()
         if reply.status != 200:
             raise self._refused(reply.status)
-        try:
-            # On one line, because a line is a message to an inbox.
-            body = msgspec.json.decode(msgspec.json.format(reply.body, indent=-1), type=Body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as problem:
-            raise Setback(f"its answer is malformed: {problem}") from problem
-        return answer(body, _number(reply.headers.get("X-Rate-Limit-Remaining", "")))
+        return read(reply.body, _number(reply.headers.get("X-Rate-Limit-Remaining", "")))
 
     def _get(self) -> Reply:
         return self._exchange.get(self._url, self._params, self._access.headers() if self._access else {})
@@ -94,8 +89,13 @@ class States:
         )
 
 
-def answer(body: Body, credits_left: int | None) -> Answer:
+def read(text: bytes, credits_left: int | None) -> Answer:
     """The messages of one answer: for each vector an object of named fields."""
+    try:
+        # On one line, because a line is a message to an inbox.
+        body = msgspec.json.decode(msgspec.json.format(text, indent=-1), type=Body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as problem:
+        raise Setback(f"its answer is malformed: {problem}") from problem
     time = Raw(str(body.time).encode())
     messages: list[Message] = []
     odd = 0
