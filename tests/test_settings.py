@@ -67,7 +67,7 @@ def test_the_cache_of_a_person_s_choice_may_begin_at_home(tmp_path: Path, monkey
 
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        read_settings().lake = "elsewhere"  # type: ignore[misc]
+        read_settings().lake = "elsewhere"
 
 
 @pytest.mark.parametrize(

@@ -113,25 +113,24 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _has_a_box(self) -> Self:
-        for low, high in (("lamin", "lamax"), ("lomin", "lomax")):
-            if getattr(self.opensky_box, low) >= getattr(self.opensky_box, high):
-                names = f"{PREFIX}OPENSKY_{low.upper()}", f"{PREFIX}OPENSKY_{high.upper()}"
-                raise ValueError(f"{names[0]} must be less than {names[1]}\nWrite {names[0]} and {names[1]} anew.")
+        box = self.opensky_box
+        for axis, low, high in (("LA", box.lamin, box.lamax), ("LO", box.lomin, box.lomax)):
+            if low >= high:
+                lower, upper = f"{PREFIX}OPENSKY_{axis}MIN", f"{PREFIX}OPENSKY_{axis}MAX"
+                raise ValueError(
+                    f"{lower} is {low:g} and {upper} is {high:g}, which is no box\n"
+                    f"Write a {lower} that is less than {upper}."
+                )
         return self
 
     @model_validator(mode="after")
     def _has_both_halves_of_an_account(self) -> Self:
-        halves = {
-            f"{PREFIX}OPENSKY_CLIENT_ID": self.opensky_client_id,
-            f"{PREFIX}OPENSKY_CLIENT_SECRET": self.opensky_client_secret
-            and self.opensky_client_secret.get_secret_value(),
-        }
-        missing = [name for name, value in halves.items() if not value]
-        if len(missing) == 1:
-            [there] = halves.keys() - missing
+        names = f"{PREFIX}OPENSKY_CLIENT_ID", f"{PREFIX}OPENSKY_CLIENT_SECRET"
+        if bool(self.opensky_client_id) != bool(self.opensky_client_secret):
+            there, missing = names if self.opensky_client_id else reversed(names)
             raise ValueError(
-                f"{there} is set, but {missing[0]} is not\n"
-                f"Set {missing[0]} too, or neither of them: OpenSky then serves you without an account."
+                f"{there} is set, but {missing} is not\n"
+                f"Set {missing} too, or neither of them: OpenSky then serves you without an account."
             )
         return self
 
