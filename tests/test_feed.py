@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from vigie.address import Address, Inbox, Tcp
 from vigie.errors import BadAddress, RunFailed
 from vigie.feed import Pace, Progress, Tick, feed
 from vigie.outlets import inbox
+from vigie.outlets.tcp import TcpOutlet
 
 AT_ONCE = Pace(real_time=False)
 BODY = st.binary(max_size=40).filter(lambda value: b"\n" not in value)
@@ -414,6 +416,39 @@ def test_a_client_that_does_not_read_holds_the_feed_back_and_stop_still_ends_it(
         [],
         ["1 messages were taken but not delivered"],
     )
+
+
+def test_a_line_that_a_slow_client_has_half_of_is_completed_and_not_sent_twice() -> None:
+    port = free_port()
+    messages = [(None, b"%d" % (number % 10) * 3_000_000) for number in range(10)]
+    received: list[bytes] = []
+
+    with closing(TcpOutlet(Tcp("127.0.0.1", port))) as outlet, connected(port) as client:
+        taken = 0
+        while step := outlet.send(messages[taken:]):
+            taken += step
+        assert outlet.finish() == 1
+        reading = threading.Thread(target=lambda: received.append(client.makefile("rb").read()))
+        reading.start()
+        while taken < len(messages):
+            taken += outlet.send(messages[taken:])
+        while outlet.finish():
+            pass
+        assert outlet.delivered == len(messages)
+    reading.join(10)
+
+    assert received[0].split(b"\n") == [*(value for _, value in messages), b""]
+
+
+def test_a_client_that_leaves_when_it_has_read_everything_costs_nothing() -> None:
+    port = free_port()
+    with closing(TcpOutlet(Tcp("127.0.0.1", port))) as outlet:
+        for value in (b"for the first", b"for the second", b"for the third"):
+            with connected(port) as client, client.makefile("rb") as reader:
+                assert outlet.send([(None, value)]) == 1
+                assert next(reader) == value + b"\n"
+
+        assert outlet.delivered == 3
 
 
 def test_stop_ends_a_feed_that_nobody_connected_to() -> None:
