@@ -166,9 +166,7 @@ def test_two_nulls_in_a_unique_column_are_the_same_key(spark: SparkSession) -> N
     anything = a_table(expect={})
     rows = [Row(n=None, line=1), Row(n=None, line=2), Row(n=0, line=3), Row(k="b", n=None, line=4)]
 
-    judged = the_verdicts(
-        spark, rows, table=anything, late_before=NOON - timedelta(hours=1), known=[("b", None)]
-    )
+    judged = the_verdicts(spark, rows, table=anything, late_before=NOON - timedelta(hours=1), known=[("b", None)])
 
     assert words(judged) == ["accepted", "repeat", "accepted", "repeat"]
 
@@ -247,9 +245,7 @@ def test_the_counts_of_a_batch_are_of_its_rows_and_not_of_what_was_there_before(
     assert counts == verdict.Counts(8, 3, 2, 1, 2, NOON + timedelta(minutes=1))
 
 
-def by_hand(
-    rows: list[Row], late_before: datetime | None, known: set[tuple[str | None, int | None]]
-) -> list[str]:
+def by_hand(rows: list[Row], late_before: datetime | None, known: set[tuple[str | None, int | None]]) -> list[str]:
     """The verdicts as the design words them, one row after the other."""
     seen = set(known) if late_before else set()
     found = []

@@ -1,0 +1,145 @@
+"""An inbox: bytes are kept, a line ends at LF alone, and what changes after it was read is noticed."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vigie.errors import BadAddress, RunFailed
+from vigie.sources.inbox import InboxSource, lines_of
+
+from ..runs import GARBAGE, an_inbox, take
+from .numbers import FIRST, SECOND, a_number, numbers, rows
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+LONG = b"x" * (10 << 20)
+
+
+def lines(path: Path) -> list[tuple[int, bytes]]:
+    """The lines of a file, as the source reads them, with their numbers."""
+    file = {"path": f"file:{path}", "length": path.stat().st_size, "received_at": datetime.now(UTC)}
+    given_file = pa.RecordBatch.from_pylist([file])
+    read = [batch for batch in lines_of(iter([given_file])) if batch.num_rows]
+    return [(row["line"], row["value"]) for batch in read for row in batch.to_pylist()]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", []),
+        (b"a\nb\n", [b"a", b"b"]),
+        (b"a\nb", [b"a", b"b"]),
+        (b"\n", [b""]),
+        (b"a\n\n\nb\n", [b"a", b"", b"", b"b"]),
+        (b"a\r\nb\r\n", [b"a\r", b"b\r"]),
+        (b"a\rb\x0bc\x0cd\x1ce\xc2\x85f\xe2\x80\xa8g\n", [b"a\rb\x0bc\x0cd\x1ce\xc2\x85f\xe2\x80\xa8g"]),
+        (b"a\x00b\n\x00\n", [b"a\x00b", b"\x00"]),
+        (b"\xff\xfe\n\xef\xbb\xbf{}\n", [b"\xff\xfe", b"\xef\xbb\xbf{}"]),
+        (b"a\n" + LONG + b"\nb\n", [b"a", LONG, b"b"]),
+    ],
+    ids=["none", "LF", "no last LF", "blank", "blanks", "CR", "other ends", "NUL", "no UTF-8", "10 MB"],
+)
+def test_a_line_ends_at_lf_alone_and_every_other_byte_is_kept(
+    tmp_path: Path, content: bytes, expected: list[bytes]
+) -> None:
+    file = tmp_path / "f.jsonl"
+    file.write_bytes(content)
+
+    assert lines(file) == list(enumerate(expected, 1))
+
+
+@settings(max_examples=50, deadline=None)
+@given(content=st.lists(st.sampled_from([b"\n", b"\r", b"\x00", b"a", b"\xff"]), max_size=30).map(b"".join))
+def test_the_lines_of_a_file_put_together_are_the_file(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    file = tmp_path_factory.mktemp("inbox") / "f.jsonl"
+    file.write_bytes(content)
+
+    read = [value for _, value in lines(file)]
+
+    assert b"\n".join(read) == content.removesuffix(b"\n")
+    assert len(read) == content.count(b"\n") + (not content.endswith(b"\n") and content != b"")
+
+
+def test_more_lines_than_are_read_at_once_are_numbered_through(tmp_path: Path) -> None:
+    file = tmp_path / "f.jsonl"
+    file.write_bytes(b"".join(b"%d\n" % number for number in range(1, 25_001)))
+
+    assert lines(file) == [(number, b"%d" % number) for number in range(1, 25_001)]
+
+
+def test_a_file_that_grows_while_it_is_read_is_refused_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "growing.jsonl"
+    file.write_bytes(b"a\n")
+    announced = pa.RecordBatch.from_pylist([{"path": str(file), "length": 1, "received_at": datetime.now(UTC)}])
+
+    with pytest.raises(RunFailed, match="changed after it was read.*growing.jsonl"):
+        list(lines_of(iter([announced])))
+
+
+def test_a_folder_that_is_not_there_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(BadAddress, match="there is no such inbox(.|\n)*vigie feed"):
+        InboxSource(tmp_path / "inbox").check()
+
+
+def test_garbage_is_in_bronze_and_in_quarantine_byte_for_byte(spark: SparkSession, tmp_path: Path) -> None:
+    folder = an_inbox(tmp_path / "inbox", [*GARBAGE.values(), a_number()])
+
+    take(spark, numbers(), tmp_path / "lake", InboxSource(folder))
+
+    sent = dict(enumerate([*GARBAGE.values(), a_number()], 1))
+    assert {row["line"]: row["value"] for row in rows(tmp_path / "lake", "bronze/raw")} == sent
+    aside = {row["line"]: row for row in rows(tmp_path / "lake", "quarantine/numbers")}
+    assert {line: row["value"] for line, row in aside.items()} == {
+        line: value for line, value in sent.items() if line <= len(GARBAGE)
+    }
+    assert {row["file"] for row in aside.values()} == {str(folder / "000.jsonl")}
+    assert all(row["rules"] for row in aside.values())
+    assert len(rows(tmp_path / "lake", "silver/even")) == 1, "and what follows it goes through"
+
+
+def test_hidden_and_strange_names_are_not_read_and_old_files_are(spark: SparkSession, tmp_path: Path) -> None:
+    folder = an_inbox(tmp_path / "inbox", [a_number(2, k="seen")])
+    os.utime(folder / "000.jsonl", (86_400, 86_400))
+    for name in (".partial.jsonl", "_hidden.jsonl", "_a=b.jsonl", "note.txt", "f.jsonl.gz", "g.JSONL"):
+        (folder / name).write_bytes(a_number(2, k=name) + b"\n")
+
+    take(spark, numbers(), tmp_path / "lake", InboxSource(folder))
+
+    assert [row["k"] for row in rows(tmp_path / "lake", "silver/even")] == ["seen"]
+
+
+def test_a_file_that_changes_after_it_was_read_stops_the_run_by_name(spark: SparkSession, tmp_path: Path) -> None:
+    folder = an_inbox(tmp_path / "inbox", FIRST)
+    source = InboxSource(folder)
+    take(spark, numbers(), tmp_path / "lake", source)
+    with (folder / "000.jsonl").open("ab") as file:
+        file.write(a_number(4, 5) + b"\n")
+    (folder / "001.jsonl").write_bytes(b"\n".join(SECOND))
+
+    with pytest.raises(RunFailed, match="changed after it was read.*000.jsonl"):
+        take(spark, numbers(), tmp_path / "lake", source)
+
+
+def test_new_files_are_read_once_and_those_that_are_gone_are_no_concern(spark: SparkSession, tmp_path: Path) -> None:
+    folder = an_inbox(tmp_path / "inbox", FIRST)
+    take(spark, numbers(), tmp_path / "lake", InboxSource(folder))
+    (folder / "000.jsonl").unlink()
+    (folder / "001.jsonl").write_bytes(b"\n".join(SECOND))
+
+    entries = take(spark, numbers(), tmp_path / "lake", InboxSource(folder))
+
+    assert [(entry.table, entry.batch, entry.read) for entry in entries] == [
+        ("bronze/raw", 1, 2),
+        ("silver/even", 1, 2),
+    ]

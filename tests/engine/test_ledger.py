@@ -1,0 +1,141 @@
+"""The ledger's equation holds, and when a row vanishes anywhere the run stops and says so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from deltalake import DeltaTable
+
+from vigie.engine import tables
+from vigie.engine.ledger import Entry, Ledger
+from vigie.engine.tables import Stamp
+from vigie.errors import LedgerBroken, RunFailed
+from vigie.sources import inbox
+
+from ..runs import an_inbox, take
+from .numbers import FIRST, LEDGER, SECOND, THIRD, numbers, rows, with_time
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+SETTLED = Entry("raw", "silver/even", 3, 10, 4, 3, 2, 1)
+COUNTS = ("table", "batch", "read", "accepted", "quarantined", "duplicate", "late")
+
+
+def test_an_entry_that_adds_up_is_settled() -> None:
+    SETTLED.settle()
+
+
+@pytest.mark.parametrize("part", ["read", "accepted", "quarantined", "duplicate", "late"])
+@pytest.mark.parametrize("by", [1, -1])
+def test_an_entry_that_is_one_row_off_anywhere_is_not_settled(part: str, by: int) -> None:
+    off = replace(SETTLED, **{part: getattr(SETTLED, part) + by})
+
+    with pytest.raises(LedgerBroken, match="silver/even, batch 3: .* rows were read, but"):
+        off.settle()
+
+
+def test_a_gold_table_has_no_equation_to_keep() -> None:
+    Entry("windows", "gold/windows", 0, 10, late=3).settle()
+
+
+def test_an_entry_that_does_not_settle_is_never_written_nor_are_those_beside_it(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+
+    with pytest.raises(LedgerBroken):
+        ledger.write([SETTLED, replace(SETTLED, table="silver/odd", read=11)], Stamp("query", 3))
+
+    assert ledger.entries("table") == []
+
+
+def test_a_batch_is_written_down_once(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+
+    ledger.write([SETTLED], Stamp("query", 3))
+    ledger.write([SETTLED], Stamp("query", 3))
+    ledger.write([replace(SETTLED, batch=4)], Stamp("query", 4))
+
+    assert sorted(entry["batch"] for entry in ledger.entries("batch")) == [3, 4]
+
+
+@pytest.fixture
+def one_file_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "BYTES_PER_BATCH", 1)
+
+
+def test_the_ledger_says_of_each_batch_what_became_of_its_rows(
+    spark: SparkSession, tmp_path: Path, one_file_a_batch: None
+) -> None:
+    folder = an_inbox(tmp_path / "inbox", FIRST, SECOND, THIRD)
+
+    take(spark, numbers(), tmp_path / "lake", inbox.InboxSource(folder))
+
+    said = sorted(tuple(row[name] for name in COUNTS) for row in rows(tmp_path / "lake", LEDGER))
+    assert said == [
+        ("bronze/raw", 0, 4, 4, 0, 0, 0),
+        ("bronze/raw", 1, 2, 2, 0, 0, 0),
+        ("bronze/raw", 2, 3, 3, 0, 0, 0),
+        ("silver/even", 0, 4, 1, 2, 1, 0),
+        ("silver/even", 1, 2, 2, 0, 0, 0),
+        ("silver/even", 2, 3, 1, 0, 0, 2),
+    ]
+
+
+def lost_from(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From here on, each write into the table loses a row on its way."""
+    honest = tables.append
+
+    def losing(rows: DataFrame, path: Path, stamp: Stamp, **counts: int) -> int:
+        if path.parts[-2:] == tuple(table.split("/")):
+            rows = rows.limit(rows.count() - 1)
+        return honest(rows, path, stamp, **counts)
+
+    monkeypatch.setattr(tables, "append", losing)
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ("silver/even", "silver/even, batch 0: 5 rows were read, but 1 accepted"),
+        ("quarantine/numbers", "silver/even, batch 0: 5 rows were read, but 2 accepted"),
+        ("bronze/raw", "bronze/raw, batch 0: 5 rows were read, but 4 accepted"),
+    ],
+)
+def test_a_row_that_a_write_loses_stops_the_run(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str, says: str
+) -> None:
+    folder = an_inbox(tmp_path / "inbox", [*FIRST, SECOND[0]])
+    lost_from(table, monkeypatch)
+
+    with pytest.raises(LedgerBroken, match=says):
+        take(spark, numbers(), tmp_path / "lake", inbox.InboxSource(folder))
+
+    assert rows(tmp_path / "lake", LEDGER) == []
+
+
+def test_a_late_row_that_a_write_loses_stops_the_run(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_file_a_batch: None
+) -> None:
+    folder = an_inbox(tmp_path / "inbox", SECOND, THIRD)
+    lost_from("late/numbers", monkeypatch)
+
+    with pytest.raises(LedgerBroken, match="silver/even, batch 1: 3 rows were read"):
+        take(spark, numbers(), tmp_path / "lake", inbox.InboxSource(folder))
+
+    assert {row["batch"] for row in rows(tmp_path / "lake", LEDGER)} == {0}
+
+
+def test_a_silver_function_that_loses_a_row_stops_the_run_before_anything_is_in_silver(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    folder = an_inbox(tmp_path / "inbox", FIRST)
+    losing = numbers(lambda rows: with_time(rows).where("n IS NULL OR n = 2"))
+
+    with pytest.raises(RunFailed, match="silver table 'even' was given 4 rows and gave back 3"):
+        take(spark, losing, tmp_path / "lake", inbox.InboxSource(folder))
+
+    assert rows(tmp_path / "lake", "silver/even") == rows(tmp_path / "lake", LEDGER) == []
+    assert DeltaTable(tmp_path / "lake" / "bronze" / "raw").to_pyarrow_table().num_rows == 4

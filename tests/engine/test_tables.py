@@ -1,0 +1,103 @@
+"""Tables: a batch is in them once, and another declaration is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from vigie.engine import tables
+from vigie.engine.tables import Stamp
+from vigie.errors import LakeMismatch, RunFailed
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+SCHEMA = pa.schema([("a", pa.int64()), ("at", pa.timestamp("us", tz="UTC"))])
+NUMBERS = pa.schema([("id", pa.int64())])
+
+
+def held(path: Path) -> int:
+    return int(DeltaTable(path).to_pyarrow_table().num_rows)
+
+
+def test_a_table_is_made_once_and_found_again(tmp_path: Path) -> None:
+    tables.ensure(tmp_path / "t", SCHEMA, "silver/t")
+    tables.ensure(tmp_path / "t", SCHEMA, "silver/t")
+
+    assert tables.version(tmp_path / "t") == 0
+
+
+@pytest.mark.parametrize(
+    ("schema", "says"),
+    [
+        (pa.schema([*SCHEMA, ("b", pa.string())]), "b is not there in the lake and string here"),
+        (pa.schema([("a", pa.int64())]), r"at is timestamp\[us, tz=UTC\] in the lake and not declared here"),
+        (pa.schema([("a", pa.string()), SCHEMA.field("at")]), "a is int64 in the lake and string here"),
+    ],
+    ids=["one more", "one less", "another type"],
+)
+def test_a_table_of_another_version_is_refused_with_what_differs(tmp_path: Path, schema: pa.Schema, says: str) -> None:
+    tables.ensure(tmp_path / "t", SCHEMA, "silver/t")
+
+    with pytest.raises(LakeMismatch, match=f"silver/t was written by another version.*{says}"):
+        tables.ensure(tmp_path / "t", schema, "silver/t")
+
+
+def test_a_batch_that_is_written_twice_is_there_once_and_counts_the_same(spark: SparkSession, tmp_path: Path) -> None:
+    path, stamp = tmp_path / "t", Stamp("query:t", 4)
+    tables.ensure(path, NUMBERS, "t")
+    assert not tables.committed(path, stamp)
+
+    counts = [tables.append(spark.range(5), path, stamp, late=1) for _ in range(2)]
+
+    assert counts == [5, 5]
+    assert held(path) == 5
+    assert tables.committed(path, stamp)
+    assert not tables.committed(path, Stamp("query:t", 5))
+    assert not tables.committed(path, Stamp("another query:t", 4))
+
+
+def test_a_batch_that_another_query_wrote_under_the_same_number_is_another(spark: SparkSession, tmp_path: Path) -> None:
+    tables.ensure(tmp_path / "t", NUMBERS, "t")
+
+    tables.append(spark.range(5), tmp_path / "t", Stamp("one", 0))
+    tables.append(spark.range(5), tmp_path / "t", Stamp("two", 0))
+
+    assert held(tmp_path / "t") == 10
+
+
+def test_a_batch_that_is_judged_otherwise_the_second_time_stops_the_run(spark: SparkSession, tmp_path: Path) -> None:
+    tables.ensure(tmp_path / "t", NUMBERS, "t")
+    tables.append(spark.range(5), tmp_path / "t", Stamp("query", 4), duplicate=2)
+
+    with pytest.raises(RunFailed, match="judged twice with different answers: {'duplicate': 2}, then {'duplicate': 3}"):
+        tables.append(spark.range(5), tmp_path / "t", Stamp("query", 4), duplicate=3)
+
+
+def test_commits_of_others_are_not_taken_for_ours(spark: SparkSession, tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    tables.ensure(path, NUMBERS, "t")
+    tables.append(spark.range(5), path, Stamp("query", 4))
+    for note in ("not JSON", "[1]", '{"stamp": "query#5"}'):
+        spark.range(3).write.format("delta").mode("append").option("userMetadata", note).save(str(path))
+    DeltaTable(path).optimize.compact()
+
+    assert tables.append(spark.range(5), path, Stamp("query", 4)) == 5
+    assert held(path) == 14
+
+
+def test_a_few_rows_that_are_appended_twice_are_there_once(tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    tables.ensure(path, NUMBERS, "t")
+    row = pa.Table.from_pylist([{"id": 1}], NUMBERS)
+
+    tables.append_small(path, row, Stamp("query", 0))
+    tables.append_small(path, row, Stamp("query", 0))
+    tables.append_small(path, row, Stamp("query", 1))
+    write_deltalake(path, row, mode="append")
+
+    assert held(path) == 3

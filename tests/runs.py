@@ -1,0 +1,201 @@
+"""Inboxes to run on, and runs of a pipeline: beside the tests' Spark, or in a process that may be killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vigie.check import checked
+from vigie.engine.hotpath import HotPath
+from vigie.engine.ledger import Entry, Ledger
+from vigie.errors import VigieError
+from vigie.feed import Simulation
+from vigie.flights.simulator import simulate
+from vigie.lake import Lake
+from vigie.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+ROOT = Path(__file__).parents[1]
+# Long past for whoever runs the tests, so that nothing here is from the future but what is meant to be.
+NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
+DIED = 9
+
+# Every kind of garbage that a feed has been seen to send; each is one message.
+GARBAGE: Mapping[str, bytes] = {
+    "binary": bytes(byte for byte in range(256) if byte != ord("\n")),
+    "invalid UTF-8": b'{"icao24":"\xff\xfe"}',
+    "truncated": b'{"icao24":"39ac47","latitude":48.',
+    "wrong types": b'{"icao24":"39ac47","latitude":"north"}',
+    "too long": b'{"icao24":"' + b"a" * 10_000_000,
+    "NaN": b'{"icao24":"39ac47","latitude":NaN}',
+    "nothing": b"",
+    "blanks": b" \t ",
+    "two objects": b'{"icao24":"39ac47"}{"icao24":"39ac48"}',
+    "NUL": b'{"icao24":"39\x00ac47"}',
+    "only NUL": b"\x00",
+    "carriage return": b"\r",
+    "single quotes": b"{'icao24':'39ac47'}",
+    "a list": b'[{"icao24":"39ac47"}]',
+    "null": b"null",
+}
+
+
+def a_state(at: float = 0, **fields: object) -> bytes:
+    """A state vector whose position was measured `at` seconds after noon."""
+    seconds = int(NOON.timestamp() + at)
+    state = {
+        "time": seconds,
+        "icao24": "39ac47",
+        "callsign": "AFR123  ",
+        "origin_country": "France",
+        "time_position": seconds,
+        "longitude": 2.0,
+        "latitude": 48.0,
+        "baro_altitude": 11_000.0,
+        "on_ground": False,
+        "velocity": 250.0,
+        "vertical_rate": 0.0,
+        "category": 4,
+    }
+    return json.dumps({**state, **fields}).encode()
+
+
+def simulated(rows: int, *, keys: int = 40, faults: float = 0.05, seed: int = 7) -> list[bytes]:
+    """The simulator's messages up to now: only then is one from the future what it is meant to be."""
+    interval = 10.0
+    start = time.time() - rows / keys * interval
+    ticks = simulate(Simulation(start, keys=keys, interval=interval, seed=seed, faults=faults))
+    return [value for _, value in islice((message for tick in ticks for message in tick.messages), rows)]
+
+
+def an_inbox(folder: Path, *files: Iterable[bytes]) -> Path:
+    """A folder with these files, in this order of age."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, lines in enumerate(files):
+        path = folder / f"{number:03d}.jsonl"
+        path.write_bytes(b"".join(line + b"\n" for line in lines))
+        os.utime(path, (NOON.timestamp() + number,) * 2)
+    return folder
+
+
+def take(spark: SparkSession, pipeline: Pipeline, lake: Path, reading: Any) -> list[Entry]:
+    """Everything that waits, through the hot path of the pipeline's one source; what the ledger was told.
+
+    What the hot path raises is raised here as it is.
+    """
+    graph = checked(pipeline)
+    [source] = graph.sources
+    told: list[Entry] = []
+    failed: list[Exception] = []
+    place = Lake(lake)
+    ledger = Ledger(place.ledger(graph.name))
+    path = HotPath(spark=spark, graph=graph, source=source, reading=reading, lake=place, ledger=ledger)
+    told += path.fill()
+
+    def step(batch: DataFrame, number: int) -> None:
+        try:
+            told.extend(path(batch, number))
+        except Exception as problem:
+            failed.append(problem)
+            raise
+
+    writer = path.stream().writeStream.foreachBatch(step).trigger(availableNow=True)
+    query = writer.option("checkpointLocation", str(path.checkpoint.folder)).start()
+    try:
+        query.awaitTermination()
+    except Exception:
+        if failed:
+            raise failed[0] from None
+        raise
+    return told
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A run in a process of its own: `die_after` names the commit at which it dies, the first time it is made."""
+
+    lake: str
+    address: str
+    pipeline: str = "flights"
+    once: bool = True
+    times: int = 1
+    messages_a_batch: int = 500_000
+    die_after: str = ""
+
+    def start(self) -> subprocess.Popen[str]:
+        """The process; it writes a line for each commit, and leads a group of its own, so that all can be killed."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.runs", json.dumps(asdict(self))],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def finish(self, seconds: float = 240) -> tuple[int, str, str]:
+        """How it ended: exit code, what it wrote, and what it complained of."""
+        process = self.start()
+        try:
+            written, complained = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        return process.returncode, written, complained
+
+
+def commits(process: subprocess.Popen[str]) -> Iterator[str]:
+    """The names of a running job's commits, as they are made."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        yield line.strip()
+
+
+def until(holds: Any, seconds: float = 60) -> None:
+    """Wait for a condition, and fail when it does not come about."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.05)
+
+
+def _run(job: Job) -> None:
+    from vigie.address import parse_address
+    from vigie.engine import run
+    from vigie.pipeline import load
+    from vigie.settings import Settings
+    from vigie.sources import inbox, kafka
+
+    inbox.BYTES_PER_BATCH = 1  # every file is a batch of its own
+    kafka.MESSAGES_PER_BATCH = job.messages_a_batch
+
+    def committed(name: str) -> None:
+        sys.stdout.write(f"{name}\n")
+        sys.stdout.flush()
+        if name == job.die_after:
+            os._exit(DIED)
+
+    pipeline = load(job.pipeline)
+    [source] = pipeline.graph().sources
+    request = run.Request(Lake(Path(job.lake)), {source.name: parse_address(job.address)}, once=job.once)
+    for _ in range(job.times):
+        run.run(pipeline, request, Settings(), watcher=run.Watcher(committed=committed))
+
+
+if __name__ == "__main__":
+    try:
+        _run(Job(**json.loads(sys.argv[1])))
+    except VigieError as problem:
+        sys.stderr.write(f"{type(problem).__name__}: {problem}\n")
+        sys.exit(problem.exit_code)
