@@ -1,0 +1,109 @@
+"""The examples: they make sense, and their functions do what they say."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+
+from vigie.check import problems
+from vigie.engine import parsing
+from vigie.pipeline import load
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+TEMPERATURES = EXAMPLES / "temperatures/pipeline.py"
+PRODUCER = EXAMPLES / "flights/producer.py"
+EIGHT = datetime(2026, 11, 20, 8, tzinfo=UTC)
+
+
+@pytest.fixture
+def temperatures() -> ModuleType:
+    load(str(TEMPERATURES))
+    return sys.modules["vigie_pipeline_pipeline"]
+
+
+def a_reading(**changes: Any) -> dict[str, Any]:
+    return {"room": "kitchen", "measured_at": EIGHT, "celsius": 20.0} | changes
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("pipeline.py")), ids=lambda path: path.parent.name)
+def test_an_example_makes_sense(path: Path) -> None:
+    assert problems(load(str(path))) == []
+
+
+def test_the_lines_of_data_show_a_message_that_is_no_json_and_one_of_a_wrong_type() -> None:
+    files = sorted((TEMPERATURES.parent / "inbox").glob("*.jsonl"))
+    lines = [line for file in files for line in file.read_bytes().splitlines()]
+    reading = pa.schema([("room", pa.string()), ("measured_at", pa.timestamp("us", "UTC")), ("celsius", pa.float64())])
+
+    _, broken = parsing.decoder(reading)(pa.array(lines, pa.binary()))
+
+    assert len(lines) == 23
+    assert [rule for rule in broken if rule] == ["matches the schema", "is valid JSON"]
+
+
+def test_a_reading_is_given_in_fahrenheit_too(spark: SparkSession, temperatures: ModuleType) -> None:
+    rows = spark.createDataFrame([a_reading(celsius=100.0)], temperatures.READING)
+
+    [row] = temperatures.readings(rows).collect()
+
+    assert row.fahrenheit == 212.0
+
+
+def test_the_means_of_a_room_are_of_ten_minutes(spark: SparkSession, temperatures: ModuleType) -> None:
+    readings = [
+        a_reading(celsius=20.0),
+        a_reading(celsius=22.0, measured_at=EIGHT.replace(minute=9)),
+        a_reading(celsius=30.0, measured_at=EIGHT.replace(minute=10)),
+    ]
+
+    rows = temperatures.room_means(spark.createDataFrame(readings, temperatures.READING)).orderBy("window").collect()
+
+    assert [(row.readings, row.mean_celsius) for row in rows] == [(2, 21.0), (1, 30.0)]
+
+
+def test_a_change_is_against_the_reading_before_in_the_same_room(spark: SparkSession, temperatures: ModuleType) -> None:
+    readings = [
+        a_reading(),
+        a_reading(room="cellar", celsius=5.0, measured_at=EIGHT.replace(minute=1)),
+        a_reading(celsius=21.5, measured_at=EIGHT.replace(minute=4)),
+    ]
+
+    rows = temperatures.room_changes(spark.createDataFrame(readings, temperatures.READING)).collect()
+
+    assert {(row.room, row.celsius): row.change_celsius for row in rows} == {
+        ("kitchen", 20.0): None, ("kitchen", 21.5): 1.5, ("cellar", 5.0): None,
+    }  # fmt: skip
+
+
+def test_a_batch_that_is_delivered_twice_is_there_once(
+    spark: SparkSession, temperatures: ModuleType, tmp_path: Path
+) -> None:
+    sink = temperatures.JsonFiles(tmp_path / "out")
+    rows = spark.createDataFrame([a_reading()], temperatures.READING)
+
+    for _ in range(2):
+        sink.write(rows, 7)
+
+    [file] = sink.folder.iterdir()
+    assert [json.loads(line)["celsius"] for line in file.read_text().splitlines()] == [20.0]
+
+
+def test_the_producer_says_that_no_broker_answers() -> None:
+    asked = [sys.executable, str(PRODUCER), "--simulated", "--servers", "localhost:1"]
+
+    answer = subprocess.run(asked, capture_output=True, text=True, check=False)
+
+    assert answer.returncode == 2
+    assert "kafka://localhost:1/flights-raw" in answer.stderr
+    assert "Traceback" not in answer.stderr
