@@ -436,10 +436,11 @@ def test_a_source_that_pauses_still_gives_the_feed_its_half_second(opensky: Open
 def test_a_stop_ends_a_long_pause_at_once(opensky: OpenSkyServer) -> None:
     opensky.next_states.append(Reply(429, headers={"X-Rate-Limit-Retry-After-Seconds": "86400"}))
     stop, pausing = threading.Event(), threading.Event()
+    waits = []
 
     def wait(event: threading.Event, seconds: float) -> None:
         pausing.set()
-        event.wait(seconds)
+        waits.append(event.wait(seconds))
 
     listener = threading.Thread(target=lambda: [*live(anonymous(opensky), stop, clock=Clock(wait=wait))])
     listener.start()
@@ -448,6 +449,7 @@ def test_a_stop_ends_a_long_pause_at_once(opensky: OpenSkyServer) -> None:
     listener.join(10)
 
     assert not listener.is_alive()
+    assert waits.count(True) <= 1  # the pause that the stop cut short, and none after it
     assert len(opensky.polls()) == 1
 
 
