@@ -1,0 +1,142 @@
+"""Tables that look back: the same rows whether silver came at once or bit by bit, and late ones counted."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from deltalake import DeltaTable
+from pyspark.sql import Window
+from pyspark.sql import functions as F
+
+from vigie import Pipeline
+from vigie.check import checked
+from vigie.engine import gold, tables
+from vigie.engine.gold import Settled
+from vigie.engine.ledger import Entry, Ledger
+from vigie.errors import BadDeclaration
+from vigie.lake import Lake
+
+from ..runs import NOON
+from .numbers import numbers
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+Numbers = list[tuple[str, int, float]]  # key, number, seconds after noon
+
+
+def steps(rows: DataFrame) -> DataFrame:
+    """How much each number is more than the one before it, within 5 minutes."""
+    in_order = Window.partitionBy("k").orderBy("at")
+    before = F.lag("n").over(in_order), F.lag("at").over(in_order)
+    near = before[1] >= F.col("at") - F.expr("INTERVAL 5 MINUTES")
+    return rows.select("k", "at", F.when(near, F.col("n") - before[0]).alias("more"))
+
+
+def with_steps(function: Any = steps) -> Pipeline:
+    pipeline = numbers()
+    [silver] = pipeline.graph().silver
+    pipeline.gold("steps", reads=silver.function, late_by="2 minutes", looks_back="5 minutes")(function)
+    return pipeline
+
+
+def settle(spark: SparkSession, lake: Path, *appended: Numbers, pipeline: Pipeline | None = None) -> list[Entry]:
+    """Append each of these to silver, and let the gold table see it; what the ledger was told."""
+    graph = checked(pipeline or with_steps())
+    place = Lake(lake)
+    schema = tables.spark_schema(graph.silver[0].schema)
+    tables.ensure(place.silver("even"), tables.arrow_schema(schema), "silver/even")
+    told: list[Entry] = []
+    for rows in appended:
+        times = [(k, n, NOON + timedelta(seconds=at)) for k, n, at in rows]
+        values = [(k, n, int(at.timestamp()), at) for k, n, at in times]
+        spark.createDataFrame(values, schema).write.format("delta").mode("append").save(str(place.silver("even")))
+        settled = Settled(
+            spark=spark, graph=graph, gold=graph.gold[0], lake=place, ledger=Ledger(place.ledger("numbers"))
+        )
+        writer = settled.stream().writeStream.foreachBatch(
+            lambda batch, number, s=settled: told.extend(s(batch, number))
+        )
+        checkpoint = str(settled.checkpoint.folder)
+        writer.option("checkpointLocation", checkpoint).trigger(availableNow=True).start().awaitTermination()
+    return told
+
+
+def held(lake: Path) -> list[tuple[str, float, int | None]]:
+    """Key, seconds after noon and step of each row, in order."""
+    found = DeltaTable(lake / "gold" / "steps").to_pyarrow_table().to_pylist()
+    return sorted((row["k"], seconds(row["at"]), row["more"]) for row in found)
+
+
+def seconds(at: datetime) -> float:
+    return (at - NOON).total_seconds()
+
+
+ALL: Numbers = [
+    ("a", 1, 0),
+    ("a", 5, 60),
+    ("a", 6, 61),
+    ("b", 7, 30),
+    ("b", 9, 400),
+    ("a", 10, 300),
+    ("a", 20, 361),
+    ("a", 30, 662),
+    ("b", 4, 780),
+]
+# Of these, what is older than the newest by two minutes.
+SETTLED = [
+    ("a", 0, None),
+    ("a", 60, 4),
+    ("a", 61, 1),
+    ("a", 300, 4),
+    ("a", 361, 10),
+    ("b", 30, None),
+    ("b", 400, None),
+]
+
+
+def test_rows_are_given_when_they_are_settled_in_whatever_order_they_came(spark: SparkSession, tmp_path: Path) -> None:
+    settle(spark, tmp_path, list(reversed(ALL)))
+
+    assert held(tmp_path) == SETTLED
+
+
+def test_silver_in_several_batches_gives_what_it_gives_in_one(spark: SparkSession, tmp_path: Path) -> None:
+    out_of_order = [ALL[2:4], ALL[:2], [ALL[5]], [ALL[4], ALL[6]], ALL[7:]]
+
+    settle(spark, tmp_path / "many", *out_of_order)
+    settle(spark, tmp_path / "one", ALL)
+
+    assert held(tmp_path / "many") == held(tmp_path / "one") != []
+
+
+def test_a_row_that_comes_after_its_time_was_settled_is_counted_and_not_given(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    first: Numbers = [("a", 1, 0), ("a", 2, 200)]
+    second: Numbers = [("b", 1, 79), ("b", 1, 80), ("b", 1, 81), ("a", 3, 400)]
+
+    told = settle(spark, tmp_path, first, second)
+
+    assert [(entry.read, entry.late) for entry in told] == [(2, 0), (4, 2)]
+    assert told[1].late_before == NOON + timedelta(seconds=80)
+    assert [(key, at) for key, at, _ in held(tmp_path)] == [("a", 0), ("a", 200), ("b", 81)]
+
+
+def test_a_table_that_loses_its_event_time_is_refused_by_name(spark: SparkSession, tmp_path: Path) -> None:
+    timeless = with_steps(lambda rows: rows.select("k", "n"))
+
+    with pytest.raises(BadDeclaration, match="gold table 'steps' gives back rows without their event time, 'at'"):
+        settle(spark, tmp_path, ALL, pipeline=timeless)
+
+
+def test_a_window_becomes_two_columns_and_a_table_without_one_stays_as_it_is(spark: SparkSession) -> None:
+    rows = spark.createDataFrame([("a", 1, NOON)], "k STRING, n BIGINT, at TIMESTAMP")
+
+    counted = gold.flat(rows.groupBy(F.window("at", "1 minute"), "k").count())
+
+    assert counted.columns == ["window_start", "window_end", "k", "count"]
+    assert gold.flat(rows).columns == ["k", "n", "at"]

@@ -1,0 +1,211 @@
+"""The tables of flights as plain functions, on a few rows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pyspark.sql import Row
+from pyspark.sql import functions as F
+
+from vigie.flights import opensky
+from vigie.flights.pipeline import (
+    FLIGHTS_ML,
+    anomaly_alerts,
+    flight_phase_counts,
+    flights_ml,
+    great_circle_m,
+    movements,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
+STATE = {
+    "icao24": "39ac47",
+    "callsign": "AFR123  ",
+    "origin_country": "France",
+    "time_position": int(NOON.timestamp()),
+    "longitude": 2.0,
+    "latitude": 48.0,
+    "baro_altitude": 11_000.0,
+    "on_ground": False,
+    "velocity": 250.0,
+    "true_track": 90.0,
+    "vertical_rate": 0.0,
+    "category": 4,
+}
+REPORT = {
+    "icao24": "39ac47",
+    "event_timestamp": NOON,
+    "origin_country": "France",
+    "latitude": 48.0,
+    "longitude": 2.0,
+    "altitude_meters": 11_000.0,
+    "velocity_kmh": 900.0,
+    "flight_phase": "CRUISE",
+}
+
+
+def silver(spark: SparkSession, **fields: object) -> Row:
+    """What flights_ml makes of one state vector."""
+    states = spark.createDataFrame([{**STATE, **fields}], opensky.STATE_VECTOR)
+    [row] = flights_ml(states).collect()
+    return row
+
+
+def reports(spark: SparkSession, *rows: dict[str, Any]) -> DataFrame:
+    """Rows of silver; `at` is seconds after noon."""
+    given = [{**REPORT, "event_timestamp": NOON + timedelta(seconds=row.get("at", 0)), **row} for row in rows]
+    return spark.createDataFrame([{k: v for k, v in row.items() if k != "at"} for row in given], FLIGHTS_ML)
+
+
+def test_flights_ml_keeps_a_grounded_aircraft_but_calls_it_ground(spark: SparkSession) -> None:
+    assert silver(spark, on_ground=True).flight_phase == "GROUND"
+
+
+def test_flights_ml_gives_metres_and_kilometres_an_hour(spark: SparkSession) -> None:
+    row = silver(spark, velocity=100.0, baro_altitude=-30.0, vertical_rate=5.5, true_track=359.5)
+
+    assert row.velocity_kmh == pytest.approx(360.0)
+    assert (row.altitude_meters, row.vertical_rate_ms, row.heading_deg) == (-30.0, 5.5, 359.5)
+    assert row.callsign == "AFR123"
+    assert row.aircraft_class == "Heavy"
+    assert row.event_timestamp.timestamp() == NOON.timestamp()
+
+
+def test_flights_ml_leaves_null_what_is_not_known(spark: SparkSession) -> None:
+    unknown = dict.fromkeys(STATE.keys() - {"icao24"})
+
+    row = silver(spark, **unknown)
+
+    known = {name for name, value in row.asDict().items() if value is not None}
+    assert known == {"icao24", "flight_phase"}
+    assert row.flight_phase == "CRUISE"
+
+
+def test_a_phase_counts_aircraft_once_and_averages_over_reports(spark: SparkSession) -> None:
+    rows = reports(
+        spark,
+        {"at": 0, "velocity_kmh": 900.0, "altitude_meters": 10_000.0},
+        {"at": 30, "velocity_kmh": 600.0, "altitude_meters": None},
+        {"at": 59, "icao24": "b", "velocity_kmh": 300.0, "altitude_meters": 4_000.0},
+        {"at": 59, "flight_phase": "DESCENT"},
+        {"at": 60},
+    )
+
+    counts = {(row.window.start.minute, row.flight_phase): row for row in flight_phase_counts(rows).collect()}
+
+    assert {key: row.flight_count for key, row in counts.items()} == {
+        (0, "CRUISE"): 2,
+        (0, "DESCENT"): 1,
+        (1, "CRUISE"): 1,
+    }
+    assert counts[0, "CRUISE"].avg_velocity == pytest.approx(600.0)
+    assert counts[0, "CRUISE"].avg_altitude == pytest.approx(7_000.0), "what is missing is no zero"
+
+
+def test_a_report_that_is_wrong_twice_is_one_anomaly_in_the_rate(spark: SparkSession) -> None:
+    rows = reports(
+        spark,
+        {"at": 1, "altitude_meters": 15_000.0, "velocity_kmh": 2_000.0},
+        {"at": 2, "altitude_meters": -101.0},
+        {"at": 3, "altitude_meters": None, "velocity_kmh": None},
+        {"at": 4},
+    )
+
+    [row] = anomaly_alerts(rows).where(F.col("window.end") == F.lit(NOON + timedelta(minutes=1))).collect()
+
+    assert (row.total_observations, row.altitude_anomalies, row.velocity_anomalies) == (4, 2, 1)
+    assert row.anomaly_rate == pytest.approx(0.5)
+    assert (row.max_altitude, row.min_altitude, row.max_velocity) == (15_000.0, -101.0, 2_000.0)
+    assert row.stddev_velocity == pytest.approx(635.085296)
+
+
+@pytest.mark.parametrize(
+    ("altitude", "speed", "anomalies"),
+    [
+        (-100.0, 0.0, (0, 0)),
+        (12_000.0, 1_000.0, (0, 0)),
+        (-100.1, -0.1, (1, 1)),
+        (12_000.1, 1_000.1, (1, 1)),
+        (None, None, (0, 0)),
+    ],
+)
+def test_the_limits_themselves_are_no_anomaly(
+    spark: SparkSession, altitude: float | None, speed: float | None, anomalies: tuple[int, int]
+) -> None:
+    rows = reports(spark, {"altitude_meters": altitude, "velocity_kmh": speed})
+
+    row = anomaly_alerts(rows).first()
+
+    assert row is not None
+    assert (row.altitude_anomalies, row.velocity_anomalies) == anomalies
+
+
+def test_a_report_is_in_the_five_windows_of_five_minutes_that_hold_it(spark: SparkSession) -> None:
+    starts = {row.window.start.timestamp() - NOON.timestamp() for row in anomaly_alerts(reports(spark, {})).collect()}
+
+    assert starts == {-240, -180, -120, -60, 0}
+
+
+def test_a_movement_is_from_the_report_just_before_of_the_same_aircraft(spark: SparkSession) -> None:
+    rows = reports(
+        spark,
+        {"at": 20, "latitude": 48.02, "altitude_meters": 11_060.0, "velocity_kmh": 910.0},
+        {"at": 0},
+        {"at": 10, "latitude": 48.01, "velocity_kmh": 905.0},
+        {"at": 15, "icao24": "another", "latitude": 50.0},
+    )
+
+    [first, second] = movements(rows).orderBy("event_timestamp").collect()
+
+    assert (first.seconds, second.seconds) == (10.0, 10.0)
+    assert second.previous_at.timestamp() == NOON.timestamp() + 10
+    assert second.distance_m == pytest.approx(1_111.95, abs=0.01)
+    assert (second.speed_change_kmh, second.altitude_change_m) == (5.0, 60.0)
+    assert second.implied_speed_kmh == pytest.approx(400.3, abs=0.1)
+    assert not second.is_jump
+
+
+def test_a_movement_that_no_aircraft_can_make_is_a_jump(spark: SparkSession) -> None:
+    rows = reports(spark, {"at": 0}, {"at": 10, "latitude": 48.05})
+
+    [row] = movements(rows).collect()
+
+    assert row.implied_speed_kmh == pytest.approx(2_001.5, abs=0.1)
+    assert row.is_jump
+
+
+@pytest.mark.parametrize(("seconds", "count"), [(300, 1), (301, 0)])
+def test_a_movement_takes_five_minutes_at_most(spark: SparkSession, seconds: int, count: int) -> None:
+    rows = reports(spark, {"at": 0}, {"at": seconds})
+
+    assert movements(rows).count() == count
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "metres"),
+    [
+        ((0.0, 0.0), (0.0, 0.0), 0.0),
+        ((0.0, 0.0), (0.0, 1.0), 111_195.08),
+        ((0.0, 0.0), (1.0, 0.0), 111_195.08),
+        ((60.0, 0.0), (60.0, 1.0), 55_597.01),
+        ((0.0, 179.5), (0.0, -179.5), 111_195.08),
+        ((90.0, 0.0), (90.0, 120.0), 0.0),
+        ((0.0, 0.0), (0.0, 180.0), 20_015_114.44),
+        ((48.8566, 2.3522), (51.5074, -0.1278), 343_556.0),
+    ],
+    ids=["none", "a degree east", "a degree north", "at 60", "date line", "pole", "half round", "Paris-London"],
+)
+def test_the_great_circle_is_as_long_as_it_is(
+    spark: SparkSession, start: tuple[float, float], end: tuple[float, float], metres: float
+) -> None:
+    place = "STRUCT<latitude: DOUBLE, longitude: DOUBLE>"
+    rows = spark.createDataFrame([(start, end)], f"a {place}, b {place}")
+
+    [row] = rows.select(great_circle_m("a", "b").alias("metres")).collect()
+
+    assert row.metres == pytest.approx(metres, rel=1e-5, abs=0.01)
