@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,12 +58,14 @@ def settle(spark: SparkSession, lake: Path, *appended: Numbers, pipeline: Pipeli
         settled = Settled(
             spark=spark, graph=graph, gold=graph.gold[0], lake=place, ledger=Ledger(place.ledger("numbers"))
         )
-        writer = settled.stream().writeStream.foreachBatch(
-            lambda batch, number, s=settled: told.extend(s(batch, number))
-        )
+        writer = settled.stream().writeStream.foreachBatch(telling(settled, told))
         checkpoint = str(settled.checkpoint.folder)
         writer.option("checkpointLocation", checkpoint).trigger(availableNow=True).start().awaitTermination()
     return told
+
+
+def telling(settled: Settled, told: list[Entry]) -> Callable[[DataFrame, int], None]:
+    return lambda batch, number: told.extend(settled(batch, number))
 
 
 def held(lake: Path) -> list[tuple[str, float, int | None]]:
