@@ -1,0 +1,145 @@
+"""What the documents show is what Vigie takes: commands, pipelines, settings, links."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from typer.core import TyperGroup
+
+from vigie.check import problems
+from vigie.cli import app
+from vigie.pipeline import load
+from vigie.settings import PREFIX, Settings
+
+HOUSE = Path(__file__).parent.parent
+PAGES = [HOUSE / "README.md", *sorted((HOUSE / "docs").rglob("*.md"))]
+WITH_PIPELINES = [HOUSE / "README.md", HOUSE / "docs/declare.md"]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return [text for said, text in BLOCK.findall(page.read_text()) if said == language]
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(HOUSE))
+
+
+def typed(page: Path, program: str) -> Iterator[list[str]]:
+    """The words behind each call of a program in the page's shell blocks."""
+    for block in blocks(page, "sh"):
+        for line in block.replace("\\\n", " ").splitlines():
+            for part in re.split(r"&&|\s\|\s|;", line):
+                words = shlex.split(part, comments=True)
+                while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
+                    del words[0]
+                if words and words[0] == program:
+                    yield words[1 : words.index(">") if ">" in words else None]
+
+
+def commands() -> TyperGroup:
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    return group
+
+
+def parsed(words: list[str]) -> tuple[str, dict[str, object]]:
+    """The command that the words call, and what it is given; an error when it does not take them."""
+    group = commands()
+    with group.context_class(group) as above:
+        name, command, rest = group.resolve_command(above, words)
+        assert name is not None
+        assert command is not None
+        with command.make_context(name, rest, parent=above) as context:
+            return name, context.params
+
+
+SHOWN = [
+    pytest.param(words, id=f"{named(page)}: {' '.join(words)}") for page in PAGES for words in typed(page, "vigie")
+]
+
+
+@pytest.mark.parametrize("words", SHOWN)
+def test_a_command_that_a_document_shows_is_one_that_vigie_takes(words: list[str]) -> None:
+    name, given = parsed(words)
+
+    assert name
+    assert "pipeline" not in given or given["pipeline"] is not None
+
+
+def test_a_flag_that_vigie_does_not_have_is_found() -> None:
+    with pytest.raises(Exception, match="No such option"):
+        parsed(["run", "flights", "--twice"])
+
+
+def test_every_command_is_shown_in_the_readme() -> None:
+    assert {words[0] for words in typed(HOUSE / "README.md", "vigie")} == set(commands().commands)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_a_target_that_a_document_makes_is_in_the_makefile(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (HOUSE / "Makefile").read_text(), re.MULTILINE))
+
+    for words in typed(page, "make"):
+        assert words[0] in targets
+
+
+def test_the_pipeline_of_the_readme_makes_sense_and_is_short(tmp_path: Path) -> None:
+    [block] = blocks(HOUSE / "README.md", "python")
+    (tmp_path / "climate.py").write_text(block)
+
+    found = problems(load(str(tmp_path / "climate.py")))
+
+    assert found == []
+    assert len([line for line in block.splitlines() if line]) <= 17
+
+
+@pytest.mark.parametrize("page", WITH_PIPELINES, ids=named)
+def test_python_that_a_document_shows_can_be_compiled_and_its_pipelines_make_sense(page: Path, tmp_path: Path) -> None:
+    for number, block in enumerate(blocks(page, "python")):
+        compile(block, f"{named(page)}, block {number}", "exec")
+        if "Pipeline(" not in block or block.startswith("# wrong.py"):
+            continue
+        path = tmp_path / f"block_{number}.py"
+        path.write_text(block)
+
+        found = problems(load(str(path)))
+
+        assert found == [], block
+
+
+def test_the_problems_that_the_guide_shows_are_what_check_says(tmp_path: Path) -> None:
+    text = (HOUSE / "docs/declare.md").read_text()
+    [(wrong, said)] = re.findall(r"```python\n(# wrong\.py\n.*?)```.*?```text\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "wrong.py").write_text(wrong)
+
+    found = problems(load(str(tmp_path / "wrong.py")))
+
+    assert "\n\n".join(map(str, found)) + "\n" == said
+
+
+def test_the_guide_names_every_kind_of_problem() -> None:
+    kinds = set(re.findall(r'Problem\(\s*"(\w+)"', (HOUSE / "src/vigie/check.py").read_text()))
+    text = (HOUSE / "docs/declare.md").read_text()
+
+    assert len(kinds) > 10
+    assert {kind for kind in kinds if f"`{kind}`" not in text} == set()
+
+
+def test_every_setting_is_described() -> None:
+    text = (HOUSE / "docs/sources-and-feeds.md").read_text()
+
+    assert {name for name in Settings.model_fields if f"`{PREFIX}{name.upper()}`" not in text} == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_a_link_leads_to_a_file_that_is_there(page: Path) -> None:
+    targets = LINK.findall(page.read_text())
+
+    assert [target for target in targets if not (page.parent / target).exists()] == []
