@@ -7,12 +7,16 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import typer
+from deltalake import DeltaTable
 from typer.core import TyperGroup
 
 from vigie.check import problems
 from vigie.cli import app
+from vigie.engine import aside, ledger
+from vigie.lake import Lake, query
 from vigie.pipeline import load
 from vigie.settings import PREFIX, Settings
 
@@ -71,6 +75,26 @@ def test_a_command_that_a_document_shows_is_one_that_vigie_takes(words: list[str
 
     assert name
     assert "pipeline" not in given or given["pipeline"] is not None
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """The tables that the documents ask about, with the columns of the engine and no rows."""
+    lake = Lake(tmp_path_factory.mktemp("lake"))
+    report = pa.schema([("icao24", pa.string()), ("flight_phase", pa.string())])
+    for path, schema in (
+        (lake.silver("flights_ml"), report),
+        (lake.quarantine("flights"), aside.QUARANTINE),
+        (lake.late("flights"), aside.LATE),
+        (lake.ledger("flights"), ledger.SCHEMA),
+    ):
+        DeltaTable.create(str(path), schema=schema)
+    return lake
+
+
+@pytest.mark.parametrize("sql", [words[1] for page in PAGES for words in typed(page, "vigie") if words[0] == "query"])
+def test_a_query_that_a_document_shows_can_be_answered(sql: str, lake: Lake) -> None:
+    assert query(lake, sql).columns
 
 
 def test_a_flag_that_vigie_does_not_have_is_found() -> None:
