@@ -1,0 +1,113 @@
+"""Flights through a real Kafka: every message once, in silver or in quarantine, and clear words when it goes."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from subprocess import TimeoutExpired
+
+import pytest
+from confluent_kafka import Producer
+
+from tests.reference import compare, compare_lakes, tables
+from tests.runs import GARBAGE, Job, a_state, commits, simulated
+from tests.servers.test_flights_survive import killed_at_random
+from vigie.engine.broker import Broker
+from vigie.engine.jars import kafka_jars
+from vigie.engine.java import java_home
+from vigie.settings import Settings
+
+Messages = Sequence[tuple[bytes | None, bytes | None]]
+
+
+def a_broker(folder: Path, port: int = 0) -> Broker:
+    cache = Settings().cache
+    java = java_home(cache)
+    return Broker(folder, java, kafka_jars(cache, java), port)
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    with a_broker(tmp_path_factory.mktemp("kafka")) as running:
+        yield running
+
+
+def send(broker: Broker, topic: str, messages: Messages) -> None:
+    broker.create_topic(topic)
+    producer = Producer({"bootstrap.servers": broker.servers, "message.max.bytes": 12_000_000})
+    for key, value in messages:
+        producer.produce(topic, value, key)
+        producer.poll(0)
+    assert producer.flush(60) == 0
+
+
+def keyed(values: Sequence[bytes]) -> Messages:
+    return [(value[20:26], value) for value in values]
+
+
+@pytest.mark.timeout(600)
+def test_what_kafka_holds_goes_through_once_and_garbage_stays_what_it_is(broker: Broker, tmp_path: Path) -> None:
+    garbage: Messages = [(b"\xff\x00", value) for value in GARBAGE.values()]
+    feed = b"\n".join([b"a line", b"in a message"])
+    send(broker, "whole", [*keyed(simulated(3_000)), *garbage, (None, None), (None, feed)])
+    job = Job(str(tmp_path / "lake"), f"kafka://{broker.servers}/whole", messages_a_batch=1_000, times=2)
+
+    code, written, complained = job.finish()
+
+    assert code == 0, complained
+    assert written.count("ledger\n") == 4 + 1, "four batches, and one of the movements"
+    assert compare(tmp_path / "lake") == []
+    aside = tables.rows(tmp_path / "lake", "quarantine/flights")
+    assert {*GARBAGE.values(), feed, None} <= {*aside["value"]}
+    assert b"\xff\x00" in {*aside["key"]}
+
+
+@pytest.mark.timeout(1_200)
+def test_a_run_from_kafka_that_is_killed_three_times_leaves_what_an_undisturbed_one_leaves(
+    broker: Broker, tmp_path: Path
+) -> None:
+    send(broker, "torn", keyed(simulated(12_000)))
+    address = f"kafka://{broker.servers}/torn"
+    seed = random.randrange(2**32)
+    chance = random.Random(seed)
+    torn = Job(str(tmp_path / "torn"), address, messages_a_batch=1_500)
+
+    made = [killed_at_random(torn, chance, with_spark=with_spark) for with_spark in (True, False, True)]
+    code, written, complained = torn.finish()
+    whole = Job(str(tmp_path / "whole"), address, messages_a_batch=1_500).finish()
+
+    told = f"seed {seed}, killed after {made} commits; then {complained}"
+    assert (code, whole[0]) == (0, 0), told
+    assert written.count("ledger\n") > 1, f"nothing was left for the last run: {told}"
+    assert compare(tmp_path / "torn") == [], told
+    assert compare_lakes(tmp_path / "whole", tmp_path / "torn", cuts=True) == [], told
+
+
+@pytest.mark.timeout(600)
+def test_a_broker_that_goes_away_ends_a_live_run_with_clear_words_and_nothing_is_lost(tmp_path: Path) -> None:
+    def states(at: int) -> Messages:
+        return keyed([a_state(at + second, icao24=f"{k:06x}") for second in range(0, 300, 5) for k in range(10)])
+
+    with a_broker(tmp_path / "kafka") as first:
+        port = first.port
+        send(first, "live", states(0))
+        live = Job(str(tmp_path / "lake"), f"kafka://{first.servers}/live", once=False).start()
+        assert any(commit == "ledger" for commit in commits(live)), live.communicate()[1]
+    try:
+        _, complained = live.communicate(timeout=240)
+    except TimeoutExpired:
+        with suppress(ProcessLookupError):
+            os.killpg(live.pid, 9)
+        raise
+
+    assert live.returncode == 1, complained
+    assert "the Kafka broker went away" in complained
+    with a_broker(tmp_path / "kafka", port) as again:
+        send(again, "live", states(300))
+        code, _, complained = Job(str(tmp_path / "lake"), f"kafka://{again.servers}/live").finish()
+    assert code == 0, complained
+    assert tables.rows(tmp_path / "lake", "silver/flights_ml").height == 1_200
+    assert compare(tmp_path / "lake") == []

@@ -1,0 +1,96 @@
+"""Runs that are killed: started again, they leave the lake that an undisturbed run leaves."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.reference import compare, compare_lakes
+from tests.runs import DIED, GARBAGE, Job, a_state, an_inbox, commits, simulated
+
+SILVER, GOLD = "silver/flights_ml", "gold/movements"
+# Each commit of two batches and of gold; a run finds the earlier ones made, and dies after this one.
+COMMITS = [
+    "plan",
+    "bronze/flights_raw",
+    SILVER,
+    f"{SILVER} quarantine",
+    "ledger",
+    "plan",
+    "bronze/flights_raw",
+    SILVER,
+    f"{SILVER} quarantine",
+    f"{SILVER} late",
+    "ledger",
+    GOLD,
+    f"{GOLD} ledger",
+]
+GARBAGE_NOT_LONG = [value for value in GARBAGE.values() if len(value) < 10_000]
+
+
+def two_batches(folder: Path) -> Path:
+    """Two files: in each, rows of every verdict that there can be by then."""
+    first = [a_state(at, icao24=f"{aircraft:06x}") for at in range(0, 900, 10) for aircraft in range(3)]
+    second = [a_state(at, icao24=f"{aircraft:06x}") for at in range(880, 1_800, 10) for aircraft in range(3)]
+    late = [a_state(at, icao24="1a7e") for at in range(5)]
+    return an_inbox(folder, [*first, *first[-9:], *GARBAGE_NOT_LONG], [*second, *late, *GARBAGE_NOT_LONG])
+
+
+@pytest.mark.timeout(1_500)
+def test_a_run_that_dies_after_any_of_its_commits_goes_on_as_if_it_had_not(tmp_path: Path) -> None:
+    address = f"inbox:{two_batches(tmp_path / 'inbox')}"
+    code, written, complained = Job(str(tmp_path / "whole"), address).finish()
+    assert (code, written.split("\n")[:-1]) == (0, COMMITS), complained
+
+    for commit in COMMITS:
+        code, written, complained = Job(str(tmp_path / "torn"), address, die_after=commit).finish()
+        assert (code, written.split("\n")[-2]) == (DIED, commit), complained
+    code, _, complained = Job(str(tmp_path / "torn"), address).finish()
+
+    assert code == 0, complained
+    assert compare(tmp_path / "whole") == []
+    assert compare(tmp_path / "torn") == []
+    assert compare_lakes(tmp_path / "whole", tmp_path / "torn", cuts=True) == []
+
+
+def killed_at_random(job: Job, chance: random.Random, *, with_spark: bool) -> int:
+    """Kill a run (or the program alone, which leaves Spark behind for a moment) somewhere after a few commits."""
+    process = job.start()
+    made = 0
+    wanted = chance.randint(1, 9)
+    for made, _ in enumerate(commits(process), 1):
+        if made == wanted:
+            break
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(chance.random() * 2)
+    kill = os.killpg if with_spark else os.kill
+    with suppress(ProcessLookupError):
+        kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    return made
+
+
+@pytest.mark.timeout(1_200)
+def test_a_run_that_is_killed_three_times_leaves_what_an_undisturbed_one_leaves(tmp_path: Path) -> None:
+    messages = simulated(12_000)
+    files = [messages[at : at + 1_500] for at in range(0, len(messages), 1_500)]
+    address = f"inbox:{an_inbox(tmp_path / 'inbox', *files)}"
+    seed = random.randrange(2**32)
+    chance = random.Random(seed)
+    torn = Job(str(tmp_path / "torn"), address)
+
+    made = [killed_at_random(torn, chance, with_spark=with_spark) for with_spark in (True, False, True)]
+    code, written, complained = torn.finish()
+    whole = Job(str(tmp_path / "whole"), address).finish()
+
+    told = f"seed {seed}, killed after {made} commits; then {complained}"
+    assert (code, whole[0]) == (0, 0), told
+    assert written.count("ledger\n") > 1, f"nothing was left for the last run: {told}"
+    assert compare(tmp_path / "torn") == [], told
+    assert compare_lakes(tmp_path / "whole", tmp_path / "torn", cuts=True) == [], told
