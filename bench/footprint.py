@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psutil
 
-CPU_EVERY_S = 0.2  # a process that ends between two looks loses this much of its time at most
-LOOKS_PER_MEMORY = 5
+CPU_EVERY_S = 0.5  # a process that ends between two looks loses this much of its time at most
+LOOKS_PER_MEMORY = 2
 
 
 @dataclass(slots=True)

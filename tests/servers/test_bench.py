@@ -6,12 +6,12 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from deltalake import DeltaTable
-
 from bench.footprint import measured
 from bench.handwritten import SILVER
 from bench.messages import START, loaded, messages, originals
 from bench.speed import compare, span
+from deltalake import DeltaTable
+
 from vigie.engine.broker import Broker
 from vigie.engine.jars import kafka_jars
 from vigie.engine.java import java_home
