@@ -118,7 +118,7 @@ def _found(lake: Lake, began: float, prints: dict[str, Footprint], minutes: floa
     stood = visible(lake.silver("flights_ml"))
     with duckdb.connect() as database:
         database.register("bronze", bronze)
-        database.execute("CREATE TABLE stood (batch BIGINT, at DOUBLE)")
+        database.execute("CREATE TABLE stood (batch BIGINT, stood_at DOUBLE)")
         database.executemany("INSERT INTO stood VALUES (?, ?)", list(stood.items()))
         since = {
             "time_position, as the aircraft was seen": "CAST(v ->> 'time_position' AS DOUBLE)",
@@ -128,8 +128,8 @@ def _found(lake: Lake, began: float, prints: dict[str, Footprint], minutes: floa
         ages = []
         for name, moment in since.items():
             row = database.execute(
-                f"""SELECT quantile_cont(at - moment, [0.5, 0.95, 0.99]) FROM (
-                    SELECT stood.at, {moment} AS moment
+                f"""SELECT quantile_cont(stood_at - moment, [0.5, 0.95, 0.99]) FROM (
+                    SELECT stood_at, {moment} AS moment
                     FROM (SELECT TRY_CAST(decode(value) AS JSON) AS v, timestamp, batch FROM bronze)
                     JOIN stood USING (batch) WHERE epoch_ms(timestamp) / 1000.0 > ?)""",
                 [began + min(WARM_UP_S, minutes * 30)],
