@@ -87,10 +87,10 @@ def test_a_run_that_is_killed_three_times_leaves_what_an_undisturbed_one_leaves(
 
     made = [killed_at_random(torn, chance, with_spark=with_spark) for with_spark in (True, False, True)]
     code, written, complained = torn.finish()
-    whole = Job(str(tmp_path / "whole"), address).finish()
 
     told = f"seed {seed}, killed after {made} commits; then {complained}"
-    assert (code, whole[0]) == (0, 0), told
+    assert code == 0, told
     assert written.count("ledger\n") > 1, f"nothing was left for the last run: {told}"
     assert compare(tmp_path / "torn") == [], told
+    assert Job(str(tmp_path / "whole"), address).finish()[0] == 0
     assert compare_lakes(tmp_path / "whole", tmp_path / "torn", cuts=True) == [], told
