@@ -1,5 +1,6 @@
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
@@ -21,14 +22,14 @@ class NowhereSink:
     extra = "nowhere"
 
     def write(self, rows: object, batch: int) -> None:
-        raise AssertionError("nothing is ever delivered here")
+        raise AssertionError(f"nothing is ever delivered here, but {rows} came in batch {batch}")
 
 
-def a_pipeline(gold_late_by: str | None = "2 minutes", key: str | None = "k", **silver: object) -> Pipeline:
+def a_pipeline(gold_late_by: str | None = "2 minutes", key: str | None = "k", **silver: Any) -> Pipeline:
     pipeline = Pipeline("p")
     raw = pipeline.source("raw", schema="k STRING, t BIGINT, v DOUBLE", key=key)
 
-    @pipeline.silver("good", **{"reads": raw, **SILVER, **silver})  # type: ignore[arg-type]
+    @pipeline.silver("good", **{"reads": raw, **SILVER, **silver})
     def good(rows: object) -> object:
         return rows
 
@@ -69,7 +70,7 @@ def test_the_flights_that_ship_with_vigie_have_no_problems() -> None:
         ({"schema": "k STRING, at TIMESTAMP, v QUUX"}, "BadSchema", "the schema of 'good' cannot be read"),
     ],
 )
-def test_what_a_silver_table_promises_in_vain_is_reported(silver: dict[str, object], kind: str, words: str) -> None:
+def test_what_a_silver_table_promises_in_vain_is_reported(silver: dict[str, Any], kind: str, words: str) -> None:
     found = problems(a_pipeline(**silver))
 
     assert any(problem.kind == kind and words in str(problem) for problem in found), found

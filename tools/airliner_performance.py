@@ -62,9 +62,7 @@ def main() -> None:
         wrap = _wrap(data / "wrap" / f"{flown_like}.txt")
         types[path.stem.upper()] = _record(aircraft, wrap, flown_like.upper())
     document = {"source": "OpenAP", "version": openap.version, "units": "SI, km for range", "types": types}
-    one_figure_a_line = re.sub(
-        r"\[\s+(.+?),\s+(.+?),\s+(.+?)\s+\]", r"[\1, \2, \3]", json.dumps(document, indent=1)
-    )
+    one_figure_a_line = re.sub(r"\[\s+(.+?),\s+(.+?),\s+(.+?)\s+\]", r"[\1, \2, \3]", json.dumps(document, indent=1))
     TARGET.write_text(one_figure_a_line + "\n", encoding="utf-8")
     sys.stderr.write(f"{len(types)} types to {TARGET}\n")
 
@@ -84,9 +82,7 @@ def _wrap(path: Path) -> dict[str, tuple[float, float, float]]:
     return figures
 
 
-def _record(
-    aircraft: dict[str, Any], wrap: dict[str, tuple[float, float, float]], like: str
-) -> dict[str, Any]:
+def _record(aircraft: dict[str, Any], wrap: dict[str, tuple[float, float, float]], like: str) -> dict[str, Any]:
     figures = {}
     for name, (variable, factor) in FIGURES.items():
         figures[name] = sorted(round(value * factor, 3) for value in wrap[variable])

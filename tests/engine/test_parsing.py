@@ -30,7 +30,8 @@ def verdict(value: bytes | None) -> str | None:
     [
         b"", b" ", b"null garbage", b"{", b'{"name": "a"', b"{'name': 'a'}", b'{"speed": NaN}', b'{"speed": Infinity}',
         b'{"name": "a"} x', b'{"name": "a"}{"name": "b"}', b'{"name": "a"},', b"\x00", b'{"name": "\xff"}',
-        b'{"unknown": "\xff"}', b'{"name": "a\x00b"}', b'{"count": 01}', b'{"count": +1}', b'{"a": 1,}', b"\xef\xbb\xbf{}",
+        b'{"unknown": "\xff"}', b'{"name": "a\x00b"}', b'{"count": 01}', b'{"count": +1}', b'{"a": 1,}',
+        b"\xef\xbb\xbf{}",
         b"// no\n{}", b"[" * 100_000, b'{"count": "x", ', b"\xff" * 10, None,
     ],
 )  # fmt: skip
