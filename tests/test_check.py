@@ -84,6 +84,14 @@ def test_a_key_that_the_source_does_not_have_is_reported() -> None:
     assert kinds(a_pipeline(key="kk")) == ["UnknownColumn"]
 
 
+def test_a_field_of_a_type_that_json_has_no_form_for_is_reported() -> None:
+    pipeline = Pipeline("p")
+    pipeline.source("raw", schema="k STRING, parts ARRAY<BINARY>")
+
+    [problem] = problems(pipeline)
+    assert "the field 'parts' of 'raw' is a BINARY" in problem.what
+
+
 def test_a_gold_table_cannot_wait_longer_than_its_silver() -> None:
     [problem] = problems(a_pipeline(gold_late_by="7 minutes"))
 

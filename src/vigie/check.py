@@ -133,6 +133,12 @@ def _source(source: Source) -> Iterator[Problem]:
     except ddl.NotSql as problem:
         yield _bad_schema(source, problem)
         return
+    for column, kind in known.items():
+        if (part := ddl.unreadable(kind)) is not None:
+            yield Problem(
+                "BadSchema", f"the field '{column}' of '{source.name}' is a {part}, which JSON has no form for",
+                source.place, "Take it as a STRING, and make of it what you need in a silver function.",
+            )  # fmt: skip
     if source.key is not None and source.key not in known:
         yield _no_column(source, "the key", source.key, known)
 

@@ -15,6 +15,18 @@ class NotSql(ValueError):
     """Text that is not the SQL it should be."""
 
 
+READABLE = frozenset(
+    {"TEXT", "TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL", "BOOLEAN", "DATE"}
+    | {"TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMPLTZ", "ARRAY", "MAP", "STRUCT"}
+)
+
+
+def unreadable(kind: Type) -> str | None:
+    """The first part of a type that JSON has no form for, if any."""
+    parts = (part for part in kind.find_all(exp.DataType))
+    return next((part.sql(dialect="spark") for part in parts if part.this.name not in READABLE), None)
+
+
 @functools.lru_cache(maxsize=256)
 def columns(ddl: str) -> dict[str, Type]:
     """The columns of a schema in their order, each with its type."""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigie.engine.parsing import IS_JSON, MATCHES, decoder
+from vigie.engine.parsing import IS_JSON, MATCHES, decoder, parser
 
 SCHEMA = pa.schema(
     [
@@ -86,6 +86,23 @@ def test_what_pythons_own_json_writes_is_read_back(message: dict[str, object]) -
     assert rule is None
     for at, field in enumerate(SCHEMA):
         assert getattr(rows[0], f"f{at}") == message.get(field.name)
+
+
+@pytest.mark.parametrize("value", [b'{"price": 12345678901}', b'{"price": "1.234"}', b'{"rough": 1e300}'])
+def test_a_number_that_its_column_cannot_hold_breaks_the_schema_and_no_other_row(value: bytes) -> None:
+    schema = pa.schema([("price", pa.decimal128(10, 2)), ("rough", pa.float32())])
+    batch = pa.RecordBatch.from_pydict(
+        {
+            "value": pa.array([b'{"price": 1.5, "rough": 2}', value]),
+            "received_at": pa.array([0, 0], pa.timestamp("us", tz="UTC")),
+            "line": pa.array([1, 2]),
+        }
+    )
+
+    [parsed] = parser(schema, ("line",))([batch])
+
+    assert parsed.column("_broken").to_pylist() == [None, MATCHES]
+    assert parsed.column("rough").to_pylist()[0] == 2
 
 
 @given(st.lists(st.binary(max_size=30)))

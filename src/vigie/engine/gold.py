@@ -131,6 +131,7 @@ class Settled:
         newest = max(filter(None, (newest, seen_newest)), default=None)
         plan = SettledPlan(number, self._version(number), after, newest, seen.read, seen.late)
         plan.commit(self.checkpoint)
+        self._committed(f"{self._gold.table} plan")
         return plan
 
     def _version(self, number: int) -> int:

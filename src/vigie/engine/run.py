@@ -181,11 +181,12 @@ class _Run:
         hot = [self._start_hot(source) for source in self._graph.sources]
         if self._request.once:
             self._watch(hot)
-            if not self._stop.is_set():
-                self._watch(self._start_gold())
+            for start in (self._start_gold, self._start_deliveries):
+                if not self._stop.is_set():
+                    self._watch(start())
             return
         with Caretaker(self._lake):
-            self._watch([*hot, *self._start_gold()])
+            self._watch([*hot, *self._start_gold(), *self._start_deliveries()])
 
     def _start_hot(self, source: Source) -> StreamingQuery:
         reading = self._readings[source.name]
@@ -230,9 +231,13 @@ class _Run:
                     every,
                 )
             queries.append(query)
-        for name, writer in deliver(self._spark, self._graph, self._lake):
-            queries.append(self._started(name, writer, self._request.every))
         return queries
+
+    def _start_deliveries(self) -> list[StreamingQuery]:
+        return [
+            self._started(name, writer, self._request.every)
+            for name, writer in deliver(self._spark, self._graph, self._lake)
+        ]
 
     def _guarded(self, step: Callable[[Any, int], Any], tell: Callable[[Entry], None]) -> Any:
         """The step, with what it raises kept as it is: Spark would hand back its text alone. A step that has

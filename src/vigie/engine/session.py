@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vigie.engine.jars import jars
-from vigie.engine.java import java_home
+from vigie.engine.java import java_home, without_vectors
 from vigie.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def start(settings: Settings, name: str) -> SparkSession:
 
     java = java_home(settings.cache)
     needed = jars(settings.cache, java)
-    os.environ["JAVA_HOME"] = str(java)
+    os.environ["JAVA_HOME"] = str(without_vectors(java / "bin" / "java", settings.cache))
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     cores = settings.cores or os.cpu_count() or 2

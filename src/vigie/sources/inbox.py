@@ -34,7 +34,7 @@ class InboxSource:
 
     @property
     def identity(self) -> str:
-        return self.kind
+        return f"the inbox {self.folder.resolve()}"  # Spark remembers its files by their whole path
 
     def check(self) -> None:
         if not self.folder.is_dir():

@@ -30,7 +30,7 @@ class KafkaSource:
 
     @property
     def identity(self) -> str:
-        return f"{self.kind} topic {self.address.topic}"
+        return f"the Kafka topic {self.address.topic}"
 
     def check(self) -> None:
         """BadAddress when no broker answers in time, or when it has no such topic."""
@@ -60,6 +60,8 @@ class KafkaSource:
             .option("startingOffsets", "earliest")
             .option("failOnDataLoss", "true")
             .option("maxOffsetsPerTrigger", MESSAGES_PER_BATCH)
+            # Spark tries three times: a broker that is gone is noticed within about a minute.
+            .option("kafka.default.api.timeout.ms", 20_000)
             .option("kafka.isolation.level", "read_committed")
             .option("kafka.max.partition.fetch.bytes", 16 << 20)
             .option("kafka.fetch.max.bytes", 64 << 20)
