@@ -28,6 +28,7 @@ COMMITS = [
     f"{SILVER} quarantine",
     f"{SILVER} late",
     "ledger",
+    f"{GOLD} plan",
     GOLD,
     f"{GOLD} ledger",
 ]
