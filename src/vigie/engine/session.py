@@ -58,7 +58,7 @@ def start(settings: Settings, name: str) -> SparkSession:
         "spark.driver.memory": settings.driver_memory or "1200m",
         "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in needed),
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={resources / 'log4j2.properties'} "
-        "-XX:+UseParallelGC",
+        "-XX:+UseParallelGC -XX:MetaspaceSize=256m",
         "spark.scheduler.allocation.file": (resources / "pools.xml").as_uri(),
         "spark.sql.warehouse.dir": str(Path(tempfile.gettempdir()) / "vigie-warehouse"),
     }

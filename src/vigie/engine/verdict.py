@@ -94,7 +94,7 @@ def judged(table: Silver, rows: DataFrame, late_before: datetime | None, recent:
     else:
         rows = rows.withColumn("_new", F.lit(True))
     # What was accepted before has no origin here, and nulls come first: it is the first of its key.
-    seen_before = Window.partitionBy("_verdict", *table.unique).orderBy(F.col("_origin").asc_nulls_first())
+    seen_before = Window.partitionBy(*table.unique, "_verdict").orderBy(F.col("_origin").asc_nulls_first())
     ranked = rows.withColumn("_rank", F.row_number().over(seen_before)).where("_new")
     repeat = (F.col("_verdict") == "accepted") & (F.col("_rank") > 1)
     return ranked.withColumn("_verdict", F.when(repeat, "repeat").otherwise(F.col("_verdict"))).drop("_new", "_rank")

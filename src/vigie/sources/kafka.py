@@ -61,6 +61,7 @@ class KafkaSource:
             .option("failOnDataLoss", "true")
             .option("maxOffsetsPerTrigger", MESSAGES_PER_BATCH)
             # Spark tries three times: a broker that is gone is noticed within about a minute.
+            .option("kafka.request.timeout.ms", 10_000)
             .option("kafka.default.api.timeout.ms", 20_000)
             .option("kafka.isolation.level", "read_committed")
             .option("kafka.max.partition.fetch.bytes", 16 << 20)
