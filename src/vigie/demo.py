@@ -7,7 +7,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -128,9 +128,9 @@ def _shown(screen: Screen, stop: threading.Event) -> Iterator[None]:
     done = threading.Event()
     if sys.stdout.isatty():
         console = Console()
-        quiet = logging.getLogger("vigie")
-        level = quiet.level
-        quiet.setLevel(logging.WARNING)
+        told = logging.getLogger("vigie")
+        level = told.level
+        told.setLevel(logging.WARNING)  # lines would tear the picture
         with Live(screen.drawn(), console=console, refresh_per_second=4, screen=False) as live:
             thread = _each(REFRESH_S, done, lambda: live.update(screen.drawn()))
             try:
@@ -139,7 +139,7 @@ def _shown(screen: Screen, stop: threading.Event) -> Iterator[None]:
                 done.set()
                 thread.join()
                 live.update(screen.drawn())
-                quiet.setLevel(level)
+                told.setLevel(level)
     else:
         thread = _each(PLAIN_EVERY_S, done, lambda: log.info("%s", screen.line()))
         try:
@@ -153,10 +153,9 @@ def _shown(screen: Screen, stop: threading.Event) -> Iterator[None]:
         console.print(f"Stopped. The tables stay in {Path(str(screen.lake)).resolve()}: vigie ledger {screen.name}")
 
 
-def _each(seconds: float, done: threading.Event, act: object) -> threading.Thread:
+def _each(seconds: float, done: threading.Event, act: Callable[[], object]) -> threading.Thread:
     def go() -> None:
         while not done.wait(seconds):
-            assert callable(act)
             act()
 
     thread = threading.Thread(target=go, name="screen", daemon=True)
