@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka import Producer
 
 from tests.reference import compare, compare_lakes, tables
-from tests.runs import GARBAGE, Job, a_state, commits, simulated
+from tests.runs import DIED, GARBAGE, Job, a_state, commits, simulated
 from tests.servers.test_flights_survive import killed_at_random
 from vigie.engine.broker import Broker
 from vigie.engine.jars import kafka_jars
@@ -63,6 +63,23 @@ def test_what_kafka_holds_goes_through_once_and_garbage_stays_what_it_is(broker:
     aside = tables.rows(tmp_path / "lake", "quarantine/flights")
     assert {*GARBAGE.values(), feed, None} <= {*aside["value"]}
     assert b"\xff\x00" in {*aside["key"]}
+
+
+@pytest.mark.timeout(600)
+def test_a_run_from_kafka_that_died_within_a_batch_goes_on_to_the_end_of_the_topic(
+    broker: Broker, tmp_path: Path
+) -> None:
+    send(broker, "cut", keyed(simulated(3_000)))
+    address = f"kafka://{broker.servers}/cut"
+    for commit in ("plan", "bronze/flights_raw"):
+        job = Job(str(tmp_path / "lake"), address, messages_a_batch=1_000, die_after=commit)
+        assert job.finish()[0] == DIED
+
+    code, written, complained = Job(str(tmp_path / "lake"), address, messages_a_batch=1_000).finish()
+
+    assert code == 0, complained
+    assert written.count("ledger\n") == 3 + 1, "three batches, and one of the movements"
+    assert compare(tmp_path / "lake") == []
 
 
 @pytest.mark.timeout(1_200)

@@ -157,8 +157,7 @@ class Broker:
             "kafka.tools.StorageTool",
             "format",
             "--ignore-formatted",
-            "-t",
-            cluster,
+            f"--cluster-id={cluster}",  # as one word: an id may begin with a dash
             "-c",
             str(properties),
         ]
