@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
@@ -86,14 +87,20 @@ def test_the_ledger_says_of_each_batch_what_became_of_its_rows(
 
 def lost_from(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """From here on, each write into the table loses a row on its way."""
-    honest = tables.append
+    by_spark, by_arrow = tables.append, tables.append_arrow
 
     def losing(rows: DataFrame, path: Path, stamp: Stamp, **counts: int) -> int:
         if path.parts[-2:] == tuple(table.split("/")):
             rows = rows.limit(rows.count() - 1)
-        return honest(rows, path, stamp, **counts)
+        return by_spark(rows, path, stamp, **counts)
+
+    def losing_too(path: Path, rows: pa.Table | pa.RecordBatchReader, stamp: Stamp) -> int:
+        if path.parts[-2:] == tuple(table.split("/")):
+            rows = pa.table(rows)[:-1]
+        return by_arrow(path, rows, stamp)
 
     monkeypatch.setattr(tables, "append", losing)
+    monkeypatch.setattr(tables, "append_arrow", losing_too)
 
 
 @pytest.mark.parametrize(

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
-from vigie.engine import verdict
+from vigie.engine import shaping, verdict
 from vigie.errors import BadDeclaration, RunFailed
 from vigie.graph import Place, Silver, Source
 
@@ -26,7 +27,7 @@ PARSED = """k STRING, n BIGINT, at TIMESTAMP, received_at TIMESTAMP,
     _origin STRUCT<file: STRING, line: BIGINT>, _broken STRING"""
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 EXPECT = {"is small": "n < 100", "is even": "n % 2 = 0"}
-NOTHING = "k STRING, n BIGINT"
+KEYS_KNOWN = pa.schema([("u0", pa.string()), ("u1", pa.int64())])
 
 
 def a_table(function: Callable[[DataFrame], DataFrame] = lambda rows: rows, **changed: Any) -> Silver:
@@ -61,20 +62,29 @@ def the_verdicts(
     *,
     table: Silver | None = None,
     late_before: datetime | None = None,
-    known: Iterable[tuple[str | None, int | None]] = (),
+    known: Collection[tuple[str | None, int | None]] = (),
 ) -> dict[tuple[str, int], tuple[str, list[str]]]:
     """What became of each row, and the rules it broke, by its origin."""
     table = table or a_table()
-    given_rows = spark.createDataFrame([row.values() for row in rows], PARSED)
-    before = list(known)
-    judged = verdict.judged(
-        table,
-        verdict.shaped(table, SOURCE, given_rows),
-        late_before,
-        lambda: spark.createDataFrame(before, NOTHING),
-    )
-    found = judged.select("_origin", "_verdict", "_rules").collect()
-    return {(row._origin.file, row._origin.line): (row._verdict, row._rules) for row in found}
+    told = the_told(spark, rows, table)
+    before = pa.table({"u0": [k for k, _ in known], "u1": [n for _, n in known]}, KEYS_KNOWN)
+    judged = verdict.judged(told, late_before, lambda _spans: before.to_reader())
+    found: dict[tuple[str, int], tuple[str, list[str]]] = {
+        place: ("accepted", []) for place in zip(told["o0"].to_pylist(), told["o1"].to_pylist(), strict=True)
+    }
+    assert len(found) == told.num_rows == judged.read
+    for word, rows_of in (("broken", judged.broken), ("late", judged.late), ("repeat", judged.repeats)):
+        for row in rows_of.to_pylist():
+            assert found[row["o0"], row["o1"]][0] == "accepted", "one verdict a row"
+            found[row["o0"], row["o1"]] = (word, row.get("rules", []))
+    assert judged.accepted == words(found).count("accepted")
+    return found
+
+
+def the_told(spark: SparkSession, rows: Iterable[Row], table: Silver) -> pa.Table:
+    """What Spark tells of these rows."""
+    parsed, entered = shaping.observed(spark.createDataFrame([row.values() for row in rows], PARSED))
+    return shaping.told(table, shaping.shaped(table, SOURCE, parsed), ("file", "line"), entered)
 
 
 def words(verdicts: Mapping[Any, tuple[str, list[str]]]) -> list[str]:
@@ -217,12 +227,9 @@ def test_a_function_that_does_not_give_a_row_for_each_is_stopped_by_name(
     spark: SparkSession, function: Callable[[DataFrame], DataFrame], says: str
 ) -> None:
     table = a_table(function)
-    parsed, entered = verdict.observed(spark.createDataFrame([row.values() for row in ROWS], PARSED))
-    rows = verdict.judged(table, verdict.shaped(table, SOURCE, parsed), None, lambda: parsed).persist()
 
     with pytest.raises(RunFailed, match=f"silver table 'numbers' {says}"):
-        verdict.counted(table, rows, entered)
-    rows.unpersist()
+        the_told(spark, ROWS, table)
 
 
 def test_the_counts_of_a_batch_are_of_its_rows_and_not_of_what_was_there_before(spark: SparkSession) -> None:
@@ -233,16 +240,14 @@ def test_the_counts_of_a_batch_are_of_its_rows_and_not_of_what_was_there_before(
         Row(n=8, at=NOON + timedelta(minutes=1), line=8),
         Row(n=10, at=NOON - timedelta(hours=2), line=9),
     ]
-    parsed, entered = verdict.observed(spark.createDataFrame([row.values() for row in given_rows], PARSED))
-    known = spark.createDataFrame([("a", 4), ("b", 6), ("c", 8)], NOTHING)
-    rows = verdict.judged(
-        table, verdict.shaped(table, SOURCE, parsed), NOON - timedelta(hours=1), lambda: known
-    ).persist()
+    known = pa.table({"u0": ["a", "b", "c"], "u1": [4, 6, 8]}, KEYS_KNOWN)
 
-    counts = verdict.counted(table, rows, entered)
+    found = verdict.judged(
+        the_told(spark, given_rows, table), NOON - timedelta(hours=1), lambda _spans: known.to_reader()
+    )
 
-    rows.unpersist()
-    assert counts == verdict.Counts(8, 3, 2, 1, 2, NOON + timedelta(minutes=1))
+    assert (found.read, found.accepted, found.newest) == (8, 3, NOON + timedelta(minutes=1))
+    assert (found.broken.num_rows, found.late.num_rows, found.repeats.num_rows) == (2, 1, 2)
 
 
 def by_hand(rows: list[Row], late_before: datetime | None, known: set[tuple[str | None, int | None]]) -> list[str]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import duckdb
 import pyarrow as pa
-from pyspark.sql import functions as F
 
 from vigie.graph import Silver, Source
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
 
 INSTANT = pa.timestamp("us", tz="UTC")
 MESSAGE = [
@@ -28,33 +26,29 @@ MESSAGE = [
 TAIL = [("batch", pa.int64()), ("requeued_at", INSTANT)]
 QUARANTINE = pa.schema([*MESSAGE, ("rules", pa.list_(pa.string())), *TAIL])
 LATE = pa.schema([*MESSAGE, *TAIL])
-SPARK_TYPES = {"topic": "string", "partition": "int", "offset": "bigint", "file": "string", "line": "bigint"}
 
 
-def quarantined(
-    rows: DataFrame, bronze: DataFrame, table: Silver, source: Source, origin: tuple[str, ...]
-) -> DataFrame:
-    """The messages of broken rows, byte for byte, each with all the rules that it broke."""
-    return _messages(rows.select("_origin", F.col("_rules").alias("rules")), bronze, table, source, origin).select(
-        QUARANTINE.names
-    )
+@contextmanager
+def messages(
+    bronze: pa.RecordBatchReader,
+    rows: pa.Table,
+    schema: pa.Schema,
+    table: Silver,
+    source: Source,
+    origin: tuple[str, ...],
+) -> Iterator[pa.RecordBatchReader]:
+    """The messages of the rows that stand at these places, byte for byte, as rows of `schema`.
 
-
-def late(rows: DataFrame, bronze: DataFrame, table: Silver, source: Source, origin: tuple[str, ...]) -> DataFrame:
-    """The messages of rows that came too late."""
-    return _messages(rows.select("_origin"), bronze, table, source, origin).select(LATE.names)
-
-
-def _messages(rows: DataFrame, bronze: DataFrame, table: Silver, source: Source, origin: tuple[str, ...]) -> DataFrame:
-    """Messages are few here and long, so they are fetched from bronze by their origin, not carried along."""
-    spread = rows.select("*", *(F.col(f"_origin.{name}").alias(name) for name in origin)).drop("_origin")
-    found = bronze.join(F.broadcast(spread), list(origin))
-    missing = {name: F.lit(None).cast(kind) for name, kind in SPARK_TYPES.items() if name not in found.columns}
-    return found.withColumns(
-        missing
-        | {
-            "table": F.lit(table.table),
-            "source": F.lit(source.name),
-            "requeued_at": F.lit(None).cast("timestamp"),
-        }
-    ).coalesce(1)
+    They are few and long, so they are fetched from bronze by their places, and never all in memory at once.
+    """
+    there = {name: f'bronze."{name}"' for name in bronze.schema.names} | {"rules": "rows.rules"}
+    there |= {"table": "$1", "source": "$2"}
+    columns = ", ".join(f'{there.get(name, "NULL")} AS "{name}"' for name in schema.names)
+    same = " AND ".join(f'bronze."{name}" = rows.o{at}' for at, name in enumerate(origin))
+    with duckdb.connect(config={"memory_limit": "1GB"}) as database:
+        database.execute("SET TimeZone = 'UTC'")
+        database.register("bronze", bronze)
+        database.register("rows", rows)
+        asked = f"SELECT {columns} FROM bronze JOIN rows ON {same}"
+        found = database.sql(asked, params=[table.table, source.name]).to_arrow_reader(10_000)
+        yield found.cast(schema)

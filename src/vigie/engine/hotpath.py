@@ -14,11 +14,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from vigie.duration import parse_duration
-from vigie.engine import aside, parsing, tables, verdict
+from vigie.engine import aside, parsing, shaping, tables, verdict
 from vigie.engine.checkpoints import Checkpoint
 from vigie.engine.ledger import Entry, Ledger
 from vigie.engine.plan import Plan, TablePlan
@@ -73,7 +75,7 @@ class HotPath:
             tables.ensure(
                 self._lake.silver(table.name), tables.arrow_schema(tables.spark_schema(table.schema)), table.table
             )
-            verdict.shaped(table, self._source, self._parsed(self._spark.createDataFrame([], bronze)))
+            shaping.shaped(table, self._source, self._parsed(self._spark.createDataFrame([], bronze)))
         tables.ensure(self._lake.quarantine(self._graph.name), aside.QUARANTINE, "quarantine")
         tables.ensure(self._lake.late(self._graph.name), aside.LATE, "late")
 
@@ -123,7 +125,7 @@ class HotPath:
             read = messages.count()  # the write is skipped, and with it what would have been counted in passing
             accepted = tables.append(messages.select(columns), self._bronze, stamp)
         else:
-            messages, passing = verdict.observed_rows(messages)
+            messages, passing = shaping.counted(messages)
             accepted = tables.append(messages.select(columns), self._bronze, stamp)
             read = passing.get["rows"]
         self._committed(self._source.table)
@@ -133,51 +135,55 @@ class HotPath:
 
     def _advance(self, table: Silver, batch: int, plan: TablePlan, app: str) -> Entry:
         """Take a silver table from the batch of bronze that it has to this one."""
-        bronze = (
-            self._spark.read.format("delta").load(str(self._bronze)).where(F.col("batch").between(plan.since, batch))
-        )
-        rows, entered = verdict.observed(self._parsed(bronze))
-        rows = verdict.judged(
-            table,
-            verdict.shaped(table, self._source, rows),
-            plan.late_before,
-            lambda: self._recent(table, plan),
-        ).persist()
+        bronze = tables.span(self._spark, self._bronze, "batch", plan.since, batch)
+        rows, entered = shaping.observed(self._parsed(bronze))
+        rows = shaping.shaped(table, self._source, rows).persist()
         try:
-            counts = verdict.counted(table, rows, entered)
-            accepted = self._write(table, rows, Stamp(f"{app}:{table.table}", batch), counts)
-            where = (table, self._source, self._reading.origin)
-            quarantined = late = 0
-            if counts.broken:
-                broken = aside.quarantined(rows.where("_verdict = 'broken'"), bronze, *where)
-                stamp = Stamp(f"{app}:{table.table}:quarantine", batch)
-                quarantined = tables.append(broken, self._lake.quarantine(self._graph.name), stamp)
-                self._committed(f"{table.table} quarantine")
-            if counts.late:
-                behind = aside.late(rows.where("_verdict = 'late'"), bronze, *where)
-                stamp = Stamp(f"{app}:{table.table}:late", batch)
-                late = tables.append(behind, self._lake.late(self._graph.name), stamp)
-                self._committed(f"{table.table} late")
+            told = shaping.told(table, rows, self._reading.origin, entered)
+            found = verdict.judged(told, plan.late_before, lambda spans: self._recent(table, plan, spans))
+            accepted = self._write(table, rows, Stamp(f"{app}:{table.table}", batch), found)
         finally:
             rows.unpersist()
-        if counts.newest is not None:
+        quarantined = self._set_aside(table, "quarantine", found.broken, plan, Stamp(app, batch))
+        late = self._set_aside(table, "late", found.late, plan, Stamp(app, batch))
+        if found.newest is not None:
             newest = self._newest[table.name]
-            self._newest[table.name] = max(newest, counts.newest) if newest else counts.newest
+            self._newest[table.name] = max(newest, found.newest) if newest else found.newest
         return Entry(
-            self._source.name, table.table, batch, counts.read, accepted, quarantined, counts.repeats, late,
+            self._source.name, table.table, batch, found.read, accepted, quarantined, found.repeats.num_rows, late,
             plan.late_before, {"bronze": [plan.since, batch]},
         )  # fmt: skip
 
-    def _write(self, table: Silver, rows: DataFrame, stamp: Stamp, counts: verdict.Counts) -> int:
-        if not counts.accepted:
+    def _write(self, table: Silver, rows: DataFrame, stamp: Stamp, found: verdict.Verdicts) -> int:
+        if not found.accepted:
             return 0
-        good = rows.where("_verdict = 'accepted'").select(*tables.spark_schema(table.schema).names)
-        if counts.accepted <= ROWS_PER_FILE:
+        repeats, late = found.repeats.num_rows, found.late.num_rows
+        good = rows.where(F.size("_rules") == 0)
+        if repeats or late:
+            others = self._spark.createDataFrame(pa.concat_tables([found.repeats, found.late]))
+            good = shaping.without(good, others, self._reading.origin)
+        good = good.select(*tables.spark_schema(table.schema).names)
+        if found.accepted <= ROWS_PER_FILE:
             good = good.coalesce(1)
         path = self._lake.silver(table.name)
-        written = tables.append(good, path, stamp, duplicate=counts.repeats, broken=counts.broken, late=counts.late)
+        written = tables.append(good, path, stamp, duplicate=repeats, broken=found.broken.num_rows, late=late)
         self._committed(table.table)
         return written
+
+    def _set_aside(self, table: Silver, what: str, rows: pa.Table, plan: TablePlan, stamp: Stamp) -> int:
+        """Keep the messages of these rows in `quarantine` or `late`; how many the commit says there are."""
+        if not rows.num_rows:
+            return 0
+        schema, path = {
+            "quarantine": (aside.QUARANTINE, self._lake.quarantine(self._graph.name)),
+            "late": (aside.LATE, self._lake.late(self._graph.name)),
+        }[what]
+        batch = pc.field("batch")
+        bronze = tables.reader(self._bronze, (batch >= plan.since) & (batch <= stamp.batch))
+        with aside.messages(bronze, rows, schema, table, self._source, self._reading.origin) as messages:
+            kept = tables.append_arrow(path, messages, Stamp(f"{stamp.app}:{table.table}:{what}", stamp.batch))
+        self._committed(f"{table.table} {what}")
+        return kept
 
     def _parsed(self, bronze: DataFrame) -> DataFrame:
         schema = tables.spark_schema(self._source.schema)
@@ -186,10 +192,14 @@ class HotPath:
         read = bronze.select("value", "received_at", *self._reading.origin)
         return read.mapInArrow(parsing.parser(tables.arrow_schema(schema), self._reading.origin), parsed)
 
-    def _recent(self, table: Silver, plan: TablePlan) -> DataFrame:
-        silver = self._spark.read.format("delta").option("versionAsOf", plan.version)
-        rows = silver.load(str(self._lake.silver(table.name)))
-        return rows.where(F.col(str(table.event_time)) >= F.lit(plan.late_before))
+    def _recent(self, table: Silver, plan: TablePlan, spans: list[verdict.Span]) -> pa.RecordBatchReader:
+        """The keys of what silver held when the batch was planned, but those that are too old to be met again."""
+        recent = pc.field(table.event_time) >= pc.scalar(plan.late_before)
+        for span in spans:
+            column = pc.field(table.unique[span.column])
+            recent &= (column >= span.low) & (column <= span.high)
+        columns = {f"u{at}": pc.field(name) for at, name in enumerate(table.unique)}
+        return tables.reader(self._lake.silver(table.name), recent, columns, plan.version)
 
     def _look_back(self) -> dict[str, int]:
         """The last batch that the ledger has of each table of this query; what was read before is remembered."""

@@ -1,147 +1,106 @@
-"""What becomes of each row on its way into a silver table: broken, late, a repeat, or accepted."""
+"""What becomes of each row on its way into a silver table: broken, late, a repeat, or accepted.
+
+Spark tells of each row where it came from, what it broke, its time and its key. The verdicts are DuckDB's: it
+ranks the keys of a batch in less time than Spark takes to plan it, and compiles nothing anew for each batch.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from tempfile import gettempdir
 
-from pyspark.errors import AnalysisException
-from pyspark.sql import Column, Observation, Window
-from pyspark.sql import functions as F
+import duckdb
+import pyarrow as pa
 
-from vigie.engine.tables import spark_schema
-from vigie.errors import BadDeclaration, RunFailed
-from vigie.graph import Silver, Source
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
-ENGINE = ("_origin", "_broken", "received_at")
-HAS_TIME = "has an event time"
-HAS_KEY = "has a key"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """How many rows of a batch went in, and what became of them."""
+class Span:
+    """From where to where one column of a key goes in a batch."""
+
+    column: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """How many rows of a batch went in, and what became of them. `broken` holds their places and rules; `late`
+    and `repeats` the places of the others that do not go in."""
 
     read: int
     accepted: int
-    broken: int
-    late: int
-    repeats: int
+    broken: pa.Table
+    late: pa.Table
+    repeats: pa.Table
     newest: datetime | None
 
 
-def shaped(table: Silver, source: Source, rows: DataFrame) -> DataFrame:
-    """What the table's function makes of parsed rows: its columns in `schema`, then `_origin`, `_rules`.
-
-    BadDeclaration names the table when the function owes a column, or gives one of another type.
-    """
-    place = f"silver table '{table.name}' ({table.place})"
-    key = F.lit(True) if source.key is None else F.col(f"`{source.key}`").isNotNull()
-    made: DataFrame = table.function(rows.withColumn("_has_key", key))
-    schema = spark_schema(table.schema)
-    lost = [name for name in (*ENGINE, "_has_key") if name not in made.columns]
-    if lost:
-        raise BadDeclaration(
-            f"the function of {place} lost the columns that say where a row came from",
-            do='Build on the rows it is given: withColumns, or select("*", ...).',
+def judged(
+    told: pa.Table, late_before: datetime | None, known: Callable[[list[Span]], pa.RecordBatchReader]
+) -> Verdicts:
+    """The verdict on every row. `known` gives the keys of what was accepted before, at least those within the
+    spans; it is asked only when there can be any."""
+    keys = [name for name in told.column_names if name.startswith("u")]
+    places = ", ".join(name for name in told.column_names if name.startswith("o"))
+    limit = "NULL" if late_before is None else str(micros(late_before))
+    with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": gettempdir()}) as database:
+        database.register("told", told)
+        database.execute(
+            f"""CREATE TABLE judged AS SELECT *, CASE WHEN len(rules) > 0 THEN 'broken'
+            WHEN micros < {limit} THEN 'late' ELSE 'accepted' END AS verdict FROM told"""
         )
-    owed = [name for name in schema.names if name not in made.columns]
-    if owed:
-        raise BadDeclaration(
-            f"the function of {place} owes {', '.join(owed)}",
-            do="Return them, or take them out of its schema.",
-        )
-    try:
-        typed = made.select(*schema.names).to(schema)
-    except AnalysisException as problem:
-        raise BadDeclaration(
-            f"the function of {place} gives a column of another type than its schema says",
-            do=str(problem).splitlines()[0],
-        ) from problem
-    cast = [F.col(name).cast(typed.schema[name].dataType).alias(name) for name in schema.names]
-    return made.select(*cast, "_origin", _rules(table).alias("_rules"))
+        if keys:
+            same = " AND ".join(f"known.{key} IS NOT DISTINCT FROM good.{key}" for key in keys)
+            columns = ", ".join(keys)
+            database.execute("CREATE TABLE good AS SELECT * FROM judged WHERE verdict = 'accepted'")
+            seen = "SELECT false AS seen, good.* FROM good"
+            if late_before is not None:
+                database.register("known", known(_spans(database, told.schema, keys)))
+                seen = f"SELECT EXISTS (SELECT 1 FROM known WHERE {same}) AS seen, good.* FROM good"
+            database.execute(
+                f"""CREATE TABLE repeats AS SELECT {places} FROM ({seen})
+                QUALIFY seen OR row_number() OVER (PARTITION BY {columns} ORDER BY {places}) > 1"""
+            )
+            database.execute(
+                f"UPDATE judged SET verdict = 'repeat' WHERE ({places}) IN (SELECT ({places}) FROM repeats)"
+            )
+        return _found(database, told.num_rows, places)
 
 
-def _rules(table: Silver) -> Column:
-    """The names of all rules that a row breaks; a row that could not be parsed was never asked the others."""
-    rules = {HAS_KEY: F.col("_has_key")}
-    if table.event_time is not None:
-        # Other years have no name in most of what reads a lake.
-        rules[HAS_TIME] = F.col(table.event_time).between("0001-01-01 00:00:00Z", "9999-12-31 00:00:00Z")
-    rules |= {name: F.expr(condition) for name, condition in table.expect.items()}
-    broken = F.array(*(F.when(holds, F.lit(None)).otherwise(F.lit(name)) for name, holds in rules.items()))
-    unparsed = F.array("_broken")
-    return F.when(F.col("_broken").isNotNull(), unparsed).otherwise(F.array_compact(broken))
+def _spans(database: duckdb.DuckDBPyConnection, schema: pa.Schema, keys: list[str]) -> list[Span]:
+    """Of whole numbers alone: they are what files can be told apart by."""
+    spans = []
+    for at, key in enumerate(keys):
+        if not pa.types.is_integer(schema.field(key).type):
+            continue
+        [(low, high, nulls)] = database.execute(
+            f"SELECT min({key}), max({key}), count(*) FILTER ({key} IS NULL) FROM good"
+        ).fetchall()
+        if low is not None and not nulls:
+            spans.append(Span(at, low, high))
+    return spans
 
 
-def judged(table: Silver, rows: DataFrame, late_before: datetime | None, recent: Callable[[], DataFrame]) -> DataFrame:
-    """Each row with its `_verdict`; `recent` gives the unique columns of what was accepted before."""
-    on_time = F.lit(True)
-    if table.event_time is not None and late_before is not None:
-        on_time = F.col(table.event_time) >= F.lit(late_before)
-    verdict = F.when(F.size("_rules") > 0, "broken").when(on_time, "accepted").otherwise("late")
-    rows = rows.withColumn("_verdict", verdict)
-    if not table.unique:
-        return rows
-    if late_before is not None:
-        known = recent().select(*table.unique).withColumn("_verdict", F.lit("accepted"))
-        rows = rows.withColumn("_new", F.lit(True)).unionByName(known, allowMissingColumns=True)
-    else:
-        rows = rows.withColumn("_new", F.lit(True))
-    # What was accepted before has no origin here, and nulls come first: it is the first of its key.
-    seen_before = Window.partitionBy(*table.unique, "_verdict").orderBy(F.col("_origin").asc_nulls_first())
-    ranked = rows.withColumn("_rank", F.row_number().over(seen_before)).where("_new")
-    repeat = (F.col("_verdict") == "accepted") & (F.col("_rank") > 1)
-    return ranked.withColumn("_verdict", F.when(repeat, "repeat").otherwise(F.col("_verdict"))).drop("_new", "_rank")
+def _found(database: duckdb.DuckDBPyConnection, read: int, places: str) -> Verdicts:
+    accepted = "SELECT count(*), max(micros) FROM judged WHERE verdict = 'accepted'"
+    [(count, newest)] = database.execute(accepted).fetchall()
 
+    def those(verdict: str, columns: str = places) -> pa.Table:
+        return database.sql(f"SELECT {columns} FROM judged WHERE verdict = '{verdict}'").to_arrow_table()
 
-def observed(rows: DataFrame) -> tuple[DataFrame, Observation]:
-    """The parsed rows, and how many and which of them pass."""
-    observation = Observation()
-    return rows.observe(observation, F.count(F.lit(1)).alias("rows"), _fingerprint().alias("prints")), observation
-
-
-def observed_rows(rows: DataFrame) -> tuple[DataFrame, Observation]:
-    """The rows, and how many pass."""
-    observation = Observation()
-    return rows.observe(observation, F.count(F.lit(1)).alias("rows")), observation
-
-
-def counted(table: Silver, rows: DataFrame, entered: Observation) -> Counts:
-    """What became of the rows, in one pass; RunFailed when the function dropped or multiplied some."""
-    of = {verdict: F.count(F.when(F.col("_verdict") == verdict, 1)) for verdict in VERDICTS}
-    newest = F.lit(None).cast("timestamp")
-    if table.event_time is not None:
-        newest = F.max(F.when(F.col("_verdict") == "accepted", F.col(table.event_time)))
-    [row] = rows.agg(
-        *(count.alias(verdict) for verdict, count in of.items()),
-        F.count(F.lit(1)).alias("rows"),
-        _fingerprint().alias("prints"),
-        F.unix_micros(newest).alias("newest"),
-    ).collect()
-    before = entered.get
-    if (row.rows, row.prints) != (before["rows"], before["prints"]):
-        raise RunFailed(
-            f"the function of silver table '{table.name}' was given {before['rows']:,} rows and gave back "
-            f"{row.rows:,}" + (", not the same ones" if row.rows == before["rows"] else ""),
-            where=str(table.place),
-            do="A silver function gives one row for each row: leave bad rows to `expect`, and counting to gold.",
-        )
-    return Counts(before["rows"], row.accepted, row.broken, row.late, row.repeat, instant(row.newest))
-
-
-VERDICTS = ("accepted", "broken", "late", "repeat")
-
-
-def _fingerprint() -> Column:
-    return F.bit_xor(F.xxhash64("_origin"))
+    broken, late, repeats = those("broken", f"{places}, rules"), those("late"), those("repeat")
+    return Verdicts(read, count, broken, late, repeats, instant(newest))
 
 
 def instant(micros: int | None) -> datetime | None:
-    """The instant that Spark calls so many microseconds after 1970; none for none."""
-    return None if micros is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+    """The instant that is so many microseconds after 1970; none for none."""
+    return None if micros is None else EPOCH + timedelta(microseconds=micros)
+
+
+def micros(instant: datetime) -> int:
+    """How many microseconds after 1970 an instant is."""
+    return (instant - EPOCH) // timedelta(microseconds=1)
