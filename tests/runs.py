@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from vigie.check import checked
 from vigie.engine.hotpath import HotPath
 from vigie.engine.ledger import Entry, Ledger
+from vigie.engine.workshop import Workshop
 from vigie.errors import VigieError
 from vigie.feed import Simulation
 from vigie.flights.simulator import simulate
@@ -100,7 +101,7 @@ def take(spark: SparkSession, pipeline: Pipeline, lake: Path, reading: Any) -> l
     failed: list[Exception] = []
     place = Lake(lake)
     ledger = Ledger(place.ledger(graph.name))
-    path = HotPath(spark=spark, graph=graph, source=source, reading=reading, lake=place, ledger=ledger)
+    path = HotPath(Workshop(spark, graph, place, ledger), source, reading)
     told += path.fill()
 
     def step(batch: DataFrame, number: int) -> None:

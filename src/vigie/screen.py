@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
@@ -53,7 +53,7 @@ class Screen:
     def line(self) -> str:
         """All of it in one line, for a log."""
         fed = f"fed {self._progress.sent:,} ({self._progress.rate:,.0f}/s)" if self._progress else "feed starts"
-        tables = ", ".join(f"{node.table} {_rows(self.lake, node):,}" for node in self.graph.nodes())
+        tables = ", ".join(f"{node.table} {self._glance(node)[0]:,}" for node in self.graph.nodes())
         return f"{fed}; rows: {tables}; {self._balance().plain}"
 
     def drawn(self) -> RenderableType:
@@ -66,11 +66,11 @@ class Screen:
             ("lag", "right"),
         ):
             tables.add_column(column, justify=side)  # type: ignore[arg-type]
-        for node in self.graph.nodes():
-            newest = _newest(self.lake, self.graph, node)
+        glances = {node.table: self._glance(node) for node in self.graph.nodes()}
+        for table, (rows, newest) in glances.items():
             lag = f"{max(0.0, datetime.now(UTC).timestamp() - newest.timestamp()):,.0f} s" if newest else ""
             at = newest.strftime("%H:%M:%S UTC") if newest else ""
-            tables.add_row(node.table, f"{_rows(self.lake, node):,}", at, lag)
+            tables.add_row(table, f"{rows:,}", at, lag)
         parts: list[RenderableType] = [
             self._header(),
             Text(),
@@ -80,11 +80,26 @@ class Screen:
             self._balance(),
         ]
         for gold in self.graph.gold:
-            newest_windows = _newest_windows(self.lake, gold)
+            newest_windows = _newest_windows(self.lake, gold, glances[gold.table][1])
             if newest_windows is not None:
                 parts += [Text(), Text(f"{gold.table}: newest windows", style="bold"), newest_windows]
         title = f"vigie · {self.name} · {time.monotonic() - self._began:,.0f} s · Ctrl-C ends it"
         return Panel(Group(*parts), title=title, title_align="left", border_style="blue")
+
+    def _glance(self, node: Node) -> tuple[int, datetime | None]:
+        """How many rows a table has, and its newest instant, from its log alone."""
+        from deltalake import DeltaTable
+
+        path = self.lake.path(node.table)
+        if not is_table(path):
+            return 0, None
+        files = DeltaTable(path).get_add_actions(flatten=True)
+        rows = sum(files.column("num_records").to_pylist())
+        name = f"max.{_time_column(self.graph, node)}"
+        if name not in files.schema.names:
+            return rows, None
+        newest = max((at for at in files.column(name).to_pylist() if at is not None), default=None)
+        return rows, newest if newest is None or newest.tzinfo else newest.replace(tzinfo=UTC)
 
     def _header(self) -> Text:
         if self._progress is None:
@@ -122,46 +137,25 @@ class Screen:
         return Text("every row read is accounted for", style="green")
 
 
-def _actions(lake: Lake, node: Node) -> Any:
-    from deltalake import DeltaTable
-
-    path = lake.path(node.table)
-    return DeltaTable(path).get_add_actions(flatten=True) if is_table(path) else None
-
-
-def _rows(lake: Lake, node: Node) -> int:
-    """How many rows a table has, from its log alone."""
-    actions = _actions(lake, node)
-    return 0 if actions is None else sum(actions.column("num_records").to_pylist())
-
-
-def _newest(lake: Lake, graph: Graph, node: Node) -> datetime | None:
-    """The newest instant of a table, from its log alone."""
-    column = "received_at"
+def _time_column(graph: Graph, node: Node) -> str:
     if isinstance(node, Silver):
-        column = str(node.event_time)
-    elif isinstance(node, Gold):
-        column = str(graph.silver_of(node).event_time) if node.looks_back else "window_end"
-    actions = _actions(lake, node)
-    name = f"max.{column}"
-    if actions is None or name not in actions.schema.names:
-        return None
-    newest = max((at for at in actions.column(name).to_pylist() if at is not None), default=None)
-    return newest if newest is None or newest.tzinfo else newest.replace(tzinfo=UTC)
+        return str(node.event_time)
+    if isinstance(node, Gold):
+        return str(graph.silver_of(node).event_time) if node.looks_back else "window_end"
+    return "received_at"
 
 
-def _newest_windows(lake: Lake, gold: Gold) -> Table | None:
-    path = lake.path(gold.table)
-    if gold.looks_back is not None or not is_table(path):
+def _newest_windows(lake: Lake, gold: Gold, newest: datetime | None) -> Table | None:
+    if gold.looks_back is not None or newest is None:
         return None
     from deltalake import DeltaTable
+    from pyarrow import compute as pc
 
-    rows = DeltaTable(path).to_pyarrow_table()
-    if not rows.num_rows or "window_end" not in rows.column_names:
-        return None
+    windows = DeltaTable(lake.path(gold.table)).to_pyarrow_dataset()
+    rows = windows.to_table(filter=pc.field("window_end") == newest)
     shown = Table(box=None, pad_edge=False, header_style="dim")
     for column in rows.column_names[:6]:
         shown.add_column(column)
-    for row in rows.sort_by([("window_end", "descending")]).slice(0, WINDOWS).to_pylist():
+    for row in rows.slice(0, WINDOWS).to_pylist():
         shown.add_row(*(text_of(row[column]) for column in rows.column_names[:6]))
     return shown

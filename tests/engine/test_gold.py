@@ -17,6 +17,7 @@ from vigie.check import checked
 from vigie.engine import gold, tables
 from vigie.engine.gold import Settled
 from vigie.engine.ledger import Entry, Ledger
+from vigie.engine.workshop import Workshop
 from vigie.errors import BadDeclaration
 from vigie.lake import Lake
 
@@ -55,9 +56,7 @@ def settle(spark: SparkSession, lake: Path, *appended: Numbers, pipeline: Pipeli
         times = [(k, n, NOON + timedelta(seconds=at)) for k, n, at in rows]
         values = [(k, n, int(at.timestamp()), at) for k, n, at in times]
         spark.createDataFrame(values, schema).write.format("delta").mode("append").save(str(place.silver("even")))
-        settled = Settled(
-            spark=spark, graph=graph, gold=graph.gold[0], lake=place, ledger=Ledger(place.ledger("numbers"))
-        )
+        settled = Settled(Workshop(spark, graph, place, Ledger(place.ledger("numbers"))), graph.gold[0])
         writer = settled.stream().writeStream.foreachBatch(telling(settled, told))
         checkpoint = str(settled.checkpoint.folder)
         writer.option("checkpointLocation", checkpoint).trigger(availableNow=True).start().awaitTermination()

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from vigie.graph import Graph
-from vigie.lake import Lake
+from vigie.engine.ledger import Entry
+from vigie.engine.workshop import Workshop
+from vigie.graph import Sink
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-    from pyspark.sql.streaming import DataStreamWriter
+    from pyspark.sql import DataFrame
+
+Step = Callable[["DataFrame", int], list[Entry]]
 
 
-def deliver(spark: SparkSession, graph: Graph, lake: Lake) -> Iterator[tuple[str, DataStreamWriter]]:
-    """The name of each delivery's query, and how it is written."""
-    for at, delivery in enumerate(graph.deliveries):
-        node = graph.find(delivery.table)
+def deliveries(shop: Workshop) -> Iterator[tuple[str, DataFrame, Step]]:
+    """The name of each delivery's query, the rows it follows, and what it does with a batch of them."""
+    for at, delivery in enumerate(shop.graph.deliveries):
+        node = shop.graph.find(delivery.table)
         assert node is not None
-        rows = spark.readStream.format("delta").load(str(lake.path(node.table)))
-        name = f"{node.name}-to-{type(delivery.to).__name__.lower()}-{at}"
-        yield name, rows.writeStream.foreachBatch(delivery.to.write)
+        rows = shop.spark.readStream.format("delta").load(str(shop.lake.path(node.table)))
+        yield f"{node.name}-to-{type(delivery.to).__name__.lower()}-{at}", rows, _step(delivery.to)
+
+
+def _step(sink: Sink) -> Step:
+    def step(batch: DataFrame, number: int) -> list[Entry]:
+        sink.write(batch, number)
+        return []
+
+    return step

@@ -7,7 +7,6 @@ DataFrame: silver is its memory, so nothing is kept in a state store, and a rest
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -16,38 +15,38 @@ from pyspark.sql import functions as F
 from vigie.duration import parse_duration
 from vigie.engine import tables
 from vigie.engine.checkpoints import Checkpoint
-from vigie.engine.ledger import Entry, Ledger
+from vigie.engine.ledger import Entry
 from vigie.engine.plan import SettledPlan
 from vigie.engine.tables import Stamp
 from vigie.engine.verdict import instant
+from vigie.engine.workshop import Workshop
 from vigie.errors import BadDeclaration
-from vigie.graph import Gold, Graph
-from vigie.lake import Lake
+from vigie.graph import Gold
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
 FILES_PER_BATCH = 1_000
 BYTES_PER_BATCH = "1g"
 
 
-def silver_stream(spark: SparkSession, graph: Graph, gold: Gold, lake: Lake) -> DataFrame:
+def silver_stream(shop: Workshop, gold: Gold) -> DataFrame:
     """The rows of the table's silver, in the order of their time when they are many that wait."""
-    silver = graph.silver_of(gold)
+    silver = shop.graph.silver_of(gold)
     rows = (
-        spark.readStream.format("delta")
+        shop.spark.readStream.format("delta")
         .option("maxFilesPerTrigger", FILES_PER_BATCH)
         .option("maxBytesPerTrigger", BYTES_PER_BATCH)
         .option("withEventTimeOrder", "true")
-        .load(str(lake.silver(silver.name)))
+        .load(str(shop.lake.silver(silver.name)))
     )
     return rows.withWatermark(str(silver.event_time), str(gold.late_by))
 
 
-def windows(spark: SparkSession, graph: Graph, gold: Gold, lake: Lake) -> DataFrame:
+def windows(shop: Workshop, gold: Gold) -> DataFrame:
     """The stream of a table of windows; the table is made, so that it can be read before its first row."""
-    made = flat(gold.function(silver_stream(spark, graph, gold, lake)))
-    tables.ensure(lake.gold(gold.name), tables.arrow_schema(made.schema), gold.table)
+    made = flat(gold.function(silver_stream(shop, gold)))
+    tables.ensure(shop.lake.gold(gold.name), tables.arrow_schema(made.schema), gold.table)
     return made
 
 
@@ -62,33 +61,20 @@ def flat(rows: DataFrame) -> DataFrame:
 class Settled:
     """What happens to each batch of a table that looks back."""
 
-    def __init__(  # noqa: PLR0913
-        self,
-        *,
-        spark: SparkSession,
-        graph: Graph,
-        gold: Gold,
-        lake: Lake,
-        ledger: Ledger,
-        committed: Callable[[str], None] = lambda _name: None,
-    ) -> None:
-        self._spark = spark
-        self._graph = graph
+    def __init__(self, shop: Workshop, gold: Gold) -> None:
+        self._shop = shop
         self._gold = gold
-        self._lake = lake
-        self._silver = graph.silver_of(gold)
-        self._from = lake.silver(self._silver.name)
-        self._to = lake.gold(gold.name)
+        self._silver = shop.graph.silver_of(gold)
+        self._from = shop.lake.silver(self._silver.name)
+        self._to = shop.lake.gold(gold.name)
         self._time = str(self._silver.event_time)
         self._late_by = parse_duration(str(gold.late_by))
         self._looks_back = parse_duration(str(gold.looks_back))
-        self._ledger = ledger
-        self._committed = committed
-        self.checkpoint = Checkpoint(lake.checkpoint(graph.name, gold.name))
+        self.checkpoint = Checkpoint(shop.lake.checkpoint(shop.graph.name, gold.name))
         self._prepare()
 
     def _prepare(self) -> None:
-        made = self._gold.function(self._spark.createDataFrame([], tables.spark_schema(self._silver.schema)))
+        made = self._gold.function(self._shop.spark.createDataFrame([], tables.spark_schema(self._silver.schema)))
         if self._time not in made.columns:
             raise BadDeclaration(
                 f"gold table '{self._gold.name}' gives back rows without their event time, '{self._time}'",
@@ -98,7 +84,7 @@ class Settled:
         tables.ensure(self._to, tables.arrow_schema(made.schema), self._gold.table)
 
     def stream(self) -> DataFrame:
-        return silver_stream(self._spark, self._graph, self._gold, self._lake)
+        return silver_stream(self._shop, self._gold)
 
     def __call__(self, batch: DataFrame, number: int) -> list[Entry]:
         """Give the rows that this batch settled, for the first or the second time."""
@@ -107,13 +93,13 @@ class Settled:
         until = plan.newest - self._late_by if plan.newest else None
         if until is not None and (plan.after is None or until > plan.after):
             tables.append(self._settled(plan, until), self._to, stamp)
-            self._committed(self._gold.table)
+            self._shop.committed(self._gold.table)
         entry = Entry(
             self._gold.name, self._gold.table, number, plan.read, late=plan.late, late_before=plan.after,
             offsets={"silver": plan.version},
         )  # fmt: skip
-        self._ledger.write([entry], stamp)
-        self._committed(f"{self._gold.table} ledger")
+        self._shop.ledger.write([entry], stamp)
+        self._shop.committed(f"{self._gold.table} ledger")
         return [entry]
 
     def _planned(self, batch: DataFrame, number: int) -> SettledPlan:
@@ -131,7 +117,7 @@ class Settled:
         newest = max(filter(None, (newest, seen_newest)), default=None)
         plan = SettledPlan(number, self._version(number), after, newest, seen.read, seen.late)
         plan.commit(self.checkpoint)
-        self._committed(f"{self._gold.table} plan")
+        self._shop.committed(f"{self._gold.table} plan")
         return plan
 
     def _version(self, number: int) -> int:
@@ -141,7 +127,7 @@ class Settled:
         return int(said["reservoirVersion"]) - (1 if said["index"] < 0 else 0)
 
     def _settled(self, plan: SettledPlan, until: datetime) -> DataFrame:
-        rows = self._spark.read.format("delta").option("versionAsOf", plan.version).load(str(self._from))
+        rows = self._shop.spark.read.format("delta").option("versionAsOf", plan.version).load(str(self._from))
         time = F.col(self._time)
         rows = rows.where(time <= F.lit(until))
         if plan.after is None:

@@ -9,7 +9,7 @@ every commit carries the batch's number, under which a table takes rows only onc
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -22,15 +22,15 @@ from pyspark.sql.types import StructType
 from vigie.duration import parse_duration
 from vigie.engine import aside, parsing, shaping, tables, verdict
 from vigie.engine.checkpoints import Checkpoint
-from vigie.engine.ledger import Entry, Ledger
+from vigie.engine.ledger import Entry
 from vigie.engine.plan import Plan, TablePlan
 from vigie.engine.tables import Stamp
+from vigie.engine.workshop import Workshop
 from vigie.errors import LakeMismatch
-from vigie.graph import Graph, Silver, Source
-from vigie.lake import Lake
+from vigie.graph import Silver, Source
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
 # One file is enough for this many rows, and small files cost every reader.
 ROWS_PER_FILE = 100_000
@@ -38,29 +38,15 @@ ROWS_PER_FILL = 500_000
 
 
 class HotPath:
-    """What happens to each batch of one source. `committed` is told the name of each commit once it stands."""
+    """What happens to each batch of one source."""
 
-    def __init__(  # noqa: PLR0913
-        self,
-        *,
-        spark: SparkSession,
-        graph: Graph,
-        source: Source,
-        reading: Any,
-        lake: Lake,
-        ledger: Ledger,
-        committed: Callable[[str], None] = lambda _name: None,
-    ) -> None:
-        self._spark = spark
-        self._graph = graph
+    def __init__(self, shop: Workshop, source: Source, reading: Any) -> None:
+        self._shop = shop
         self._source = source
         self._reading = reading
-        self._lake = lake
-        self._committed = committed
-        self._tables = [table for table in graph.silver if graph.source_of(table) is source]
-        self.checkpoint = Checkpoint(lake.checkpoint(graph.name, source.name))
-        self._ledger = ledger
-        self._bronze = lake.bronze(source.name)
+        self._tables = [table for table in shop.graph.silver if shop.graph.source_of(table) is source]
+        self.checkpoint = Checkpoint(shop.lake.checkpoint(shop.graph.name, source.name))
+        self._bronze = shop.lake.bronze(source.name)
         self._prepare()
         self._done = self._look_back()
         self._newest = {table.name: self._newest_in(table) for table in self._tables}
@@ -73,15 +59,15 @@ class HotPath:
         tables.ensure(self._bronze, tables.arrow_schema(bronze), self._source.table)
         for table in self._tables:
             tables.ensure(
-                self._lake.silver(table.name), tables.arrow_schema(tables.spark_schema(table.schema)), table.table
+                self._shop.lake.silver(table.name), tables.arrow_schema(tables.spark_schema(table.schema)), table.table
             )
-            shaping.shaped(table, self._source, self._parsed(self._spark.createDataFrame([], bronze)))
-        tables.ensure(self._lake.quarantine(self._graph.name), aside.QUARANTINE, "quarantine")
-        tables.ensure(self._lake.late(self._graph.name), aside.LATE, "late")
+            shaping.shaped(table, self._source, self._parsed(self._shop.spark.createDataFrame([], bronze)))
+        tables.ensure(self._shop.lake.quarantine(self._shop.graph.name), aside.QUARANTINE, "quarantine")
+        tables.ensure(self._shop.lake.late(self._shop.graph.name), aside.LATE, "late")
 
     def stream(self) -> DataFrame:
         """The source's stream. The time of receipt is set here, where a second try gives the same again."""
-        rows: DataFrame = self._reading.stream(self._spark)
+        rows: DataFrame = self._reading.stream(self._shop.spark)
         return rows.withColumn("received_at", F.current_timestamp())
 
     def __call__(self, batch: DataFrame, number: int) -> list[Entry]:
@@ -92,8 +78,8 @@ class HotPath:
         entries = [self._take_bronze(batch, plan, app)]
         for table in self._tables:
             entries.append(self._advance(table, number, plan.tables[table.name], app))
-        self._ledger.write(entries, Stamp(app, number))
-        self._committed("ledger")
+        self._shop.ledger.write(entries, Stamp(app, number))
+        self._shop.committed("ledger")
         self._done |= {entry.table: number for entry in entries}
         self._reading.watch()
         return entries
@@ -103,7 +89,7 @@ class HotPath:
         plan = Plan(number, received_at, self._reading.cut(batch, *self.checkpoint.offsets(number)))
         plan = replace(plan, tables={table.name: self._table_plan(table, received_at) for table in self._tables})
         plan.commit(self.checkpoint)
-        self._committed("plan")
+        self._shop.committed("plan")
         return plan
 
     def _table_plan(self, table: Silver, received_at: datetime) -> TablePlan:
@@ -111,7 +97,7 @@ class HotPath:
         late_before = None
         if newest is not None and table.late_by is not None:
             late_before = min(newest, received_at) - parse_duration(table.late_by)
-        version = tables.version(self._lake.silver(table.name))
+        version = tables.version(self._shop.lake.silver(table.name))
         return TablePlan(self._done.get(table.table, -1) + 1, version, late_before)
 
     def _take_bronze(self, batch: DataFrame, plan: Plan, app: str) -> Entry:
@@ -128,14 +114,14 @@ class HotPath:
             messages, passing = shaping.counted(messages)
             accepted = tables.append(messages.select(columns), self._bronze, stamp)
             read = passing.get["rows"]
-        self._committed(self._source.table)
+        self._shop.committed(self._source.table)
         note = self._reading.verify(plan.cut, read)
         offsets = plan.cut if note is None else {**plan.cut, "note": note}
         return Entry(self._source.name, self._source.table, plan.batch, read, accepted, 0, 0, 0, None, offsets)
 
     def _advance(self, table: Silver, batch: int, plan: TablePlan, app: str) -> Entry:
         """Take a silver table from the batch of bronze that it has to this one."""
-        bronze = tables.span(self._spark, self._bronze, "batch", plan.since, batch)
+        bronze = tables.span(self._shop.spark, self._bronze, "batch", plan.since, batch)
         rows, entered = shaping.observed(self._parsed(bronze))
         rows = shaping.shaped(table, self._source, rows).persist()
         try:
@@ -160,14 +146,14 @@ class HotPath:
         repeats, late = found.repeats.num_rows, found.late.num_rows
         good = rows.where(F.size("_rules") == 0)
         if repeats or late:
-            others = self._spark.createDataFrame(pa.concat_tables([found.repeats, found.late]))
+            others = self._shop.spark.createDataFrame(pa.concat_tables([found.repeats, found.late]))
             good = shaping.without(good, others, self._reading.origin)
         good = good.select(*tables.spark_schema(table.schema).names)
         if found.accepted <= ROWS_PER_FILE:
             good = good.coalesce(1)
-        path = self._lake.silver(table.name)
+        path = self._shop.lake.silver(table.name)
         written = tables.append(good, path, stamp, duplicate=repeats, broken=found.broken.num_rows, late=late)
-        self._committed(table.table)
+        self._shop.committed(table.table)
         return written
 
     def _set_aside(self, table: Silver, what: str, rows: pa.Table, plan: TablePlan, stamp: Stamp) -> int:
@@ -175,14 +161,14 @@ class HotPath:
         if not rows.num_rows:
             return 0
         schema, path = {
-            "quarantine": (aside.QUARANTINE, self._lake.quarantine(self._graph.name)),
-            "late": (aside.LATE, self._lake.late(self._graph.name)),
+            "quarantine": (aside.QUARANTINE, self._shop.lake.quarantine(self._shop.graph.name)),
+            "late": (aside.LATE, self._shop.lake.late(self._shop.graph.name)),
         }[what]
         batch = pc.field("batch")
         bronze = tables.reader(self._bronze, (batch >= plan.since) & (batch <= stamp.batch))
         with aside.messages(bronze, rows, schema, table, self._source, self._reading.origin) as messages:
             kept = tables.append_arrow(path, messages, Stamp(f"{stamp.app}:{table.table}:{what}", stamp.batch))
-        self._committed(f"{table.table} {what}")
+        self._shop.committed(f"{table.table} {what}")
         return kept
 
     def _parsed(self, bronze: DataFrame) -> DataFrame:
@@ -199,12 +185,12 @@ class HotPath:
             column = pc.field(table.unique[span.column])
             recent &= (column >= span.low) & (column <= span.high)
         columns = {f"u{at}": pc.field(name) for at, name in enumerate(table.unique)}
-        return tables.reader(self._lake.silver(table.name), recent, columns, plan.version)
+        return tables.reader(self._shop.lake.silver(table.name), recent, columns, plan.version)
 
     def _look_back(self) -> dict[str, int]:
         """The last batch that the ledger has of each table of this query; what was read before is remembered."""
         done: dict[str, int] = {}
-        for entry in self._ledger.entries("query", "table", "batch", "offsets"):
+        for entry in self._shop.ledger.entries("query", "table", "batch", "offsets"):
             if entry["query"] != self._source.name:
                 continue
             done[entry["table"]] = max(entry["batch"], done.get(entry["table"], -1))
@@ -223,7 +209,7 @@ class HotPath:
     def _newest_in(self, table: Silver) -> datetime | None:
         if table.event_time is None:
             return None
-        silver = self._spark.read.format("delta").load(str(self._lake.silver(table.name)))
+        silver = self._shop.spark.read.format("delta").load(str(self._shop.lake.silver(table.name)))
         [row] = silver.agg(F.unix_micros(F.max(table.event_time)).alias("newest")).collect()
         return None if row.newest is None else verdict.instant(row.newest)
 
@@ -242,7 +228,7 @@ class HotPath:
                     plan = Plan(batch, received_at, None, {table.name: fixed})
                     plan.commit(beside)
                 entry = self._advance(table, batch, plan.tables[table.name], app)
-                self._ledger.write([entry], Stamp(f"{app}:{name}", batch))
+                self._shop.ledger.write([entry], Stamp(f"{app}:{name}", batch))
                 self._done[table.table] = batch
                 yield entry
 
@@ -251,7 +237,7 @@ class HotPath:
         first = self._done.get(table.table, -1) + 1
         if first > last:
             return []
-        bronze = self._spark.read.format("delta").load(str(self._bronze)).where(F.col("batch").between(first, last))
+        bronze = tables.span(self._shop.spark, self._bronze, "batch", first, last)
         sizes = bronze.groupBy("batch").agg(
             F.count(F.lit(1)).alias("rows"), F.max("received_at").cast("double").alias("at")
         )

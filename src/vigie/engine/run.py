@@ -18,13 +18,14 @@ from vigie.check import checked
 from vigie.engine import failures, session
 from vigie.engine.broker import Broker
 from vigie.engine.caretaker import Caretaker
-from vigie.engine.deliveries import deliver
+from vigie.engine.deliveries import deliveries
 from vigie.engine.gold import Settled, reported, windows
 from vigie.engine.hotpath import HotPath
 from vigie.engine.jars import kafka_jars
 from vigie.engine.java import java_home
 from vigie.engine.ledger import Entry, Ledger
 from vigie.engine.tables import Stamp
+from vigie.engine.workshop import Workshop
 from vigie.errors import LakeMismatch, RequestError
 from vigie.graph import Gold, Graph, Source
 from vigie.lake import Lake
@@ -35,7 +36,6 @@ from vigie.sources.kafka import KafkaSource
 from vigie.sources.socket import Receiver
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
     from pyspark.sql.streaming import DataStreamWriter, StreamingQuery
 
 GOLD_EVERY_S = 10.0
@@ -82,7 +82,9 @@ def run(
         log.info("Starting Spark ...")
         spark = session.start(settings, graph.name)
         closing.callback(spark.stop)
-        _Run(spark, graph, request, readings, stop or threading.Event(), watcher).go()
+        ledger = Ledger(request.lake.ledger(graph.name))
+        shop = Workshop(spark, graph, request.lake, ledger, watcher.committed)
+        _Run(shop, request, readings, stop or threading.Event(), watcher).go()
 
 
 @contextmanager
@@ -152,82 +154,59 @@ def _reading(source: Source, address: Address, request: Request, closing: ExitSt
 class _Run:
     """The queries of one run."""
 
-    def __init__(  # noqa: PLR0913
-        self,
-        spark: SparkSession,
-        graph: Graph,
-        request: Request,
-        readings: dict[str, Any],
-        stop: threading.Event,
-        watcher: Watcher,
+    def __init__(
+        self, shop: Workshop, request: Request, readings: dict[str, Any], stop: threading.Event, watcher: Watcher
     ) -> None:
-        self._spark = spark
-        self._graph = graph
+        self._shop = shop
         self._request = request
         self._readings = readings
         self._stop = stop
         self._watcher = watcher
-        self._lake = request.lake
         self._failed: list[BaseException] = []
         self._steps = 0  # that are being taken at this moment
         self._idle = threading.Condition()
         self._ending = False
         self._windows: list[tuple[Gold, StreamingQuery]] = []
         self._reported: dict[str, int] = {}
-        self._ledger = Ledger(self._lake.ledger(graph.name))
 
     def go(self) -> None:
         """Start the queries and see them through; with `once`, gold follows when the hot path has finished."""
-        hot = [self._start_hot(source) for source in self._graph.sources]
+        hot = [self._start_hot(source) for source in self._shop.graph.sources]
         if self._request.once:
             self._watch(hot)
             for start in (self._start_gold, self._start_deliveries):
                 if not self._stop.is_set():
                     self._watch(start())
             return
-        with Caretaker(self._lake):
+        with Caretaker(self._shop.lake):
             self._watch([*hot, *self._start_gold(), *self._start_deliveries()])
 
     def _start_hot(self, source: Source) -> StreamingQuery:
-        reading = self._readings[source.name]
-        path = HotPath(
-            spark=self._spark,
-            graph=self._graph,
-            source=source,
-            reading=reading,
-            lake=self._lake,
-            ledger=self._ledger,
-            committed=self._watcher.committed,
-        )
+        path = HotPath(self._shop, source, self._readings[source.name])
         for entry in path.fill():  # tables that were added to the lake
             self._watcher.entry(entry)
+            if self._stop.is_set():
+                break
         self._pool("hot")
-        writer = path.stream().writeStream.foreachBatch(self._guarded(path, self._watcher.entry))
+        writer = path.stream().writeStream.foreachBatch(self._guarded(path))
         return self._started(source.name, writer, self._request.every)
 
     def _start_gold(self) -> list[StreamingQuery]:
         self._pool("gold")
         queries = []
-        for gold in self._graph.gold:
+        for gold in self._shop.graph.gold:
             every = max(self._request.every, GOLD_EVERY_S)
             if gold.looks_back is None:
-                made = windows(self._spark, self._graph, gold, self._lake)
+                made = windows(self._shop, gold)
                 self._reported[gold.name] = self._last_batch(gold)
-                query = self._started(gold.name, _delta(made, self._lake.gold(gold.name)), every)
+                query = self._started(gold.name, _delta(made, self._shop.lake.gold(gold.name)), every)
                 self._windows.append((gold, query))
             else:
-                settled = Settled(
-                    spark=self._spark,
-                    graph=self._graph,
-                    gold=gold,
-                    lake=self._lake,
-                    ledger=self._ledger,
-                    committed=self._watcher.committed,
-                )
+                settled = Settled(self._shop, gold)
                 rows = settled.stream()
                 query = self._started(
                     gold.name,
-                    rows.writeStream.foreachBatch(self._guarded(settled, self._watcher.entry)),
+                    rows.writeStream.foreachBatch(self._guarded(settled)),
                     every,
                 )
             queries.append(query)
@@ -235,11 +214,11 @@ class _Run:
 
     def _start_deliveries(self) -> list[StreamingQuery]:
         return [
-            self._started(name, writer, self._request.every)
-            for name, writer in deliver(self._spark, self._graph, self._lake)
+            self._started(name, rows.writeStream.foreachBatch(self._guarded(step)), self._request.every)
+            for name, rows, step in deliveries(self._shop)
         ]
 
-    def _guarded(self, step: Callable[[Any, int], Any], tell: Callable[[Entry], None]) -> Any:
+    def _guarded(self, step: Callable[[Any, int], list[Entry]]) -> Any:
         """The step, with what it raises kept as it is: Spark would hand back its text alone. A step that has
         begun is finished before a stop; none begins after."""
 
@@ -250,7 +229,7 @@ class _Run:
                 self._steps += 1
             try:
                 for entry in step(batch, number):
-                    tell(entry)
+                    self._watcher.entry(entry)
             except BaseException as problem:
                 self._failed.append(problem)
                 raise
@@ -262,7 +241,7 @@ class _Run:
         return guarded
 
     def _started(self, name: str, writer: DataStreamWriter, every: float) -> StreamingQuery:
-        checkpoint = self._lake.checkpoint(self._graph.name, name)
+        checkpoint = self._shop.lake.checkpoint(self._shop.graph.name, name)
         writer = writer.queryName(name).option("checkpointLocation", str(checkpoint))
         if self._request.once:
             return writer.trigger(availableNow=True).start()
@@ -270,7 +249,7 @@ class _Run:
 
     def _pool(self, name: str) -> None:
         """The queries that are started from here on share the cores as this pool does."""
-        self._spark.sparkContext.setLocalProperty("spark.scheduler.pool", name)
+        self._shop.spark.sparkContext.setLocalProperty("spark.scheduler.pool", name)
 
     def _watch(self, queries: list[StreamingQuery]) -> None:
         """Until all have ended, one has died, or a stop is asked for; then none is left running."""
@@ -305,12 +284,12 @@ class _Run:
             for progress in query.recentProgress:
                 entry = reported(json.loads(progress.json), gold)
                 if entry.batch > self._reported[gold.name] and entry.read:
-                    self._ledger.write([entry], Stamp(f"{query.id}:{gold.table}", entry.batch))
+                    self._shop.ledger.write([entry], Stamp(f"{query.id}:{gold.table}", entry.batch))
                     self._reported[gold.name] = entry.batch
                     self._watcher.entry(entry)
 
     def _last_batch(self, gold: Gold) -> int:
-        entries = self._ledger.entries("table", "batch")
+        entries = self._shop.ledger.entries("table", "batch")
         return max((entry["batch"] for entry in entries if entry["table"] == gold.table), default=-1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 # A checkpoint of the log costs a live stream about a second, and readers replay fifty commits in milliseconds.
 PROPERTIES = {"delta.checkpointInterval": "50"}
-COMMITS_LOOKED_THROUGH = 200
+COMMITS_LOOKED_THROUGH = 10, 200  # a batch's own is among the newest, unless it was made by a run before this one
 
 
 def spark_schema(ddl: str) -> StructType:
@@ -119,7 +120,8 @@ def _note(stamp: Stamp, counts: dict[str, int]) -> str:
 
 
 def _rows_written(path: Path, stamp: Stamp, counts: dict[str, int]) -> int:
-    for commit in DeltaTable(str(path)).history(COMMITS_LOOKED_THROUGH):
+    table = DeltaTable(str(path))
+    for commit in itertools.chain.from_iterable(map(table.history, COMMITS_LOOKED_THROUGH)):
         note = _noted(commit)
         if note.get("stamp") != str(stamp):
             continue
