@@ -100,7 +100,7 @@ def take(spark: SparkSession, pipeline: Pipeline, lake: Path, reading: Any) -> l
     told: list[Entry] = []
     failed: list[Exception] = []
     place = Lake(lake)
-    ledger = Ledger(place.ledger(graph.name))
+    ledger = Ledger(place.ledger(graph.name), graph.name)
     path = HotPath(Workshop(spark, graph, place, ledger), source, reading)
     told += path.fill()
 

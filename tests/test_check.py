@@ -62,6 +62,13 @@ def test_the_flights_that_ship_with_vigie_have_no_problems() -> None:
         ({"event_time": "att"}, "UnknownColumn", "the event time of 'good' names 'att'"),
         ({"event_time": "v"}, "BadEventTime", "is not a TIMESTAMP"),
         ({"late_by": "6 minits"}, "BadDuration", "'6 minits' is not a span of time"),
+        ({"late_by": 5}, "BadDuration", "5 is no text; write for example"),
+        ({"expect": {"r": "v + 1"}}, "BadExpectation", "gives a value, and not whether something holds"),
+        ({"expect": {"r": "'yes'"}}, "BadExpectation", "gives a value, and not whether something holds"),
+        ({"expect": {"has a key": "v > 1"}}, "DuplicateName", "the name of a rule that every row is held to"),
+        ({"schema": "k STRING, at TIMESTAMP, _rules INT"}, "BadSchema", "'_rules' is the engine's own"),
+        ({"schema": "k STRING, at TIMESTAMP, `a.b` INT"}, "BadSchema", "a dot means a field within one"),
+        ({"schema": "k STRING, at TIMESTAMP, K INT"}, "BadSchema", "'K' stands twice"),
         ({"expect": {"r": "v IS NOT"}}, "BadExpectation", "the rule 'r' of 'good' is not a condition"),
         ({"expect": {"r": "v > 1; DROP TABLE x"}}, "BadExpectation", "is not a condition"),
         ({"expect": {"r": "max(v) > 1"}}, "BadExpectation", "no subquery, aggregate or window"),
@@ -177,3 +184,51 @@ def test_all_problems_come_at_once_with_their_lines(tmp_path: Path) -> None:
     assert "pipeline 'mine' has 5 problems" in str(raised.value)
     for line in (3, 5, 9):
         assert f"(mine.py:{line})" in str(raised.value)
+
+
+def test_a_unique_column_may_be_named_alone() -> None:
+    assert problems(a_pipeline(unique="k")) == []
+
+
+def test_rules_without_names_are_refused_where_they_stand() -> None:
+    with pytest.raises(BadDeclaration, match="expect holds rules without names"):
+        a_pipeline(expect=["v > 1"])
+
+
+def test_a_function_that_cannot_be_called_with_rows_alone_is_found() -> None:
+    pipeline = Pipeline("p")
+    raw = pipeline.source("raw", schema="k STRING, v DOUBLE")
+
+    @pipeline.silver("good", reads=raw, schema="k STRING")
+    def good(rows: object, more: object) -> object:
+        return rows
+
+    [problem] = problems(pipeline)
+    assert "cannot be called with rows alone" in problem.what
+
+
+def test_a_question_about_a_table_that_is_not_declared_is_found() -> None:
+    pipeline = a_pipeline()
+
+    @pipeline.question
+    def how_many(god: object) -> object:
+        return god
+
+    [problem] = problems(pipeline)
+    assert (problem.kind, problem.place.line) == ("UnknownTable", how_many.__code__.co_firstlineno)
+    assert "Did you mean 'good'?" in problem.do
+
+
+def test_a_source_and_a_gold_table_of_one_name_would_share_a_checkpoint() -> None:
+    pipeline = a_pipeline()
+    pipeline.source("windows", schema="k STRING")
+
+    assert kinds(pipeline) == ["DuplicateName"]
+
+
+def test_a_source_cannot_bring_a_column_that_every_row_is_given() -> None:
+    pipeline = Pipeline("p")
+    pipeline.source("raw", schema="k STRING, received_at TIMESTAMP")
+
+    [problem] = problems(pipeline)
+    assert "the name of a column that every row is given" in problem.what

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import inspect
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,9 +16,11 @@ from vigie.duration import parse_duration
 from vigie.errors import BadDeclaration
 from vigie.graph import Delivery, Gold, Graph, Input, Node, Place, Silver, Source, name_of
 from vigie.pipeline import Pipeline
+from vigie.question import Question
 
 NAME = re.compile(r"[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)*")
 ENGINE_COLUMNS = ("received_at",)
+ENGINE_RULES = ("is valid JSON", "matches the schema", "has a key", "has an event time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ def problems(pipeline: Pipeline) -> list[Problem]:
         *(problem for table in graph.silver for problem in _silver(graph, table)),
         *(problem for table in graph.gold for problem in _gold(graph, table)),
         *(problem for delivery in graph.deliveries for problem in _delivery(graph, delivery)),
+        *(problem for question in pipeline.questions.values() for problem in _question(graph, question)),
     ]
     return sorted(found, key=lambda problem: (problem.place.file, problem.place.line))
 
@@ -82,6 +86,14 @@ def _names(pipeline: Pipeline, graph: Graph) -> Iterator[Problem]:
                 node.place, "Give one of them another name.",
             )  # fmt: skip
         seen.setdefault(node.table, node)
+    # A source and a gold table are a query each, and a query's checkpoint has its name.
+    sources = {source.name: source for source in graph.sources}
+    for table in graph.gold:
+        if table.name in sources:
+            yield Problem(
+                "DuplicateName", f"gold table '{table.name}' has the name of a source, at {sources[table.name].place}",
+                table.place, "Give one of them another name.",
+            )  # fmt: skip
 
 
 def _inputs(graph: Graph) -> Iterator[Problem]:
@@ -139,11 +151,17 @@ def _source(source: Source) -> Iterator[Problem]:
                 "BadSchema", f"the field '{column}' of '{source.name}' is a {part}, which JSON has no form for",
                 source.place, "Take it as a STRING, and make of it what you need in a silver function.",
             )  # fmt: skip
+    for column in known.keys() & set(ENGINE_COLUMNS):
+        yield Problem(
+            "BadSchema", f"the field '{column}' of '{source.name}' has the name of a column that every row is given",
+            source.place, "Have the feed name it otherwise.",
+        )  # fmt: skip
     if source.key is not None and source.key not in known:
         yield _no_column(source, "the key", source.key, known)
 
 
 def _silver(graph: Graph, table: Silver) -> Iterator[Problem]:
+    yield from _takes_rows(table)
     yield from _spans(table, late_by=table.late_by)
     yield from _event_time_and_late_by(table)
     if table.unique and table.event_time is None:
@@ -191,6 +209,11 @@ def _expectations(graph: Graph, table: Silver, known: dict[str, ddl.Type]) -> It
         except ddl.NotSql:
             return  # reported with the source
     for rule, text in table.expect.items():
+        if rule in ENGINE_RULES:
+            yield Problem(
+                "DuplicateName", f"the rule '{rule}' of '{table.name}' has the name of a rule that every row is "
+                "held to", table.place, "Give it another name.",
+            )  # fmt: skip
         try:
             parsed = ddl.condition(text)
         except ddl.NotSql as problem:
@@ -210,6 +233,7 @@ def _expectations(graph: Graph, table: Silver, known: dict[str, ddl.Type]) -> It
 
 
 def _gold(graph: Graph, table: Gold) -> Iterator[Problem]:
+    yield from _takes_rows(table)
     yield from _spans(table, late_by=table.late_by, looks_back=table.looks_back)
     silver = graph.find(table.reads)
     if not isinstance(silver, Silver):
@@ -242,6 +266,28 @@ def _delivery(graph: Graph, delivery: Delivery) -> Iterator[Problem]:
             "MissingExtra", f"{type(delivery.to).__name__} needs the library '{module}', which is not installed",
             delivery.place, f"pip install 'vigie[{extra}]'",
         )  # fmt: skip
+
+
+def _takes_rows(table: Silver | Gold) -> Iterator[Problem]:
+    """A table's function is called with one DataFrame."""
+    try:
+        inspect.signature(table.function).bind(None)
+    except TypeError:
+        yield Problem(
+            "BadFunction", f"the function of '{table.name}' cannot be called with rows alone", table.place,
+            f"Give it one parameter: def {table.name.rpartition('/')[2]}(rows).",
+        )  # fmt: skip
+
+
+def _question(graph: Graph, question: Question) -> Iterator[Problem]:
+    known = {node.name.rpartition("/")[2] for node in graph.nodes()}
+    for name in question.tables:
+        if name not in known:
+            yield Problem(
+                "UnknownTable", f"the question '{question.name}' asks for '{name}', which is no table of "
+                f"pipeline '{graph.name}'", question.place,
+                f"Name its parameters after tables: {_listed(sorted(known))}.{_nearest(name, known)}",
+            )  # fmt: skip
 
 
 def _spans(table: Silver | Gold, **spans: str | None) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ class NotSql(ValueError):
     """Text that is not the SQL it should be."""
 
 
+NO_CONDITIONS = (exp.Literal, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.DPipe, exp.Concat)
 READABLE = frozenset(
     {"TEXT", "TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL", "BOOLEAN", "DATE"}
     | {"TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMPLTZ", "ARRAY", "MAP", "STRUCT"}
@@ -40,8 +41,12 @@ def columns(ddl: str) -> dict[str, Type]:
         kind = column.args.get("kind") if isinstance(column, exp.ColumnDef) else None
         if not isinstance(kind, exp.DataType) or kind.this == exp.DataType.Type.USERDEFINED:
             raise NotSql(f"'{column.sql(dialect='spark')}' is not a column and a type")
-        if column.name in found:
-            raise NotSql(f"column '{column.name}' stands twice")
+        if column.name.lower() in {name.lower() for name in found}:
+            raise NotSql(f"column '{column.name}' stands twice (small and large letters count as the same)")
+        if "." in column.name or "`" in column.name:
+            raise NotSql(f"a column cannot be named '{column.name}': a dot means a field within one")
+        if column.name.startswith("_"):
+            raise NotSql(f"the name '{column.name}' is the engine's own")
         found[column.name] = kind
     if not found:
         raise NotSql("there are no columns in it")
@@ -59,6 +64,8 @@ def condition(text: str) -> exp.Expr:
     parsed = statements[0]
     if isinstance(parsed, exp.Alias | exp.Command | exp.Query | exp.DDL | exp.DML):
         raise NotSql("it is not a condition")
+    if isinstance(parsed.unnest(), NO_CONDITIONS):
+        raise NotSql("it gives a value, and not whether something holds")
     if parsed.find(exp.Query, exp.AggFunc, exp.Window):
         raise NotSql("a rule speaks of one row: no subquery, aggregate or window")
     return parsed

@@ -18,6 +18,8 @@ PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
 
 def parse_duration(text: str) -> timedelta:
     """The span that `text` spells; ValueError says what a span looks like."""
+    if not isinstance(text, str):
+        raise ValueError(f"{text!r} is no text; write for example '6 minutes', '5s' or '1 hour'")
     rest = text.strip().lower().removeprefix("interval ").strip()
     seconds, at = 0.0, 0
     while at < len(rest):

@@ -67,7 +67,7 @@ Start = Annotated[
     ),
 ]
 
-Verb = Annotated[str, typer.Argument(metavar="[list|requeue]", help="What to do.")]
+Verb = Annotated[str, typer.Argument(metavar="[list]", help="What to do.")]
 Rule = Annotated[str | None, typer.Option("--rule", help="Only rows that broke this rule.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="How many rows a person is shown, newest first.")]
 QuestionName = Annotated[str | None, typer.Argument(metavar="[QUESTION]", help="Which one; without it, their list.")]

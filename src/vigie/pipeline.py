@@ -62,7 +62,7 @@ class Pipeline:
         schema: str,
         event_time: str | None = None,
         late_by: str | None = None,
-        unique: Sequence[str] = (),
+        unique: str | Sequence[str] = (),
         expect: Mapping[str, str] | None = None,
     ) -> Callable[[F], F]:
         """Declare a table of good rows over a source.
@@ -87,8 +87,8 @@ class Pipeline:
                     schema,
                     event_time,
                     late_by,
-                    tuple(unique),
-                    dict(expect or {}),
+                    (unique,) if isinstance(unique, str) else tuple(unique),
+                    _rules(expect or {}, place),
                     place,
                 )
             )
@@ -121,7 +121,7 @@ class Pipeline:
 
     def question(self, function: F) -> F:
         """Declare a batch question: a function of the lake's tables, asked by `vigie ask`."""
-        self.questions[function.__name__] = Question(function)
+        self.questions[function.__name__] = Question(function, _caller())
         return function
 
     def graph(self) -> Graph:
@@ -157,6 +157,8 @@ def _import(path: Path) -> ModuleType:
         raise BadDeclaration(
             f"this is not Python: {problem.msg}", where=f"{path.name}:{problem.lineno}", do="Mend that line."
         ) from problem
+    except BadDeclaration:
+        raise
     except Exception as problem:
         raise BadDeclaration(
             f"the file cannot be imported: {type(problem).__name__}: {problem}",
@@ -184,6 +186,14 @@ def _only_pipeline(module: ModuleType, text: str) -> Pipeline:
         where=text,
         do='Declare one: pipeline = Pipeline("name"). Put others into files of their own.',
     )
+
+
+def _rules(expect: Mapping[str, str], place: Place) -> dict[str, str]:
+    if not isinstance(expect, Mapping):
+        raise BadDeclaration(
+            "expect holds rules without names", where=str(place), do='Name each: expect={"is positive": "value > 0"}.'
+        )
+    return dict(expect)
 
 
 def _caller() -> Place:

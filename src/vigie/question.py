@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from vigie.graph import Place
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -14,6 +16,7 @@ class Question:
     DataFrame, and which gives back a DataFrame; its docstring is the question in words."""
 
     function: Callable[..., Any]
+    place: Place
 
     @property
     def name(self) -> str:

@@ -50,13 +50,13 @@ def settle(spark: SparkSession, lake: Path, *appended: Numbers, pipeline: Pipeli
     graph = checked(pipeline or with_steps())
     place = Lake(lake)
     schema = tables.spark_schema(graph.silver[0].schema)
-    tables.ensure(place.silver("even"), tables.arrow_schema(schema), "silver/even")
+    tables.ensure(place.silver("even"), tables.arrow_schema(schema), "silver/even", "numbers")
     told: list[Entry] = []
     for rows in appended:
         times = [(k, n, NOON + timedelta(seconds=at)) for k, n, at in rows]
         values = [(k, n, int(at.timestamp()), at) for k, n, at in times]
         spark.createDataFrame(values, schema).write.format("delta").mode("append").save(str(place.silver("even")))
-        settled = Settled(Workshop(spark, graph, place, Ledger(place.ledger("numbers"))), graph.gold[0])
+        settled = Settled(Workshop(spark, graph, place, Ledger(place.ledger("numbers"), "numbers")), graph.gold[0])
         writer = settled.stream().writeStream.foreachBatch(telling(settled, told))
         checkpoint = str(settled.checkpoint.folder)
         writer.option("checkpointLocation", checkpoint).trigger(availableNow=True).start().awaitTermination()

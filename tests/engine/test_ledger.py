@@ -44,7 +44,7 @@ def test_a_gold_table_has_no_equation_to_keep() -> None:
 
 
 def test_an_entry_that_does_not_settle_is_never_written_nor_are_those_beside_it(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger")
+    ledger = Ledger(tmp_path / "ledger", "p")
 
     with pytest.raises(LedgerBroken):
         ledger.write([SETTLED, replace(SETTLED, table="silver/odd", read=11)], Stamp("query", 3))
@@ -53,7 +53,7 @@ def test_an_entry_that_does_not_settle_is_never_written_nor_are_those_beside_it(
 
 
 def test_a_batch_is_written_down_once(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger")
+    ledger = Ledger(tmp_path / "ledger", "p")
 
     ledger.write([SETTLED], Stamp("query", 3))
     ledger.write([SETTLED], Stamp("query", 3))

@@ -25,8 +25,8 @@ def held(path: Path) -> int:
 
 
 def test_a_table_is_made_once_and_found_again(tmp_path: Path) -> None:
-    tables.ensure(tmp_path / "t", SCHEMA, "silver/t")
-    tables.ensure(tmp_path / "t", SCHEMA, "silver/t")
+    tables.ensure(tmp_path / "t", SCHEMA, "silver/t", "p")
+    tables.ensure(tmp_path / "t", SCHEMA, "silver/t", "p")
 
     assert tables.version(tmp_path / "t") == 0
 
@@ -41,15 +41,15 @@ def test_a_table_is_made_once_and_found_again(tmp_path: Path) -> None:
     ids=["one more", "one less", "another type"],
 )
 def test_a_table_of_another_version_is_refused_with_what_differs(tmp_path: Path, schema: pa.Schema, says: str) -> None:
-    tables.ensure(tmp_path / "t", SCHEMA, "silver/t")
+    tables.ensure(tmp_path / "t", SCHEMA, "silver/t", "p")
 
     with pytest.raises(LakeMismatch, match=f"silver/t was written by another version.*{says}"):
-        tables.ensure(tmp_path / "t", schema, "silver/t")
+        tables.ensure(tmp_path / "t", schema, "silver/t", "p")
 
 
 def test_a_batch_that_is_written_twice_is_there_once_and_counts_the_same(spark: SparkSession, tmp_path: Path) -> None:
     path, stamp = tmp_path / "t", Stamp("query:t", 4)
-    tables.ensure(path, NUMBERS, "t")
+    tables.ensure(path, NUMBERS, "t", "p")
     assert not tables.committed(path, stamp)
 
     counts = [tables.append(spark.range(5), path, stamp, late=1) for _ in range(2)]
@@ -62,7 +62,7 @@ def test_a_batch_that_is_written_twice_is_there_once_and_counts_the_same(spark: 
 
 
 def test_a_batch_that_another_query_wrote_under_the_same_number_is_another(spark: SparkSession, tmp_path: Path) -> None:
-    tables.ensure(tmp_path / "t", NUMBERS, "t")
+    tables.ensure(tmp_path / "t", NUMBERS, "t", "p")
 
     tables.append(spark.range(5), tmp_path / "t", Stamp("one", 0))
     tables.append(spark.range(5), tmp_path / "t", Stamp("two", 0))
@@ -71,7 +71,7 @@ def test_a_batch_that_another_query_wrote_under_the_same_number_is_another(spark
 
 
 def test_a_batch_that_is_judged_otherwise_the_second_time_stops_the_run(spark: SparkSession, tmp_path: Path) -> None:
-    tables.ensure(tmp_path / "t", NUMBERS, "t")
+    tables.ensure(tmp_path / "t", NUMBERS, "t", "p")
     tables.append(spark.range(5), tmp_path / "t", Stamp("query", 4), duplicate=2)
 
     with pytest.raises(RunFailed, match="judged twice with different answers: {'duplicate': 2}, then {'duplicate': 3}"):
@@ -80,7 +80,7 @@ def test_a_batch_that_is_judged_otherwise_the_second_time_stops_the_run(spark: S
 
 def test_commits_of_others_are_not_taken_for_ours(spark: SparkSession, tmp_path: Path) -> None:
     path = tmp_path / "t"
-    tables.ensure(path, NUMBERS, "t")
+    tables.ensure(path, NUMBERS, "t", "p")
     tables.append(spark.range(5), path, Stamp("query", 4))
     for note in ("not JSON", "[1]", '{"stamp": "query#5"}'):
         spark.range(3).write.format("delta").mode("append").option("userMetadata", note).save(str(path))
@@ -92,7 +92,7 @@ def test_commits_of_others_are_not_taken_for_ours(spark: SparkSession, tmp_path:
 
 def test_a_few_rows_that_are_appended_twice_are_there_once(tmp_path: Path) -> None:
     path = tmp_path / "t"
-    tables.ensure(path, NUMBERS, "t")
+    tables.ensure(path, NUMBERS, "t", "p")
     row = pa.Table.from_pylist([{"id": 1}], NUMBERS)
 
     tables.append_arrow(path, row, Stamp("query", 0))

@@ -46,7 +46,7 @@ def silver_stream(shop: Workshop, gold: Gold) -> DataFrame:
 def windows(shop: Workshop, gold: Gold) -> DataFrame:
     """The stream of a table of windows; the table is made, so that it can be read before its first row."""
     made = flat(gold.function(silver_stream(shop, gold)))
-    tables.ensure(shop.lake.gold(gold.name), tables.arrow_schema(made.schema), gold.table)
+    tables.ensure(shop.lake.gold(gold.name), tables.arrow_schema(made.schema), gold.table, shop.graph.name)
     return made
 
 
@@ -81,7 +81,7 @@ class Settled:
                 where=str(self._gold.place),
                 do="Keep that column: it says when a row is settled.",
             )
-        tables.ensure(self._to, tables.arrow_schema(made.schema), self._gold.table)
+        tables.ensure(self._to, tables.arrow_schema(made.schema), self._gold.table, self._shop.graph.name)
 
     def stream(self) -> DataFrame:
         return silver_stream(self._shop, self._gold)

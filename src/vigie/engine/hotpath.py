@@ -56,14 +56,14 @@ class HotPath:
         bronze = tables.spark_schema(
             f"{self._reading.bronze}, key BINARY, value BINARY, received_at TIMESTAMP, batch BIGINT"
         )
-        tables.ensure(self._bronze, tables.arrow_schema(bronze), self._source.table)
+        lake, owner = self._shop.lake, self._shop.graph.name
+        tables.ensure(self._bronze, tables.arrow_schema(bronze), self._source.table, owner)
         for table in self._tables:
-            tables.ensure(
-                self._shop.lake.silver(table.name), tables.arrow_schema(tables.spark_schema(table.schema)), table.table
-            )
+            schema = tables.arrow_schema(tables.spark_schema(table.schema))
+            tables.ensure(lake.silver(table.name), schema, table.table, owner)
             shaping.shaped(table, self._source, self._parsed(self._shop.spark.createDataFrame([], bronze)))
-        tables.ensure(self._shop.lake.quarantine(self._shop.graph.name), aside.QUARANTINE, "quarantine")
-        tables.ensure(self._shop.lake.late(self._shop.graph.name), aside.LATE, "late")
+        tables.ensure(lake.quarantine(owner), aside.QUARANTINE, "quarantine", owner)
+        tables.ensure(lake.late(owner), aside.LATE, "late", owner)
 
     def stream(self) -> DataFrame:
         """The source's stream. The time of receipt is set here, where a second try gives the same again."""
@@ -190,13 +190,16 @@ class HotPath:
     def _look_back(self) -> dict[str, int]:
         """The last batch that the ledger has of each table of this query; what was read before is remembered."""
         done: dict[str, int] = {}
-        for entry in self._shop.ledger.entries("query", "table", "batch", "offsets"):
+        written: dict[str, int] = {}
+        for entry in self._shop.ledger.entries("query", "table", "batch", "accepted", "offsets"):
             if entry["query"] != self._source.name:
                 continue
             done[entry["table"]] = max(entry["batch"], done.get(entry["table"], -1))
+            if entry["accepted"]:
+                written[entry["table"]] = max(entry["batch"], written.get(entry["table"], -1))
             if entry["table"] == self._source.table:
                 self._reading.remember(json.loads(entry["offsets"]))
-        if done and not self.checkpoint.started:
+        if (done or tables.version(self._bronze) > 0) and not self.checkpoint.started:
             raise LakeMismatch(
                 f"the lake holds what '{self._source.name}' has read, but not the note of how far it was",
                 where=str(self.checkpoint.folder),
@@ -204,7 +207,21 @@ class HotPath:
                 "give batches the numbers of others.",
             )
         self.checkpoint.claim(self._reading.identity)
+        for table, batch in written.items():
+            self._hold_to(table, batch)
         return done
+
+    def _hold_to(self, table: str, batch: int) -> None:
+        """LakeMismatch when the log of a table has lost a batch that the ledger says it holds."""
+        path, app = self._shop.lake.path(table), self.checkpoint.query
+        name = "bronze" if path == self._bronze else table
+        if (last := tables.last_batch(path, f"{app}:{name}")) < batch:
+            raise LakeMismatch(
+                f"the ledger says that {table} holds batch {batch}, and the table's log ends with batch {last}",
+                where=str(path / "_delta_log"),
+                do="The log is damaged, or the table was put back from a copy. Put back the whole lake from one copy, "
+                "or fill another lake with --lake.",
+            )
 
     def _newest_in(self, table: Silver) -> datetime | None:
         if table.event_time is None:

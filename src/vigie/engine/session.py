@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
 import sys
 import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vigie.engine.jars import jars
-from vigie.engine.java import java_home, without_vectors
+from vigie.engine.java import java_home, spark_home
 from vigie.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,7 +51,7 @@ def start(settings: Settings, name: str) -> SparkSession:
 
     java = java_home(settings.cache)
     needed = jars(settings.cache, java)
-    os.environ["JAVA_HOME"] = str(without_vectors(java / "bin" / "java", settings.cache))
+    os.environ["JAVA_HOME"] = str(spark_home(java / "bin" / "java", settings.cache))
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     cores = settings.cores or os.cpu_count() or 2
@@ -64,4 +69,16 @@ def start(settings: Settings, name: str) -> SparkSession:
     }
     for key, value in (SETTINGS | own).items():
         builder = builder.config(key, value)
-    return builder.getOrCreate()
+    for chatter in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        logging.getLogger(chatter).setLevel(logging.CRITICAL + 1)  # it writes a page for what we say in a line
+    with _own_interrupts():
+        return builder.getOrCreate()
+
+
+@contextmanager
+def _own_interrupts() -> Iterator[None]:
+    """Spark answers Ctrl-C by cancelling what runs; whoever started it finishes what has begun, and then stops."""
+    ours = signal.getsignal(signal.SIGINT)
+    yield
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, ours)

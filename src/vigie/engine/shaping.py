@@ -50,7 +50,23 @@ def shaped(table: Silver, source: Source, rows: DataFrame) -> DataFrame:
             do=str(problem).splitlines()[0],
         ) from problem
     cast = [F.col(name).cast(typed.schema[name].dataType).alias(name) for name in schema.names]
-    return made.select(*cast, "_origin", _rules(table).alias("_rules"))
+    try:
+        return made.select(*cast, "_origin", _rules(table).alias("_rules"))
+    except AnalysisException:
+        _refuse_rules(table, made, place)
+        raise
+
+
+def _refuse_rules(table: Silver, made: DataFrame, place: str) -> None:
+    """BadDeclaration for the first rule that Spark does not take for a condition."""
+    for name, condition in table.expect.items():
+        try:
+            made.where(F.expr(condition))
+        except AnalysisException as problem:
+            raise BadDeclaration(
+                f"the rule '{name}' of {place} is no condition that Spark can ask: {str(problem).splitlines()[0]}",
+                do=f"Mend: {condition}",
+            ) from problem
 
 
 def _rules(table: Silver) -> Column:

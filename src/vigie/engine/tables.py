@@ -51,12 +51,19 @@ class Stamp:
         return f"{self.app}#{self.batch}"
 
 
-def ensure(path: Path, schema: pa.Schema, table: str) -> None:
-    """Make the table if it is not there; LakeMismatch when it is there with other columns."""
+def ensure(path: Path, schema: pa.Schema, table: str, owner: str) -> None:
+    """Make the table if it is not there; LakeMismatch when it is another pipeline's, or has other columns."""
     if not DeltaTable.is_deltatable(str(path)):
-        DeltaTable.create(str(path), schema=schema, mode="ignore", configuration=PROPERTIES)
+        DeltaTable.create(str(path), schema=schema, mode="ignore", name=owner, configuration=PROPERTIES)
         return
-    there = {field.name: field.type for field in _schema(path)}
+    held = DeltaTable(str(path))
+    if held.metadata().name not in {None, owner}:
+        raise LakeMismatch(
+            f"the table {table} is pipeline '{held.metadata().name}'s, and not '{owner}'s",
+            where=str(path),
+            do="Give the table another name, or the pipeline another lake with --lake.",
+        )
+    there = {field.name: field.type for field in pa.schema(held.schema().to_arrow())}
     wanted = {field.name: field.type for field in schema}
     differing = [name for name in wanted if there.get(name) != wanted[name]]
     differing += [name for name in there if name not in wanted]
@@ -72,18 +79,19 @@ def ensure(path: Path, schema: pa.Schema, table: str) -> None:
         )
 
 
-def _schema(path: Path) -> pa.Schema:
-    return pa.schema(DeltaTable(str(path)).schema().to_arrow())
-
-
 def version(path: Path) -> int:
     return int(DeltaTable(str(path)).version())
 
 
 def committed(path: Path, stamp: Stamp) -> bool:
     """Whether this batch is in the table already."""
-    last = DeltaTable(str(path)).transaction_version(stamp.app)
-    return last is not None and last >= stamp.batch
+    return last_batch(path, stamp.app) >= stamp.batch
+
+
+def last_batch(path: Path, app: str) -> int:
+    """The newest batch that this query wrote into the table; -1 for none."""
+    last = DeltaTable(str(path)).transaction_version(app)
+    return -1 if last is None else last
 
 
 def append(rows: DataFrame, path: Path, stamp: Stamp, **counts: int) -> int:
