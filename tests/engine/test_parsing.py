@@ -1,4 +1,8 @@
 import json
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Context, Decimal
 
 import pyarrow as pa
 import pytest
@@ -18,6 +22,8 @@ SCHEMA = pa.schema(
         ("inner", pa.struct([("$schema", pa.string())])),
     ]
 )
+
+EXACT = Context(1_000_000)
 
 
 def verdict(value: bytes | None) -> str | None:
@@ -88,21 +94,111 @@ def test_what_pythons_own_json_writes_is_read_back(message: dict[str, object]) -
         assert getattr(rows[0], f"f{at}") == message.get(field.name)
 
 
-@pytest.mark.parametrize("value", [b'{"price": 12345678901}', b'{"price": "1.234"}', b'{"rough": 1e300}'])
-def test_a_number_that_its_column_cannot_hold_breaks_the_schema_and_no_other_row(value: bytes) -> None:
-    schema = pa.schema([("price", pa.decimal128(10, 2)), ("rough", pa.float32())])
+UNHOLDABLE = [
+    ("price", "12345678901"),
+    ("price", '"1.234"'),
+    ("price", '"NaN"'),
+    ("price", "1e-999999999"),
+    ("price", "1e999999999"),
+    ("price", "1e-77"),
+    ("price", "1." + "0" * 200 + "1"),
+    ("rough", "1e39"),
+    ("rough", "-1e39"),
+    ("rough", "1e300"),
+    ("at", '"9999-12-31T23:59:59-14:00"'),
+    ("at", '"0001-01-01T00:00:00+14:00"'),
+]
+KINDS = {"price": pa.decimal128(10, 2), "rough": pa.float32(), "at": pa.timestamp("us", tz="UTC")}
+
+
+def parsed(schema: pa.Schema, values: list[bytes]) -> pa.RecordBatch:
     batch = pa.RecordBatch.from_pydict(
         {
-            "value": pa.array([b'{"price": 1.5, "rough": 2}', value]),
-            "received_at": pa.array([0, 0], pa.timestamp("us", tz="UTC")),
-            "line": pa.array([1, 2]),
+            "value": pa.array(values, pa.binary()),
+            "received_at": pa.array([0] * len(values), pa.timestamp("us", tz="UTC")),
+            "line": pa.array(range(len(values))),
         }
     )
+    [rows] = parser(schema, ("line",))([batch])
+    return rows
 
-    [parsed] = parser(schema, ("line",))([batch])
 
-    assert parsed.column("_broken").to_pylist() == [None, MATCHES]
-    assert parsed.column("rough").to_pylist()[0] == 2
+@pytest.mark.parametrize(
+    ("kind_of", "message"),
+    [
+        (lambda kind: kind, '{"it": %s, "n": %d}'),
+        (pa.list_, '{"it": [null, %s], "n": %d}'),
+        (lambda kind: pa.map_(pa.string(), kind), '{"it": {"k": %s, "none": null}, "n": %d}'),
+        (lambda kind: pa.struct([("in", kind), ("other", kind)]), '{"it": {"in": %s}, "n": %d}'),
+        (
+            lambda kind: pa.list_(pa.struct([("in", pa.map_(pa.string(), kind))])),
+            '{"it": [{"in": {"k": %s}}], "n": %d}',
+        ),
+    ],
+    ids=["alone", "in a list", "in a map", "in a struct", "deep within"],
+)
+@pytest.mark.parametrize(("name", "text"), UNHOLDABLE)
+def test_a_number_that_its_column_cannot_hold_breaks_the_schema_and_no_other_row(
+    kind_of: Callable[[pa.DataType], pa.DataType], message: str, name: str, text: str
+) -> None:
+    good = '"2026-11-21T12:00:00Z"' if name == "at" else "1.5"
+    schema = pa.schema([("it", kind_of(KINDS[name])), ("n", pa.int32())])
+
+    rows = parsed(schema, [(message % each).encode() for each in ((good, 1), (text, 2), (good, 3))])
+
+    assert rows.column("_broken").to_pylist() == [None, MATCHES, None]
+    assert rows.column("n").to_pylist()[::2] == [1, 3]
+    assert rows.column("it")[0] == rows.column("it")[2]
+    assert rows.column("it")[0].is_valid
+
+
+@pytest.mark.parametrize("text", ["1.5", "1.500", '"1.5"', "15e-1", "1.5" + "0" * 300])
+def test_a_decimal_is_what_it_was_however_it_was_written(text: str) -> None:
+    [price] = parsed(pa.schema([("price", pa.decimal128(10, 2))]), [b'{"price": %s}' % text.encode()]).column("price")
+
+    assert price.as_py() == Decimal("1.5")
+
+
+def test_nothing_is_nothing_whatever_its_exponent() -> None:
+    rows = parsed(pa.schema([("price", pa.decimal128(10, 2))]), [b'{"price": 0e-999999999}', b'{"price": 0e9}'])
+
+    assert rows.column("_broken").to_pylist() == [None, None]
+    assert rows.column("price").to_pylist() == [0, 0]
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False), st.integers(1, 38), st.integers(0, 38))
+def test_a_decimal_column_holds_a_number_exactly_or_not_at_all(number: Decimal, precision: int, scale: int) -> None:
+    scale = min(scale, precision)
+    schema = pa.schema([("price", pa.decimal128(precision, scale))])
+
+    rows = parsed(schema, [b'{"price": "%s"}' % str(number).encode()])
+
+    [broken], [held] = rows.column("_broken").to_pylist(), rows.column("price").to_pylist()
+    fits = number == 0 or (
+        number.normalize(EXACT).as_tuple().exponent >= -scale and number.adjusted() < precision - scale  # type: ignore[operator]
+    )
+    assert (broken is None) == fits
+    assert held == (number if fits else None)
+
+
+@pytest.mark.parametrize("text", ["3.4028235e38", "-3.4028235e38", "1e-60"])
+def test_a_float_is_rounded_but_never_to_infinity(text: str) -> None:
+    rows = parsed(pa.schema([("rough", pa.list_(pa.float32()))]), [b'{"rough": [%s]}' % text.encode()])
+
+    assert rows.column("_broken").to_pylist() == [None]
+    assert math.isfinite(rows.column("rough").to_pylist()[0][0])
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59"])
+def test_the_first_and_last_instants_that_readers_can_name_are_held(text: str) -> None:
+    rows = parsed(pa.schema([("at", pa.timestamp("us", tz="UTC"))]), [b'{"at": "%s"}' % text.encode()])
+
+    assert rows.column("_broken").to_pylist() == [None]
+    assert rows.column("at").to_pylist() == [datetime.fromisoformat(text).replace(tzinfo=UTC)]
+
+
+def test_json_nested_deeper_than_can_be_read_breaks_the_rule_of_json() -> None:
+    assert verdict(b'{"unknown": ' + b"[" * 3_000 + b"]" * 3_000 + b"}") == IS_JSON
 
 
 @given(st.lists(st.binary(max_size=30)))

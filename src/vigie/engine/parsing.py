@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import functools
 import json
-import math
 from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Annotated, Any, TypedDict
@@ -20,6 +20,10 @@ import pyarrow.compute as pc
 
 IS_JSON = "is valid JSON"
 MATCHES = "matches the schema"
+
+REFUSED = (pa.ArrowException, decimal.DecimalException)
+FLOAT_LIMIT = (2 - 2**-24) * 2.0**127  # from here on, the nearest number of four bytes is infinity
+FIRST_MICROS, LAST_MICROS = -62_135_596_800_000_000, 253_402_300_799_999_999  # of the years 1 to 9999, from 1970
 
 Batches = Iterable[pa.RecordBatch]
 
@@ -71,30 +75,72 @@ def decoder(schema: pa.Schema) -> Callable[[pa.Array], tuple[list[Any], list[str
 def _column(kind: pa.DataType, values: list[Any], broken: list[str | None]) -> pa.Array:
     """The values as a column; one that its type cannot hold (a decimal with too many digits) breaks the schema."""
     try:
-        column = pa.array(values, kind)
-    except pa.ArrowException:
+        return _array(values, kind)
+    except REFUSED:
         kept = [value if _fits(value, kind) else None for value in values]
-        column = pa.array(kept, kind)
-    else:
-        if not pa.types.is_float32(kind):
-            return column
-        kept = [
-            value if held is None or math.isfinite(held) else None
-            for value, held in zip(values, column.to_pylist(), strict=True)
-        ]
-        column = pa.array(kept, kind)
     for at, (value, held) in enumerate(zip(values, kept, strict=True)):
         if value is not None and held is None:
             broken[at] = MATCHES
-    return column
+    return _array(kept, kind)
 
 
 def _fits(value: Any, kind: pa.DataType) -> bool:
     try:
-        pa.scalar(value, kind)
-    except pa.ArrowException:
+        _array([value], kind)
+    except REFUSED:
         return False
     return True
+
+
+def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
+    """The values, each exactly as it is; one of REFUSED when the type cannot hold one of them."""
+    column = pa.array([_exact(value, kind) for value in values] if _has_decimals(kind) else values, kind)
+    if not _in_years(column):
+        raise pa.ArrowInvalid("an instant outside the years 1 to 9999")
+    return column
+
+
+def _has_decimals(kind: pa.DataType) -> bool:
+    return pa.types.is_decimal(kind) or any(_has_decimals(kind.field(at).type) for at in range(kind.num_fields))
+
+
+def _exact(value: Any, kind: pa.DataType) -> Any:
+    """The value, with the decimals in it given the very digits of their column.
+
+    Arrow itself takes an exponent for a length: 1e-999999999 ends the process, and 1e-77 becomes 0.
+    """
+    if value is None:
+        return None
+    if pa.types.is_decimal(kind):
+        least, context = _digits(kind)
+        return value.quantize(least, context=context)
+    if pa.types.is_list(kind):
+        return [_exact(item, kind.value_type) for item in value]
+    if pa.types.is_map(kind):
+        return {key: _exact(item, kind.item_type) for key, item in value.items()}
+    if pa.types.is_struct(kind):
+        return {name: _exact(item, kind.field(name).type) for name, item in value.items()}
+    return value
+
+
+@functools.cache
+def _digits(kind: pa.Decimal128Type) -> tuple[decimal.Decimal, decimal.Context]:
+    """The least step of a decimal column, and arithmetic that refuses to round to it."""
+    context = decimal.Context(kind.precision, traps=[decimal.Inexact, decimal.InvalidOperation])
+    return decimal.Decimal((0, (1,), -kind.scale)), context
+
+
+def _in_years(column: pa.Array) -> bool:
+    """Whether every instant within is in a year that readers have a name for; an offset can carry it beyond."""
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        ends = pc.min_max(column)
+        return not ends["min"].is_valid or (ends["min"].value >= FIRST_MICROS and ends["max"].value <= LAST_MICROS)
+    if pa.types.is_map(kind):
+        return _in_years(column.items)
+    if pa.types.is_list(kind):
+        return _in_years(column.flatten())
+    return not pa.types.is_struct(kind) or all(map(_in_years, column.flatten()))
 
 
 def _rule_broken(value: bytes | None) -> str:
@@ -149,6 +195,8 @@ def _python_type(kind: pa.DataType) -> Any:
     if pa.types.is_struct(kind):
         inner = {kind.field(at).name: _python_type(kind.field(at).type) | None for at in range(kind.num_fields)}
         return TypedDict("Inner", inner, total=False)  # type: ignore[operator]
+    if pa.types.is_float32(kind):
+        return Annotated[float, msgspec.Meta(gt=-FLOAT_LIMIT, lt=FLOAT_LIMIT)]
     for is_kind, python in PLAIN_TYPES:
         if is_kind(kind):
             return python
