@@ -232,7 +232,8 @@ class _Run:
                     self._watcher.entry(entry)
             except BaseException as problem:
                 self._failed.append(problem)
-                raise
+                # Spark looks for causes in the text it is given, and a long one overflows its stack.
+                raise InterruptedError(f"the step ended with {type(problem).__name__}") from None
             finally:
                 with self._idle:
                     self._steps -= 1
@@ -261,11 +262,11 @@ class _Run:
                 dead = [query for query in queries if not query.isActive]
                 if self._failed or any(query.exception() for query in dead):
                     break
+        finally:
             asked = self._stop.is_set()
             with self._idle:
                 self._ending = any(query.isActive for query in queries)
                 self._idle.wait_for(lambda: not self._steps)
-        finally:
             for query in queries:
                 query.stop()
         self._report()

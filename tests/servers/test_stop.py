@@ -1,0 +1,42 @@
+"""A live run that is told to stop: what has begun is finished, and nobody is shown a trace."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.reference import compare
+from tests.runs import an_inbox, simulated, until
+from vigie.lake import Lake
+
+VIGIE = [sys.executable, "-c", "from vigie.cli import main; main()"]
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "a stop of the whole group"])
+def test_a_run_that_is_told_to_stop_within_a_batch_finishes_it_and_ends_well(
+    tmp_path: Path, stop: signal.Signals
+) -> None:
+    messages = simulated(4_000)
+    folder = an_inbox(tmp_path / "inbox", messages[:2_000])
+    lake = Lake(tmp_path / "lake")
+    plan = lake.checkpoint("flights", "flights_raw") / "plans" / "1.json"
+    command = [*VIGIE, "run", "flights", "--from", f"inbox:{folder}", "--lake", str(lake)]
+    # A group of its own, which is what a terminal and a service manager send a signal to.
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as run:
+        assert run.stderr is not None
+        said = [next(line for line in run.stderr if "silver/flights_ml batch 0" in line)]
+        an_inbox(tmp_path / "more", messages[2_000:])
+        (tmp_path / "more" / "000.jsonl").rename(folder / "001.jsonl")
+        until(plan.exists)
+        os.killpg(run.pid, stop)
+        said += run.stderr.readlines()
+
+    assert run.returncode == 0, said
+    assert any("silver/flights_ml batch 1" in line for line in said), said
+    assert not [line for line in said if "Exception" in line or "Traceback" in line]
+    assert [difference for difference in compare(lake.root) if not difference.startswith("gold/")] == []
