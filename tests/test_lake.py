@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from deltalake import write_deltalake
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigie.errors import BadAddress, RequestError
+from vigie.errors import BadAddress, LakeDamaged, RequestError
 from vigie.lake import Lake, _distinct, query, rows
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -78,6 +79,66 @@ def test_two_tables_with_one_last_name_are_told_apart_by_their_whole_names(tmp_p
     assert list(query(lake, 'FROM gold."two/counts"').rows) == [(2,)]
     with pytest.raises(RequestError, match="no table"):
         query(lake, "FROM gold.counts")
+
+
+def test_a_table_within_another_is_found_and_a_partition_is_not_taken_for_one(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    write_deltalake(lake.gold("traffic"), pa.table({"n": [1], "day": ["monday"]}), partition_by=["day"])
+    write_deltalake(lake.gold("traffic/by_hour"), pa.table({"n": [2]}))
+
+    assert list(map(str, lake.tables())) == ["gold/traffic", "gold/traffic/by_hour"]
+    assert list(query(lake, "SELECT n FROM gold.traffic UNION ALL SELECT n FROM gold.by_hour ORDER BY n").rows) == [
+        (1,), (2,)
+    ]  # fmt: skip
+
+
+def without_its_first_commit(table: Path) -> None:
+    write_deltalake(table, pa.table({"read": [4]}), mode="append")
+    (table / "_delta_log" / f"{0:020}.json").unlink()
+
+
+def with_a_commit_of_garbage(table: Path) -> None:
+    (table / "_delta_log" / f"{0:020}.json").write_text("not a commit")
+
+
+def with_a_file_cut_short(table: Path) -> None:
+    [file] = table.glob("*.parquet")
+    file.write_bytes(file.read_bytes()[:50])
+
+
+def with_a_file_emptied(table: Path) -> None:
+    [file] = table.glob("*.parquet")
+    file.write_bytes(b"")
+
+
+def with_a_file_gone(table: Path) -> None:
+    [file] = table.glob("*.parquet")
+    file.unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (without_its_first_commit, "No table metadata"),
+        (with_a_commit_of_garbage, "Json error"),
+        (with_a_file_cut_short, "part-.*parquet.*magic bytes"),
+        (with_a_file_emptied, "0 bytes long"),
+        (with_a_file_gone, "part-.*parquet not found"),
+    ],
+)
+def test_a_damaged_table_is_named_with_what_is_wrong_and_what_to_do(
+    tmp_path: Path, damage: Callable[[Path], None], says: str
+) -> None:
+    lake = a_lake(tmp_path)
+
+    damage(lake.ledger("flights"))
+
+    for read in (lambda: rows(lake.ledger("flights")), lambda: list(query(lake, "FROM vigie.flights_ledger").rows)):
+        with pytest.raises(LakeDamaged, match=says) as problem:
+            read()
+        assert problem.value.where == str(lake.ledger("flights"))
+        assert "copy of the lake" in problem.value.do
+        assert len(problem.value.what.splitlines()) == 1
 
 
 def test_vigies_own_tables_can_be_asked(tmp_path: Path) -> None:

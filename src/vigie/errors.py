@@ -3,6 +3,7 @@
     VigieError                 exit 1   something failed while running
     ├── RunFailed              exit 1   a query died: what it was doing, and what to do
     ├── LedgerBroken           exit 1   rows went in that did not come out
+    ├── LakeDamaged            exit 1   a file of the lake is gone, or is not what was written
     └── RequestError           exit 2   what was asked cannot be done as asked
         ├── BadAddress                  an address that is none, or leads nowhere
         ├── BadDeclaration              a pipeline that `check` refuses
@@ -38,6 +39,10 @@ class RunFailed(VigieError):
 
 class LedgerBroken(VigieError):
     """The rows read are not the rows accounted for, so the run stopped before it could say so of more."""
+
+
+class LakeDamaged(VigieError):
+    """A file of the lake is gone, or is not what was written there."""
 
 
 class RequestError(VigieError):

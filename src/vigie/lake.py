@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vigie.errors import BadAddress, RequestError
+from vigie.errors import BadAddress, LakeDamaged, RequestError, VigieError
 
 if TYPE_CHECKING:
+    from deltalake import DeltaTable
     from duckdb import DuckDBPyConnection
 
 LAYERS = ("bronze", "silver", "gold", "quarantine", "late")
 AT_ONCE = 10_000  # rows taken from DuckDB at a time: `SELECT *` of a large table must not fill the memory
+PUT_BACK = "Put it back from a copy of the lake, or read everything again into another one with --lake."
+UNREADABLE = re.compile(r"reading the stream registered as '([^']+)' failed: (?:\w+: )?(.*)", re.DOTALL)
 NO_SUCH_TABLE = re.compile(r'Table with name "?([^"!]+?)"?(?: does not exist|!)')
 
 
@@ -133,10 +138,42 @@ def is_table(path: Path) -> bool:
 
 def rows(path: Path) -> list[dict[str, Any]]:
     """Every row of a small table, in no promised order."""
+    with reading(path):
+        read: list[dict[str, Any]] = opened(path).to_pyarrow_table().to_pylist()
+    return read
+
+
+def opened(path: Path, version: int | None = None) -> DeltaTable:
+    """The Delta table there, as it is or was; LakeDamaged when its log cannot be read."""
     from deltalake import DeltaTable
 
-    read: list[dict[str, Any]] = DeltaTable(path).to_pyarrow_table().to_pylist()
-    return read
+    with reading(path):
+        return DeltaTable(str(path), version)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Whatever is wrong with the files of the table that is read in here, as LakeDamaged that names it."""
+    from deltalake.exceptions import DeltaError
+    from pyarrow import ArrowException
+
+    try:
+        yield
+    except (DeltaError, ArrowException, OSError) as problem:
+        if isinstance(problem, OSError) and problem.errno is not None:
+            raise  # the machine's own words, and not those of a reader of files
+        raise _damaged(path, str(problem)) from problem
+
+
+def _damaged(path: Path, said: str) -> LakeDamaged:
+    return LakeDamaged(f"the table cannot be read: {in_a_line(said)}", where=str(path), do=PUT_BACK)
+
+
+def in_a_line(said: str) -> str:
+    """What a library says over several lines, in colours and with a trace of its own, in one line."""
+    plain, _, _ = re.sub(r"\x1b\[\d*m", "", said).partition("\n   0: ")
+    plain, _, _ = plain.partition(" Detail: Python exception")
+    return ": ".join(line.strip(" ↳.") for line in plain.splitlines() if line.strip(" ↳."))
 
 
 def query(lake: Lake, sql: str) -> Answer:
@@ -200,17 +237,12 @@ def _needed(tables: list[Table], sql: str) -> list[Table]:
 
 
 def _add_views(connection: DuckDBPyConnection, tables: list[Table]) -> None:
-    from deltalake import DeltaTable
-    from deltalake.exceptions import DeltaError
-
     connection.execute("LOAD icu")  # it is inside DuckDB's wheel; without it there are no time zones
     connection.execute("SET TimeZone = 'UTC'")
     namesakes = Counter(table.view for table in tables)
     for table in tables:
-        try:
-            dataset = DeltaTable(table.path).to_pyarrow_dataset()
-        except DeltaError as problem:
-            raise RequestError(f"the table {table} cannot be read: {problem}", where=str(table.path)) from problem
+        with reading(table.path):
+            dataset = opened(table.path).to_pyarrow_dataset()
         connection.register(str(table), dataset)
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(table.layer)}")
         names = {table.name} if namesakes[table.view] > 1 else {table.name, table.last_name}
@@ -218,7 +250,9 @@ def _add_views(connection: DuckDBPyConnection, tables: list[Table]) -> None:
             connection.execute(f"CREATE VIEW {_quoted(table.layer)}.{_quoted(name)} AS FROM {_quoted(str(table))}")
 
 
-def _refusal(problem: Exception, lake: Lake, tables: list[Table]) -> RequestError:
+def _refusal(problem: Exception, lake: Lake, tables: list[Table]) -> VigieError:
+    if unread := UNREADABLE.search(str(problem)):
+        return _damaged(next((t.path for t in tables if str(t) == unread[1]), lake.root), unread[2])
     missing = NO_SUCH_TABLE.search(str(problem))
     if not missing:
         return RequestError(f"DuckDB cannot answer: {problem}")
@@ -239,12 +273,15 @@ def _tables_under(folder: Path) -> Iterator[Path]:
     for inner in _folders(folder):
         if is_table(inner):
             yield inner
-        elif not inner.name.startswith("_"):
+        if not inner.name.startswith("_"):  # `traffic/by_hour` may live within `traffic`
             yield from _tables_under(inner)
 
 
 def _folders(folder: Path) -> list[Path]:
-    return sorted(entry for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:  # among the many files of a table, it need not ask what each of them is
+        return sorted(Path(entry) for entry in entries if entry.is_dir())
 
 
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:

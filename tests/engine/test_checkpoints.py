@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from vigie.engine.checkpoints import PLANS_KEPT, Checkpoint
 from vigie.engine.plan import Plan, SettledPlan, TablePlan
-from vigie.errors import LakeMismatch
+from vigie.errors import LakeDamaged, LakeMismatch
 
 NOON = datetime(2025, 6, 1, 12, 0, 0, 1, tzinfo=UTC)
 
@@ -101,3 +102,22 @@ def test_a_query_has_started_when_spark_has_given_it_an_id(tmp_path: Path) -> No
 
     assert (before, Checkpoint(tmp_path).started) == (False, True)
     assert Checkpoint(tmp_path).query == "c0ffee"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", "\0\0\0\0"])
+def test_a_damaged_note_is_named_and_not_taken_for_another(tmp_path: Path, text: str) -> None:
+    (tmp_path / "plans").mkdir()
+    (tmp_path / "offsets").mkdir()
+    files = [tmp_path / name for name in ("metadata", "plans/0.json", "offsets/0")]
+    for file in files:
+        file.write_text(text)
+    checkpoint = Checkpoint(tmp_path)
+
+    reads: list[Callable[[], object]] = [
+        lambda: checkpoint.query, lambda: Plan.of(checkpoint, 0), lambda: checkpoint.planned_at(0)
+    ]  # fmt: skip
+    for file, read in zip(files, reads, strict=True):
+        with pytest.raises(LakeDamaged, match="is empty, or is not what was written") as problem:
+            read()
+        assert problem.value.where == str(file)
+        assert "Do not delete it" in problem.value.do

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from vigie.errors import LakeMismatch
+from vigie.errors import LakeDamaged, LakeMismatch
 
 PLANS_KEPT = 20
 
@@ -28,7 +29,7 @@ class Checkpoint:
     @property
     def query(self) -> str:
         """The id that Spark gave the query when it first started; it stays the same over restarts."""
-        return str(json.loads((self.folder / "metadata").read_text())["id"])
+        return str(_object(self.folder / "metadata")["id"])
 
     def claim(self, identity: str) -> None:
         """Bind the checkpoint to what it reads; LakeMismatch when that was something else before."""
@@ -42,24 +43,39 @@ class Checkpoint:
         _write(note, identity)
 
     def offsets(self, batch: int) -> tuple[str | None, str]:
-        """Where a batch begins (none when its source does not say) and ends, in the source's own words."""
+        """Where a batch begins (none when its source does not say) and ends, in the source's own words.
+
+        Spark's source of files says no more than a page of its own log: the end is then what it noted there
+        of the batch, a file on each line."""
         before = self.folder / "offsets" / str(batch - 1)
         first = self.folder / "sources" / "0" / "0"
         begin = before if before.exists() else first
-        return (
-            _lines(begin)[-1] if begin.exists() else None,
-            _lines(self.folder / "offsets" / str(batch))[-1],
-        )
+        end = _lines(self.folder / "offsets" / str(batch))[-1]
+        if isinstance(page := json.loads(end).get("logOffset"), int):
+            read = json.loads(_lines(before)[-1])["logOffset"] if before.exists() else -1
+            return None, "\n".join(self._noted(read + 1, page))
+        return _lines(begin)[-1] if begin.exists() else None, end
+
+    def _noted(self, first: int, last: int) -> Iterator[str]:
+        """The files that Spark counts as read with these pages of its log; some pages repeat all before them."""
+        for page in range(first, last + 1):
+            path = self.folder / "sources" / "0" / str(page)
+            lines = _lines(path if path.exists() else path.with_name(f"{page}.compact"))[1:]
+            yield from (line for line in lines if json.loads(line)["batchId"] == page)
 
     def planned_at(self, batch: int) -> datetime:
         """When Spark planned the batch: what `current_timestamp()` is in all of its rows."""
-        said = json.loads(_lines(self.folder / "offsets" / str(batch))[1])
-        return datetime.fromtimestamp(said["batchTimestampMs"] / 1000, UTC)
+        path = self.folder / "offsets" / str(batch)
+        try:
+            said = json.loads(_lines(path)[1])
+            return datetime.fromtimestamp(said["batchTimestampMs"] / 1000, UTC)
+        except (ValueError, LookupError, TypeError) as problem:
+            raise _damaged(path) from problem
 
     def plan(self, batch: int) -> dict[str, Any] | None:
         """The plan of a batch that was begun before."""
         path = self._plans / f"{batch}.json"
-        return json.loads(path.read_text()) if path.exists() else None
+        return _object(path) if path.exists() else None
 
     def commit(self, batch: int, plan: dict[str, Any]) -> None:
         """Write a plan down, whole or not at all, and forget those that can no longer be needed."""
@@ -69,7 +85,28 @@ class Checkpoint:
 
 
 def _lines(path: Path) -> list[str]:
-    return path.read_text().splitlines()
+    if lines := path.read_text().splitlines():
+        return lines
+    raise _damaged(path)
+
+
+def _object(path: Path) -> dict[str, Any]:
+    try:
+        said = json.loads(path.read_text())
+    except ValueError as problem:
+        raise _damaged(path) from problem
+    if not isinstance(said, dict) or not said:
+        raise _damaged(path)
+    return said
+
+
+def _damaged(path: Path) -> LakeDamaged:
+    return LakeDamaged(
+        "a note of what a query has done is empty, or is not what was written there",
+        where=str(path),
+        do="Put it back from a copy of the lake, or read everything again into another one with --lake. Do not delete "
+        "it: a batch that was done would be done again.",
+    )
 
 
 def _write(path: Path, text: str) -> None:

@@ -11,11 +11,11 @@ from threading import Lock
 from typing import Any
 
 import pyarrow as pa
-from deltalake import DeltaTable
 
 from vigie.engine import tables
 from vigie.engine.tables import Stamp
 from vigie.errors import LedgerBroken
+from vigie.lake import opened, reading
 
 SCHEMA = pa.schema(
     [
@@ -96,5 +96,6 @@ class Ledger:
 
     def entries(self, *columns: str) -> list[dict[str, Any]]:
         """Everything written so far, in the columns asked for."""
-        found: list[dict[str, Any]] = DeltaTable(str(self._path)).to_pyarrow_table(columns=list(columns)).to_pylist()
+        with reading(self._path):
+            found: list[dict[str, Any]] = opened(self._path).to_pyarrow_table(columns=list(columns)).to_pylist()
         return found

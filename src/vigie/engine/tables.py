@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from vigie.errors import LakeMismatch, RunFailed
+from vigie.lake import opened
 
 if TYPE_CHECKING:
     from pyarrow.dataset import Scanner
@@ -56,7 +57,7 @@ def ensure(path: Path, schema: pa.Schema, table: str, owner: str) -> None:
     if not DeltaTable.is_deltatable(str(path)):
         DeltaTable.create(str(path), schema=schema, mode="ignore", name=owner, configuration=PROPERTIES)
         return
-    held = DeltaTable(str(path))
+    held = opened(path)
     if held.metadata().name not in {None, owner}:
         raise LakeMismatch(
             f"the table {table} is pipeline '{held.metadata().name}'s, and not '{owner}'s",
@@ -80,7 +81,7 @@ def ensure(path: Path, schema: pa.Schema, table: str, owner: str) -> None:
 
 
 def version(path: Path) -> int:
-    return int(DeltaTable(str(path)).version())
+    return int(opened(path).version())
 
 
 def committed(path: Path, stamp: Stamp) -> bool:
@@ -90,7 +91,7 @@ def committed(path: Path, stamp: Stamp) -> bool:
 
 def last_batch(path: Path, app: str) -> int:
     """The newest batch that this query wrote into the table; -1 for none."""
-    last = DeltaTable(str(path)).transaction_version(app)
+    last = opened(path).transaction_version(app)
     return -1 if last is None else last
 
 
@@ -128,7 +129,7 @@ def _note(stamp: Stamp, counts: dict[str, int]) -> str:
 
 
 def _rows_written(path: Path, stamp: Stamp, counts: dict[str, int]) -> int:
-    table = DeltaTable(str(path))
+    table = opened(path)
     for commit in itertools.chain.from_iterable(map(table.history, COMMITS_LOOKED_THROUGH)):
         note = _noted(commit)
         if note.get("stamp") != str(stamp):
@@ -158,7 +159,7 @@ def reader(
     path: Path, where: pc.Expression, columns: dict[str, pc.Expression] | None = None, version: int | None = None
 ) -> pa.RecordBatchReader:
     """Rows of a table as it is, or was at a version, without Spark; only files that can hold such rows are opened."""
-    scanner: Scanner = DeltaTable(str(path), version).to_pyarrow_dataset().scanner(columns=columns, filter=where)
+    scanner: Scanner = opened(path, version).to_pyarrow_dataset().scanner(columns=columns, filter=where)
     return scanner.to_reader()
 
 
@@ -167,7 +168,7 @@ def span(spark: SparkSession, path: Path, column: str, low: int, high: int) -> D
 
     Delta would look for the files with code that Spark compiles anew for every pair of numbers: half a second.
     """
-    table = DeltaTable(str(path))
+    table = opened(path)
     schema = table.schema().to_arrow()
     files = pa.table(table.get_add_actions(flatten=True))
     least, most = files[f"min.{column}"], files[f"max.{column}"]
