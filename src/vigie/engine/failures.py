@@ -6,12 +6,20 @@ import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
+import duckdb
+from deltalake.exceptions import DeltaError
 from py4j.protocol import Py4JError
+from pyarrow import ArrowException
 from pyspark.errors import PySparkException
 
-from vigie.errors import BadSetting, RunFailed, VigieError
-from vigie.lake import Lake
+from vigie.errors import BadSetting, LakeDamaged, RunFailed, VigieError
+from vigie.graph import Gold, Place, Silver
+from vigie.lake import PUT_BACK, Lake, in_a_line
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 SIGNS: tuple[tuple[str, type[VigieError], str, str], ...] = (
     (
@@ -45,6 +53,12 @@ SIGNS: tuple[tuple[str, type[VigieError], str, str], ...] = (
         "the Kafka broker went away",
         "Start the broker, then start again: the run goes on where it stopped.",
     ),
+    (
+        "JAVA_GATEWAY_EXITED",
+        BadSetting,
+        "Java did not start",
+        "What it says stands above. If it cannot have the memory, ask for less with VIGIE_DRIVER_MEMORY=1g.",
+    ),
     ("OutOfMemoryError", RunFailed, "Spark ran out of memory", "Give it more with VIGIE_DRIVER_MEMORY=3g."),
 )
 
@@ -60,6 +74,43 @@ def explained(lake: Lake) -> Iterator[None]:
         raise _of_the_disk(problem, lake) from problem
     except (PySparkException, Py4JError) as problem:
         raise died("the run", str(problem)) from problem
+    except (DeltaError, ArrowException, duckdb.Error) as problem:
+        said = f"a table cannot be read or written: {in_a_line(str(problem))}"
+        raise LakeDamaged(said, where=str(lake), do=PUT_BACK) from problem
+
+
+def made(table: Silver | Gold, rows: DataFrame) -> DataFrame:
+    """What the table's own function makes of the rows; RunFailed with its name and line when it raises."""
+    from pyspark.sql import DataFrame
+
+    try:
+        answer = table.function(rows)
+    except VigieError:
+        raise
+    except Exception as problem:
+        said = _reason(str(problem)) if isinstance(problem, PySparkException | Py4JError) else str(problem)
+        raise RunFailed(
+            f"the function of {table.table} raised {type(problem).__name__}: {said}",
+            where=str(_raised_at(problem, table.place)),
+            do="Mend that line and start again: the run goes on where it stopped. `--debug` shows the whole trace.",
+        ) from problem
+    if not isinstance(answer, DataFrame):
+        raise RunFailed(
+            f"the function of {table.table} gave back {type(answer).__name__}, and not rows",
+            where=str(table.place),
+            do="Did you forget to `return` the DataFrame?",
+        )
+    return answer
+
+
+def _raised_at(problem: BaseException, declared: Place) -> Place:
+    """The last line of the person's own file that was run, else where the table was declared."""
+    place, trace = declared, problem.__traceback__
+    while trace:
+        if trace.tb_frame.f_code.co_filename == declared.file:
+            place = Place(declared.file, trace.tb_lineno)
+        trace = trace.tb_next
+    return place
 
 
 def _of_the_disk(problem: OSError, lake: Lake) -> VigieError:
@@ -72,7 +123,13 @@ def _of_the_disk(problem: OSError, lake: Lake) -> VigieError:
             where=where,
             do="Name another folder with --lake.",
         )
-    return RunFailed(f"{problem.strerror or problem}", where=where)
+    if problem.errno is None:  # a reader of tables raised it, and not the machine
+        return LakeDamaged(in_a_line(str(problem)), where=where, do=PUT_BACK)
+    return RunFailed(
+        f"{problem.strerror or problem}",
+        where=where,
+        do="Mend that and start again: the run goes on where it stopped.",
+    )
 
 
 def died(query: str, said: str) -> VigieError:
@@ -87,7 +144,11 @@ def died(query: str, said: str) -> VigieError:
 
 
 def _reason(said: str) -> str:
-    """The line that says most: the last exception of a trace, else the first line."""
+    """The line that says most: the last exception of a Python trace, else what Java raised, else the first line.
+
+    Py4J says first that "an error occurred", and what Java raised in a second line, after a colon.
+    """
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     python = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Failed|Broken)\b.*: ", line)]
-    return (python or lines or ["it does not say why"])[-1 if python else 0][:500]
+    java = [line.removeprefix(": ") for line in lines if re.match(r": [\w.$]+", line)]
+    return (python[-1:] or java[:1] or lines or ["it does not say why"])[0][:500]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from vigie.duration import parse_duration
-from vigie.engine import tables
+from vigie.engine import failures, tables
 from vigie.engine.checkpoints import Checkpoint
 from vigie.engine.ledger import Entry
 from vigie.engine.plan import SettledPlan
@@ -45,7 +45,7 @@ def silver_stream(shop: Workshop, gold: Gold) -> DataFrame:
 
 def windows(shop: Workshop, gold: Gold) -> DataFrame:
     """The stream of a table of windows; the table is made, so that it can be read before its first row."""
-    made = flat(gold.function(silver_stream(shop, gold)))
+    made = flat(failures.made(gold, silver_stream(shop, gold)))
     tables.ensure(shop.lake.gold(gold.name), tables.arrow_schema(made.schema), gold.table, shop.graph.name)
     return made
 
@@ -74,7 +74,8 @@ class Settled:
         self._prepare()
 
     def _prepare(self) -> None:
-        made = self._gold.function(self._shop.spark.createDataFrame([], tables.spark_schema(self._silver.schema)))
+        silver = tables.spark_schema(self._silver.schema)
+        made = failures.made(self._gold, self._shop.spark.createDataFrame([], silver))
         if self._time not in made.columns:
             raise BadDeclaration(
                 f"gold table '{self._gold.name}' gives back rows without their event time, '{self._time}'",
@@ -131,9 +132,8 @@ class Settled:
         time = F.col(self._time)
         rows = rows.where(time <= F.lit(until))
         if plan.after is None:
-            every: DataFrame = self._gold.function(rows)
-            return every
-        made: DataFrame = self._gold.function(rows.where(time > F.lit(plan.after - self._looks_back)))
+            return failures.made(self._gold, rows)
+        made = failures.made(self._gold, rows.where(time > F.lit(plan.after - self._looks_back)))
         return made.where(time > F.lit(plan.after))
 
 

@@ -9,6 +9,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import Column, Observation
 from pyspark.sql import functions as F
 
+from vigie.engine import failures
 from vigie.engine.tables import spark_schema
 from vigie.errors import BadDeclaration, RunFailed
 from vigie.graph import Silver, Source
@@ -28,7 +29,7 @@ def shaped(table: Silver, source: Source, rows: DataFrame) -> DataFrame:
     """
     place = f"silver table '{table.name}' ({table.place})"
     key = F.lit(True) if source.key is None else F.col(f"`{source.key}`").isNotNull()
-    made: DataFrame = table.function(rows.withColumn("_has_key", key))
+    made = failures.made(table, rows.withColumn("_has_key", key))
     schema = spark_schema(table.schema)
     lost = [name for name in (*ENGINE, "_has_key") if name not in made.columns]
     if lost:
