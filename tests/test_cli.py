@@ -154,9 +154,8 @@ def test_debug_shows_the_trace() -> None:
 
 
 def test_what_was_not_foreseen_is_one_line_and_exit_1(tmp_path: Path) -> None:
-    lake = tmp_path / "lake"
-    (lake / "_vigie" / "mine" / "ledger" / "_delta_log").mkdir(parents=True)
-    (lake / "_vigie" / "mine" / "ledger" / "_delta_log" / f"{0:020}.json").write_text("not a commit")
+    lake = Lake.at(tmp_path / "lake")
+    write_deltalake(lake.ledger("mine"), pa.table({"another": ["ledger"]}))
 
     shown = vigie("ledger", a_pipeline(tmp_path), "--lake", str(lake))
 
@@ -264,6 +263,46 @@ def test_a_query_without_rows_is_an_empty_array(tmp_path: Path) -> None:
     place = a_lake(tmp_path, [an_entry()], [])
 
     assert vigie("query", "FROM vigie.mine_ledger WHERE read < 0", "--json", *place).stdout == "[]\n"
+
+
+MANY = "SELECT repeat('x', 1000) FROM range(100_000)"
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_reader_who_has_had_enough_is_no_failure(tmp_path: Path, form: list[str]) -> None:
+    asked = [*VIGIE, "query", MANY, *form, *a_lake(tmp_path, [], [])]
+
+    with subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+
+    assert (process.returncode, said) == (0, b"")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("form", [[], ["--json"]])
+@pytest.mark.parametrize("sql", ["SELECT 1", MANY])
+def test_an_output_that_takes_nothing_is_said_to_be_that(
+    tmp_path: Path, sql: str, form: list[str], unbuffered: str
+) -> None:
+    asked = [*VIGIE, "query", sql, *form, *a_lake(tmp_path, [], [])]
+
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            asked,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+            check=False,
+        )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("the output could not be written: No space left on device\n")
+    assert "foreseen" not in done.stderr
+    assert "Exception" not in done.stderr
 
 
 def test_a_person_is_shown_the_first_rows_of_many(tmp_path: Path) -> None:

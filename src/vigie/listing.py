@@ -22,6 +22,11 @@ LONGEST = 120  # characters of one value in a table; JSON has it whole
 ENCODER = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        raise  # noqa: PLE0704  (Rich calls this while it is raised; who reads our output is the terminal's affair)
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """Columns, and the rows under them."""
@@ -49,7 +54,7 @@ class Listing:
         rows = iter(self.rows)
         shown = list(islice(rows, limit))
         # What is not a terminal is a file or `grep`: a line there is one row, however wide.
-        console = Console(soft_wrap=False, width=None if sys.stdout.isatty() else 10_000, highlight=False)
+        console = _Console(soft_wrap=False, width=None if sys.stdout.isatty() else 10_000, highlight=False)
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for number, column in enumerate(self.columns):
             figures = all(isinstance(row[number], int | float | Decimal | None) for row in shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import inspect
 import logging
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from vigie.feed import Progress
 
 SAY_EVERY_S = 10.0
+NOT_WRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 
 
 class LogFormat(StrEnum):
@@ -73,16 +75,25 @@ def _code(act: Callable[[], None], debug: bool) -> int:
         _tell(str(problem), debug)
         return problem.exit_code
     except BrokenPipeError:
-        # Whoever read our output has had enough (`| head`); Python must not write to it again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()  # whoever read it has had enough (`| head`)
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
     except Exception as problem:
+        # A file of ours has a name, and whoever writes it says so; standard output has none.
+        if isinstance(problem, OSError) and problem.filename is None and problem.errno in NOT_WRITTEN:
+            _give_up_output()
+            _tell(f"the output could not be written: {problem.strerror}\nSend it to where there is room.", debug)
+            return 1
         _tell(f"{type(problem).__name__}: {problem}", debug)
         if not debug:
             sys.stderr.write("This was not foreseen: run it again with --debug for the whole trace.\n")
         return 1
     return 0
+
+
+def _give_up_output() -> None:
+    """Python must not write to it again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _tell(text: str, debug: bool) -> None:
