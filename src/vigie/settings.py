@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from vigie.errors import BadSetting
 
 PREFIX = "VIGIE_"
+LEAST_MEMORY = 512  # megabytes
 OPENSKY = "https://opensky-network.org/api"
 OPENSKY_TOKENS = "https://auth.opensky-network.org/auth/realms/opensky-network/protocol/openid-connect/token"
 
@@ -51,6 +52,16 @@ def _is_this_machine(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _memory(text: str) -> str:
+    megabytes = int(text[:-1]) * (1024 if text[-1] in "gG" else 1)
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024**2
+    if megabytes < LEAST_MEMORY:
+        raise ValueError(f"with less than {LEAST_MEMORY}m Spark does not start")
+    if megabytes > there:
+        raise ValueError(f"this machine has {there}m")
+    return text
 
 
 def _cache() -> Path:
@@ -89,9 +100,8 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="minutes after which the demo ends, for example 2",
     )
-    driver_memory: str | None = Field(
+    driver_memory: Annotated[str, Field(pattern=r"^[1-9][0-9]*[mMgG]$"), AfterValidator(_memory)] | None = Field(
         default=None,
-        pattern=r"^[1-9][0-9]*[mMgG]$",
         description="memory for Spark, for example 1200m or 2g",
     )
     cores: int | None = Field(default=None, ge=1, description="how many cores Spark may use, for example 2")
