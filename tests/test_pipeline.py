@@ -47,6 +47,7 @@ def test_a_pipeline_that_is_not_there_is_refused(name: str, words: str) -> None:
     ("text", "words"),
     [
         ("from vigie import Pipeline\nx = (", "this is not Python"),
+        ("import sys\n\nsys.exit(0)", r"ends the program when it is imported \(mine.py:3\)"),
         ("import no_such_thing\n", r"ModuleNotFoundError: No module named 'no_such_thing' \(mine.py:1\)"),
         ("x = 1\n", "declares no pipeline"),
         ("from vigie import Pipeline\na = Pipeline('a')\nb = Pipeline('b')\n", "declares 2 pipelines"),

@@ -159,6 +159,12 @@ def _import(path: Path) -> ModuleType:
         ) from problem
     except BadDeclaration:
         raise
+    except SystemExit as problem:
+        raise BadDeclaration(
+            "the file ends the program when it is imported",
+            where=f"{path.name}:{_line_of(problem, path)}",
+            do='Take that line out, or put it under `if __name__ == "__main__":`.',
+        ) from problem
     except Exception as problem:
         raise BadDeclaration(
             f"the file cannot be imported: {type(problem).__name__}: {problem}",
