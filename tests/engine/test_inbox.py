@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
@@ -13,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vigie.errors import BadAddress, RunFailed
-from vigie.sources.inbox import InboxSource, lines_of
+from vigie.sources import inbox
+from vigie.sources.inbox import InboxSource, count_lines, lines_of
 
 from ..runs import GARBAGE, an_inbox, take
-from .numbers import FIRST, SECOND, a_number, numbers, rows
+from .numbers import FIRST, LEDGER, SECOND, a_number, numbers, rows
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -69,6 +71,7 @@ def test_the_lines_of_a_file_put_together_are_the_file(
 
     assert b"\n".join(read) == content.removesuffix(b"\n")
     assert len(read) == content.count(b"\n") + (not content.endswith(b"\n") and content != b"")
+    assert count_lines(str(file)) == len(read)
 
 
 def test_more_lines_than_are_read_at_once_are_numbered_through(tmp_path: Path) -> None:
@@ -143,3 +146,169 @@ def test_new_files_are_read_once_and_those_that_are_gone_are_no_concern(spark: S
         ("bronze/raw", 1, 2),
         ("silver/even", 1, 2),
     ]
+
+
+def seen(lake: Path) -> list[str]:
+    """The names of the files in bronze, once for each of their lines."""
+    return sorted(Path(row["file"]).name for row in rows(lake, "bronze/raw"))
+
+
+def cuts(lake: Path) -> list[list[Any]]:
+    """What the ledger says of the files of each batch: name, size, lines."""
+    entries = sorted(rows(lake, LEDGER), key=lambda entry: entry["batch"])
+    found = [json.loads(entry["offsets"]) for entry in entries if entry["table"] == "bronze/raw"]
+    return [[[Path(path).name, size, lines] for path, size, _, lines in cut] for cut in found]
+
+
+def test_every_name_is_read_as_it_is_written_and_no_file_twice(spark: SparkSession, tmp_path: Path) -> None:
+    names = [
+        *("a.jsonl", "b.jsonl", "download[1].jsonl", "download1.jsonl", "*.jsonl", "{a,b}.jsonl", "?.jsonl"),
+        *(
+            "back\\slash.jsonl",
+            "a b.jsonl",
+            "%20.jsonl",
+            "#.jsonl",
+            "12:00.jsonl",
+            "a=1.jsonl",
+            "é'\".jsonl",
+            "1\n2.jsonl",
+        ),
+    ]
+    folder = an_inbox(tmp_path / "inbox")
+    for name in names:
+        (folder / name).write_bytes(b"1\n2\n")
+
+    take(spark, numbers(), tmp_path / "lake", InboxSource(folder))
+
+    assert seen(tmp_path / "lake") == sorted(names * 2)
+
+
+@pytest.mark.parametrize("name", ["in[1]", "in*", "in{1,2}", "in?", "in\\1", "p[1]/in", "12:00 %20#", "a=1/_in"])
+def test_a_folder_is_taken_literally_anywhere_in_its_path(spark: SparkSession, tmp_path: Path, name: str) -> None:
+    for other in ("in1", "in2", "p1/in"):
+        an_inbox(tmp_path / other, [a_number(k="another")])
+    folder = an_inbox(tmp_path / name, [a_number(2, k="this")])
+    InboxSource(folder).check()
+
+    take(spark, numbers(), tmp_path / "lake", InboxSource(folder))
+
+    assert [row["file"] for row in rows(tmp_path / "lake", "bronze/raw")] == [str(folder / "000.jsonl")]
+
+
+def test_a_folder_that_spark_cannot_be_told_of_is_refused(tmp_path: Path) -> None:
+    folder = an_inbox(tmp_path / "12:00" / "in[1]")
+
+    with pytest.raises(BadAddress, match="both a ':' and one of(.|\n)*Rename"):
+        InboxSource(folder).check()
+
+
+def test_only_what_lies_directly_in_the_folder_is_read(spark: SparkSession, tmp_path: Path) -> None:
+    folder = an_inbox(tmp_path / "inbox", [a_number()])
+    for below in ("a=1", "a=1/b=2", "c=3", "done", "d.jsonl", "_e=5"):
+        an_inbox(folder / below, [a_number(k=below)])
+
+    take(spark, numbers(), tmp_path / "lake", InboxSource(folder))
+
+    assert [row["file"] for row in rows(tmp_path / "lake", "bronze/raw")] == [str(folder / "000.jsonl")]
+
+
+def test_a_file_that_is_given_twice_is_refused_by_name(spark: SparkSession, tmp_path: Path) -> None:
+    folder = an_inbox(tmp_path / "inbox", [a_number()])
+    twice = spark.createDataFrame(
+        [(f"file:{folder}/000.jsonl", 1, datetime.now(UTC))] * 2,
+        "path STRING, length BIGINT, modificationTime TIMESTAMP",
+    )
+
+    with pytest.raises(RunFailed, match="twice in one batch.*000.jsonl"):
+        InboxSource(folder).cut(twice, None, "")
+
+
+@pytest.mark.parametrize("read", [3, 5, 8])
+def test_lines_that_are_missing_or_doubled_stop_the_run(tmp_path: Path, read: int) -> None:
+    folder = an_inbox(tmp_path / "inbox", FIRST)
+    file = folder / "000.jsonl"
+    state = file.stat()
+    cut = [[str(file), state.st_size, state.st_mtime_ns // 1_000_000, count_lines(str(file))]]
+
+    assert InboxSource(folder).verify(cut, len(FIRST)) is None
+    with pytest.raises(RunFailed, match=f"4 lines stand in the 1 files of this batch, and {read} were read"):
+        InboxSource(folder).verify(cut, read)
+
+
+def test_a_file_that_was_empty_when_it_was_seen_and_is_filled_later_stops_the_run_by_name(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    folder = an_inbox(tmp_path / "inbox", FIRST, [])
+    source = InboxSource(folder)
+    take(spark, numbers(), tmp_path / "lake", source)
+    source.watch()
+    (folder / "001.jsonl").write_bytes(a_number(4, 5) + b"\n")
+    (folder / "002.jsonl").write_bytes(b"\n".join(SECOND))
+
+    with pytest.raises(RunFailed, match="changed after it was read.*001.jsonl"):
+        take(spark, numbers(), tmp_path / "lake", InboxSource(folder))
+
+
+def test_a_file_that_is_filled_between_being_seen_and_being_read_stops_the_run_by_name(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    folder = an_inbox(tmp_path / "inbox", [a_number()])
+    none = spark.createDataFrame([], "path STRING, length BIGINT, modificationTime TIMESTAMP")
+    noted = json.dumps({"path": f"file://{folder}/000.jsonl", "timestamp": 0, "batchId": 0})
+    source = InboxSource(folder)
+
+    with pytest.raises(RunFailed, match="changed after it was read.*000.jsonl"):
+        source.verify(source.cut(none, None, noted), 0)
+
+
+def test_each_batch_knows_its_empty_files_also_where_spark_folds_its_log(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "BYTES_PER_BATCH", 1)
+    interval = "spark.sql.streaming.fileSource.log.compactInterval"
+    before = spark.conf.get(interval)
+    folder = an_inbox(tmp_path / "inbox", [], [b"1"], [], [b"2", b"3"], [])
+
+    spark.conf.set(interval, "2")
+    try:
+        take(spark, numbers(), tmp_path / "lake", InboxSource(folder))
+    finally:
+        spark.conf.set(interval, before or "50")
+
+    found = cuts(tmp_path / "lake")
+    assert len(found) > 2, "or nothing was folded"
+    assert sorted(file for cut in found for file in cut) == [
+        ["000.jsonl", 0, 0],
+        ["001.jsonl", 2, 1],
+        ["002.jsonl", 0, 0],
+        ["003.jsonl", 4, 2],
+        ["004.jsonl", 0, 0],
+    ]
+
+
+def test_a_file_that_is_taken_away_before_it_was_read_stops_the_run_by_name(tmp_path: Path) -> None:
+    with pytest.raises(RunFailed, match="taken away before it was read.*gone.jsonl"):
+        count_lines(str(tmp_path / "gone.jsonl"))
+
+
+def test_a_file_that_is_taken_away_while_the_folder_is_looked_through_is_no_concern(tmp_path: Path) -> None:
+    folder = an_inbox(tmp_path / "inbox")
+    gone = folder / "000.jsonl"
+    gone.symlink_to("nowhere")  # it is listed, but is not there any more when it is looked at
+    source = InboxSource(folder)
+
+    source.remember([[str(gone), 1, 1, 1]])
+
+    source.watch()
+
+
+def test_a_long_look_through_the_folder_is_followed_by_a_longer_rest(tmp_path: Path) -> None:
+    folder = an_inbox(tmp_path / "inbox", FIRST)
+    source = InboxSource(folder, rests_until=float("inf"))
+    source.remember([[str(folder / "000.jsonl"), 1, 1, 1]])
+
+    source.watch()
+    source.rests_until = 0.0
+
+    with pytest.raises(RunFailed, match="changed after it was read.*000.jsonl"):
+        source.watch()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar
+from urllib.parse import unquote
 
 from vigie.errors import BadAddress, RunFailed
 
@@ -18,6 +23,9 @@ ROWS_AT_ONCE = 10_000
 BYTES_AT_ONCE = 8 << 20
 # A batch takes files up to this size together; a single larger file is a batch of its own.
 BYTES_PER_BATCH = 96 << 20
+# Files that were read are looked at again for this share of the time at most, however many they are.
+SHARE_OF_WATCHING = 0.05
+GLOB = re.compile(r"[\[\]{}*?\\]")
 MESSAGES = "file STRING, line BIGINT, value BINARY, received_at TIMESTAMP"
 
 
@@ -28,6 +36,7 @@ class InboxSource:
     folder: Path
     still_there: Callable[[], None] = lambda: None  # asks whoever fills the folder for us, if anyone does
     known: dict[str, tuple[int, int]] = field(default_factory=dict)
+    rests_until: float = 0.0
     kind: ClassVar[str] = "inbox"
     origin: ClassVar[tuple[str, ...]] = ("file", "line")
     bronze: ClassVar[str] = "file STRING, line BIGINT"
@@ -45,48 +54,118 @@ class InboxSource:
             )
         if not os.access(self.folder, os.R_OK | os.X_OK):
             raise BadAddress("the inbox may not be read", where=str(self.folder), do="Grant read permission.")
+        path = str(self.folder.resolve())
+        if GLOB.search(path) and ":" in path:
+            raise BadAddress(
+                "Spark cannot read a folder whose path has both a ':' and one of []{}*?\\",
+                where=path,
+                do="Rename the folder, or use another.",
+            )
 
     def stream(self, spark: SparkSession) -> DataFrame:
+        from pyspark.sql import functions as F
+
+        folder = str(self.folder.resolve())
         files = (
             spark.readStream.format("binaryFile")
             .schema("path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY")
             .option("pathGlobFilter", "*.jsonl")
+            # Otherwise sub-folders named `a=1` are taken for partitions, and a file named `[1]` makes Spark list
+            # the other files of its batch twice.
+            .option("recursiveFileLookup", "true")
             .option("maxBytesPerTrigger", BYTES_PER_BATCH)
             .option("maxFileAge", "36500d")  # the age of a file does not matter
-            .load(str(self.folder.resolve()))
+            .load(GLOB.sub(r"\\\g<0>", folder))
         )
-        return files.select("path", "length", "modificationTime")
+        name = F.substring_index("path", "/", -1)
+        directly = F.col("path") == F.concat(F.lit(f"file:{os.path.join(folder, '')}"), name)
+        # Spark reads a name that begins with '_' when it holds an '=', we never do.
+        return files.where(directly & ~name.startswith("_")).select("path", "length", "modificationTime")
 
-    def cut(self, batch: DataFrame, _from: str | None, _to: str) -> list[list[object]]:
-        """The batch's files with their sizes in bytes and their ages in milliseconds since 1970."""
-        files = batch.selectExpr("path", "length", "unix_millis(modificationTime) AS modified").collect()
-        return sorted([_local(file.path), file.length, file.modified] for file in files)
+    def cut(self, batch: DataFrame, _from: str | None, noted: str) -> list[list[Any]]:
+        """The batch's files with their sizes in bytes, their times of change in milliseconds since 1970, and how
+        many lines they have, counted here. A file that Spark noted but gives no row of was empty."""
+        rows = batch.selectExpr("path", "length", "unix_millis(modificationTime) AS modified").collect()
+        files = sorted([_local(row.path), row.length, row.modified] for row in rows)
+        for (path, *_), (after, *_) in pairwise(files):
+            if path == after:
+                raise RunFailed("Spark gives a file twice in one batch", where=path, do="Rename it, and start again.")
+        given = {path for path, *_ in files}
+        cut = [[*file, count_lines(file[0])] for file in files]
+        cut += [[path, 0, modified, 0] for path, modified in self._noted(noted) if path not in given]
+        return sorted(cut)
+
+    def _noted(self, noted: str) -> Iterator[tuple[str, int]]:
+        folder = str(self.folder.resolve())
+        for line in noted.splitlines():
+            file = json.loads(line)
+            path = unquote(_local(file["path"]))
+            if os.path.dirname(path) == folder and not os.path.basename(path).startswith("_"):
+                yield path, file["timestamp"]
 
     def messages(self, batch: DataFrame) -> DataFrame:
         return batch.drop("modificationTime").mapInArrow(lines_of, MESSAGES)
 
     def remember(self, cut: Any) -> None:
         """Take note of files that have been read, so that a change is noticed."""
-        for path, size, modified in cut:
+        for path, size, modified, *_ in cut:
             self.known[path] = (size, modified)
 
-    def verify(self, cut: Any, _read: int) -> str | None:
-        """RunFailed when a file is not what it was when it was read."""
+    def verify(self, cut: Any, read: int) -> str | None:
+        """RunFailed when a file is not what it was when it was read, or when a line is missing or doubled."""
         self.remember(cut)
-        self.watch()
+        self._compare()
+        there = sum(lines for *_, lines in cut)
+        if read != there:
+            raise RunFailed(
+                f"{there:,} lines stand in the {len(cut):,} files of this batch, and {read:,} were read",
+                where=str(self.folder),
+                do="If a file was taken away before it was read, put it back and start again. Otherwise use "
+                "another lake with --lake: bronze may hold lines twice, or lack some.",
+            )
         return None
 
     def watch(self) -> None:
         """RunFailed when a file that was read has changed since; a file that is gone is no concern."""
         self.still_there()
+        if time.monotonic() >= self.rests_until:
+            self._compare()
+
+    def _compare(self) -> None:
+        began = time.monotonic()
         with os.scandir(self.folder.resolve()) as files:
             for file in files:
                 known = self.known.get(file.path)
-                if known is None:
-                    continue
-                now = file.stat()
-                if (now.st_size, now.st_mtime_ns // 1_000_000) != known:
+                if known is not None and _now(file) not in (known, None):
                     raise changed(file.path)
+        ended = time.monotonic()
+        self.rests_until = ended + (ended - began) / SHARE_OF_WATCHING
+
+
+def _now(file: os.DirEntry[str]) -> tuple[int, int] | None:
+    """Size in bytes and time of change in milliseconds; none when the file was taken away just now."""
+    try:
+        now = file.stat()
+    except FileNotFoundError:
+        return None
+    return now.st_size, now.st_mtime_ns // 1_000_000
+
+
+def count_lines(path: str) -> int:
+    """How many messages a file has, found in another way than they are read."""
+    count, last = 0, b"\n"
+    try:
+        with open(path, "rb", buffering=0) as stream:
+            while block := stream.read(1 << 20):
+                count += block.count(b"\n")
+                last = block[-1:]
+    except FileNotFoundError as problem:
+        raise RunFailed(
+            "a file was taken away before it was read",
+            where=path,
+            do="Start again: the run goes on with the files that are there.",
+        ) from problem
+    return count + (last != b"\n")
 
 
 def changed(path: str) -> RunFailed:
@@ -103,8 +182,6 @@ def lines_of(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         for file in batch.to_pylist():
             path = _local(file["path"])
-            if os.path.basename(path).startswith("_"):
-                continue  # Spark reads such a name when it holds an '=', we never do
             with open(path, "rb") as stream:
                 yield from _lines(path, file["length"], file["received_at"], stream)
 
