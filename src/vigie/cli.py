@@ -172,7 +172,7 @@ def check(pipeline: Name, json: Json = False) -> None:
         typer.echo(f"{len(found)} {noun} in pipeline '{declared.name}'.", err=True)
         raise typer.Exit(2)
     tables = len(list(declared.graph().nodes()))
-    typer.echo(f"Pipeline '{declared.name}' makes sense: {tables} tables.")
+    typer.echo(f"Pipeline '{declared.name}' makes sense: {tables} table{'s' if tables > 1 else ''}.")
 
 
 @app.command()
@@ -217,7 +217,7 @@ def quarantine(  # noqa: PLR0913  (each is a flag)
     verb: Verb = "list",
     *,
     rule: Rule = None,
-    limit: Limit = 50,
+    limit: Limit = None,
     json: Json = False,
     lake: At = None,
 ) -> None:
@@ -239,9 +239,9 @@ def quarantine(  # noqa: PLR0913  (each is a flag)
     entries = _rows(lake_at(lake).quarantine(name), "quarantine", pipeline)
     found = broken(entries, rule)
     if json:
-        Listing.of(found).print_json()
+        Listing.of(found if limit is None else found[:limit]).print_json()
         return
-    origins(found).print_table(limit)
+    origins(found).print_table(50 if limit is None else limit)
     counts = Counter(each for entry in found for each in entry["rules"])
     for each, count in counts.most_common():
         typer.echo(f"{count:>10,}  {each}")

@@ -69,7 +69,10 @@ Start = Annotated[
 
 Verb = Annotated[str, typer.Argument(metavar="[list]", help="What to do.")]
 Rule = Annotated[str | None, typer.Option("--rule", help="Only rows that broke this rule.")]
-Limit = Annotated[int, typer.Option("--limit", min=1, help="How many rows a person is shown, newest first.")]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", min=1, help="How many rows, newest first. [default: 50 in a table, all with --json]"),
+]
 QuestionName = Annotated[str | None, typer.Argument(metavar="[QUESTION]", help="Which one; without it, their list.")]
 Sql = Annotated[str, typer.Argument(metavar="SQL", help="One statement that reads.")]
 OlderThan = Annotated[

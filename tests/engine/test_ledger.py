@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +15,7 @@ from deltalake import DeltaTable
 from vigie.engine import tables
 from vigie.engine.ledger import Entry, Ledger
 from vigie.engine.tables import Stamp
-from vigie.errors import LedgerBroken, RunFailed
+from vigie.errors import LakeDamaged, LakeMismatch, LedgerBroken, RunFailed
 from vigie.sources import inbox
 
 from ..runs import an_inbox, take
@@ -146,3 +148,46 @@ def test_a_silver_function_that_loses_a_row_stops_the_run_before_anything_is_in_
 
     assert rows(tmp_path / "lake", "silver/even") == rows(tmp_path / "lake", LEDGER) == []
     assert DeltaTable(tmp_path / "lake" / "bronze" / "raw").to_pyarrow_table().num_rows == 4
+
+
+def test_a_table_of_another_pipeline_is_refused_before_anything_is_read(spark: SparkSession, tmp_path: Path) -> None:
+    reading = inbox.InboxSource(an_inbox(tmp_path / "inbox", FIRST))
+    take(spark, numbers(), tmp_path / "lake", reading)
+    other = numbers()
+    other.name = "other"
+
+    with pytest.raises(LakeMismatch, match="the table bronze/raw is pipeline 'numbers's, and not 'other's"):
+        take(spark, other, tmp_path / "lake", reading)
+
+
+def test_a_lake_without_the_notes_of_who_filled_it_is_not_filled_again(spark: SparkSession, tmp_path: Path) -> None:
+    reading = inbox.InboxSource(an_inbox(tmp_path / "inbox", FIRST))
+    take(spark, numbers(), tmp_path / "lake", reading)
+    shutil.rmtree(tmp_path / "lake" / "_vigie")
+
+    with pytest.raises(LakeMismatch, match="the lake holds what 'raw' has read, but not the note of how far it was"):
+        take(spark, numbers(), tmp_path / "lake", reading)
+
+
+def without_trace(commit: Path) -> None:
+    for file in commit.parent.glob(f"{commit.stem}.*"):
+        file.unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (without_trace, "the ledger says that silver/even holds batch 0, and the table's log ends with batch -1"),
+        (lambda commit: commit.write_bytes(b""), f"the log of the table silver/even is damaged: {1:020}.json is empty"),
+    ],
+    ids=["gone", "empty"],
+)
+def test_a_table_that_has_lost_a_commit_which_the_ledger_knows_stops_the_next_run(
+    spark: SparkSession, tmp_path: Path, damage: Callable[[Path], object], says: str
+) -> None:
+    reading = inbox.InboxSource(an_inbox(tmp_path / "inbox", FIRST))
+    take(spark, numbers(), tmp_path / "lake", reading)
+    damage(tmp_path / "lake" / "silver" / "even" / "_delta_log" / f"{1:020}.json")
+
+    with pytest.raises(LakeDamaged, match=says):
+        take(spark, numbers(), tmp_path / "lake", reading)

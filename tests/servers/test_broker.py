@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from uuid import UUID
 
 import psutil
 import pytest
@@ -36,6 +37,15 @@ with Broker(Path(sys.argv[1]), Path(sys.argv[2]), [Path(jar) for jar in sys.argv
 @pytest.fixture(scope="module")
 def java() -> Path:
     return java_home(read_settings().cache)
+
+
+def test_a_cluster_whose_id_begins_with_a_dash_starts_too(
+    tmp_path: Path, java: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vigie.engine.broker.uuid4", lambda: UUID(bytes=b"\xf8" * 16))
+
+    with Broker(tmp_path, java, kafka_jars(read_settings().cache, java)):
+        assert "cluster.id=-Pj4" in (tmp_path / "data" / "meta.properties").read_text()
 
 
 @pytest.fixture(scope="module")

@@ -26,8 +26,9 @@ from vigie.engine.ledger import Entry
 from vigie.engine.plan import Plan, TablePlan
 from vigie.engine.tables import Stamp
 from vigie.engine.workshop import Workshop
-from vigie.errors import LakeMismatch
+from vigie.errors import LakeDamaged, LakeMismatch
 from vigie.graph import Silver, Source
+from vigie.lake import PUT_BACK
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -212,15 +213,14 @@ class HotPath:
         return done
 
     def _hold_to(self, table: str, batch: int) -> None:
-        """LakeMismatch when the log of a table has lost a batch that the ledger says it holds."""
+        """LakeDamaged when the log of a table has lost a batch that the ledger says it holds."""
         path, app = self._shop.lake.path(table), self.checkpoint.query
         name = "bronze" if path == self._bronze else table
         if (last := tables.last_batch(path, f"{app}:{name}")) < batch:
-            raise LakeMismatch(
+            raise LakeDamaged(
                 f"the ledger says that {table} holds batch {batch}, and the table's log ends with batch {last}",
                 where=str(path / "_delta_log"),
-                do="The log is damaged, or the table was put back from a copy. Put back the whole lake from one copy, "
-                "or fill another lake with --lake.",
+                do=PUT_BACK,
             )
 
     def _newest_in(self, table: Silver) -> datetime | None:

@@ -82,6 +82,7 @@ def run(
         log.info("Starting Spark ...")
         spark = session.start(settings, graph.name)
         closing.callback(spark.stop)
+        log.info("Spark is ready; the first batch takes longest.")
         ledger = Ledger(request.lake.ledger(graph.name), graph.name)
         shop = Workshop(spark, graph, request.lake, ledger, watcher.committed)
         _Run(shop, request, readings, stop or threading.Event(), watcher).go()
@@ -164,6 +165,7 @@ class _Run:
         self._watcher = watcher
         self._failed: list[BaseException] = []
         self._steps = 0  # that are being taken at this moment
+        self._read = 0
         self._idle = threading.Condition()
         self._ending = False
         self._windows: list[tuple[Gold, StreamingQuery]] = []
@@ -177,6 +179,8 @@ class _Run:
             for start in (self._start_gold, self._start_deliveries):
                 if not self._stop.is_set():
                     self._watch(start())
+            if not self._stop.is_set():
+                log.info("All that was there has gone through." if self._read else "Nothing new was there.")
             return
         with Caretaker(self._shop.lake):
             self._watch([*hot, *self._start_gold(), *self._start_deliveries()])
@@ -229,6 +233,7 @@ class _Run:
                 self._steps += 1
             try:
                 for entry in step(batch, number):
+                    self._read += entry.read
                     self._watcher.entry(entry)
             except BaseException as problem:
                 self._failed.append(problem)

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
-from vigie.errors import LakeMismatch, RunFailed
-from vigie.lake import opened
+from vigie.errors import LakeDamaged, LakeMismatch, RunFailed
+from vigie.lake import PUT_BACK, opened
 
 if TYPE_CHECKING:
     from pyarrow.dataset import Scanner
@@ -57,6 +57,11 @@ def ensure(path: Path, schema: pa.Schema, table: str, owner: str) -> None:
     if not DeltaTable.is_deltatable(str(path)):
         DeltaTable.create(str(path), schema=schema, mode="ignore", name=owner, configuration=PROPERTIES)
         return
+    log = path / "_delta_log"
+    if empty := [commit.name for commit in log.glob("*.json") if not commit.stat().st_size]:
+        raise LakeDamaged(
+            f"the log of the table {table} is damaged: {min(empty)} is empty", where=str(log), do=PUT_BACK
+        )
     held = opened(path)
     if held.metadata().name not in {None, owner}:
         raise LakeMismatch(
