@@ -114,7 +114,7 @@ def test_a_damaged_note_is_named_and_not_taken_for_another(tmp_path: Path, text:
     checkpoint = Checkpoint(tmp_path)
 
     reads: list[Callable[[], object]] = [
-        lambda: checkpoint.query, lambda: Plan.of(checkpoint, 0), lambda: checkpoint.planned_at(0)
+        checkpoint.check, lambda: Plan.of(checkpoint, 0), lambda: checkpoint.planned_at(0)
     ]  # fmt: skip
     for file, read in zip(files, reads, strict=True):
         with pytest.raises(LakeDamaged, match="is empty, or is not what was written") as problem:

@@ -39,8 +39,25 @@ def test_what_java_raised_is_told_and_not_that_an_error_occurred() -> None:
     assert "An error occurred" not in str(problem)
 
 
+@pytest.mark.parametrize(
+    ("said", "where"),
+    [
+        ("Failed to read log file file:/lake/commits/0. Incomplete log file", "/lake/commits/0"),
+        (": x.Y: [DELTA_TRUNCATED_TRANSACTION_LOG] file:/lake/_delta_log/0.json: Unable", "/lake/_delta_log/0.json"),
+        ("[FAILED_READ_FILE.NO_HINT] while reading file:/lake/p-1.c000.parquet. SQLSTATE", "/lake/p-1.c000.parquet"),
+        (": com.fasterxml.jackson.MismatchedInputException: No content", "counts"),
+    ],
+)
+def test_a_damaged_file_is_named_when_spark_names_it(said: str, where: str) -> None:
+    problem = failures.died("counts", said)
+
+    assert isinstance(problem, LakeDamaged)
+    assert problem.where == where
+    assert "copy of the lake" in problem.do
+
+
 def test_the_last_exception_of_a_python_trace_is_told_before_what_java_made_of_it() -> None:
-    said = JAVA + "Traceback (most recent call last):\n  File x\nValueError: boom\n"
+    said = JAVA.replace("DELTA_TRUNCATED", "SOME") + "Traceback (most recent call last):\n  File x\nValueError: boom\n"
 
     assert failures.died("things", said).what == "things died: ValueError: boom"
 
@@ -75,8 +92,8 @@ def test_what_readers_of_the_lake_raise_says_what_is_wrong_where_and_what_to_do(
 
 
 def test_what_java_raises_is_a_failure_of_the_run(tmp_path: Path) -> None:
-    with pytest.raises(RunFailed, match="DELTA_TRUNCATED_TRANSACTION_LOG"), failures.explained(Lake(tmp_path)):
-        raise Py4JError(JAVA)
+    with pytest.raises(RunFailed, match="some table"), failures.explained(Lake(tmp_path)):
+        raise Py4JError(JAVA.replace("[DELTA_TRUNCATED_TRANSACTION_LOG]", "some table"))
 
 
 def test_a_function_that_raises_is_named_with_the_line_that_did(spark: SparkSession) -> None:

@@ -31,6 +31,11 @@ class Checkpoint:
         """The id that Spark gave the query when it first started; it stays the same over restarts."""
         return str(_object(self.folder / "metadata")["id"])
 
+    def check(self) -> None:
+        """LakeDamaged when a query has run here and its id can no longer be read; Spark would not say where."""
+        if self.started:
+            _ = self.query
+
     def claim(self, identity: str) -> None:
         """Bind the checkpoint to what it reads; LakeMismatch when that was something else before."""
         note = self.folder / "reads"

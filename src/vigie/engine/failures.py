@@ -62,6 +62,12 @@ SIGNS: tuple[tuple[str, type[VigieError], str, str], ...] = (
     ("OutOfMemoryError", RunFailed, "Spark ran out of memory", "Give it more with VIGIE_DRIVER_MEMORY=3g."),
 )
 
+DAMAGED = re.compile(
+    r"Incomplete log file|Failed to read log file|MismatchedInputException|DELTA_TRUNCATED_TRANSACTION_LOG"
+    r"|FAILED_READ_FILE.*\.parquet"
+)
+FILE = re.compile(r"file:(/.*?)[.:,]*(?=\s|$)", re.MULTILINE)
+
 
 @contextmanager
 def explained(lake: Lake) -> Iterator[None]:
@@ -137,6 +143,10 @@ def died(query: str, said: str) -> VigieError:
     for sign, kind, what, do in SIGNS:
         if re.search(sign, said):
             return kind(what, where=query, do=do)
+    if DAMAGED.search(said):
+        named = FILE.search(said)
+        where = named[1] if named else query
+        return LakeDamaged(f"a file of the lake is gone or damaged: {_reason(said)}", where=where, do=PUT_BACK)
     return RunFailed(
         f"{query} died: {_reason(said)}",
         do="Mend what it says and start again: the run goes on where it stopped. `--debug` shows all of it.",

@@ -33,6 +33,7 @@ BYTES_PER_BATCH = "1g"
 def silver_stream(shop: Workshop, gold: Gold) -> DataFrame:
     """The rows of the table's silver, in the order of their time when they are many that wait."""
     silver = shop.graph.silver_of(gold)
+    Checkpoint(shop.lake.checkpoint(shop.graph.name, gold.name)).check()
     rows = (
         shop.spark.readStream.format("delta")
         .option("maxFilesPerTrigger", FILES_PER_BATCH)
