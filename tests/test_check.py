@@ -232,3 +232,11 @@ def test_a_source_cannot_bring_a_column_that_every_row_is_given() -> None:
 
     [problem] = problems(pipeline)
     assert "the name of a column that every row is given" in problem.what
+
+
+def test_a_table_within_the_folder_of_another_is_found() -> None:
+    pipeline = a_pipeline()
+    pipeline.gold("windows/by_hour", reads="good", late_by="2 minutes")(lambda rows: rows)
+
+    [problem] = problems(pipeline)
+    assert "'gold/windows/by_hour' would lie within the folder of 'gold/windows'" in problem.what

@@ -86,6 +86,13 @@ def _names(pipeline: Pipeline, graph: Graph) -> Iterator[Problem]:
                 node.place, "Give one of them another name.",
             )  # fmt: skip
         seen.setdefault(node.table, node)
+    for node in seen.values():
+        outer = next((other for other in seen if node.table.startswith(f"{other}/")), None)
+        if outer is not None:
+            yield Problem(
+                "BadName", f"'{node.table}' would lie within the folder of '{outer}', and be tidied away with "
+                "its files", node.place, "Give one of them another name.",
+            )  # fmt: skip
     # A source and a gold table are a query each, and a query's checkpoint has its name.
     sources = {source.name: source for source in graph.sources}
     for table in graph.gold:

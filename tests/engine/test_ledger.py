@@ -96,10 +96,10 @@ def lost_from(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
             rows = rows.limit(rows.count() - 1)
         return by_spark(rows, path, stamp, **counts)
 
-    def losing_too(path: Path, rows: pa.Table | pa.RecordBatchReader, stamp: Stamp) -> int:
+    def losing_too(rows: pa.Table | pa.RecordBatchReader, path: Path, stamp: Stamp, **counts: int) -> int:
         if path.parts[-2:] == tuple(table.split("/")):
             rows = pa.table(rows)[:-1]
-        return by_arrow(path, rows, stamp)
+        return by_arrow(rows, path, stamp, **counts)
 
     monkeypatch.setattr(tables, "append", losing)
     monkeypatch.setattr(tables, "append_arrow", losing_too)

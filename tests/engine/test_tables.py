@@ -95,9 +95,9 @@ def test_a_few_rows_that_are_appended_twice_are_there_once(tmp_path: Path) -> No
     tables.ensure(path, NUMBERS, "t", "p")
     row = pa.Table.from_pylist([{"id": 1}], NUMBERS)
 
-    tables.append_arrow(path, row, Stamp("query", 0))
-    tables.append_arrow(path, row, Stamp("query", 0))
-    tables.append_arrow(path, row, Stamp("query", 1))
+    tables.append_arrow(row, path, Stamp("query", 0))
+    tables.append_arrow(row, path, Stamp("query", 0))
+    tables.append_arrow(row, path, Stamp("query", 1))
     write_deltalake(path, row, mode="append")
 
     assert held(path) == 3

@@ -33,8 +33,8 @@ from vigie.lake import PUT_BACK
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-# One file is enough for this many rows, and small files cost every reader.
-ROWS_PER_FILE = 100_000
+# So many rows are written without Spark, whose every commit takes about a second.
+FEW = 50_000
 ROWS_PER_FILL = 500_000
 
 
@@ -108,7 +108,10 @@ class HotPath:
             messages = messages.withColumn("key", F.lit(None).cast("binary"))
         messages = messages.withColumn("batch", F.lit(plan.batch).cast("bigint"))
         columns = [*tables.spark_schema(self._reading.bronze).names, "key", "value", "received_at", "batch"]
-        if tables.committed(self._bronze, stamp):
+        few = tables.held(messages.select(columns)) if self._reading.expected(plan.cut) <= FEW else None
+        if few is not None:
+            read, accepted = few.num_rows, tables.append_arrow(few, self._bronze, stamp)
+        elif tables.committed(self._bronze, stamp):
             read = messages.count()  # the write is skipped, and with it what would have been counted in passing
             accepted = tables.append(messages.select(columns), self._bronze, stamp)
         else:
@@ -150,10 +153,14 @@ class HotPath:
             others = self._shop.spark.createDataFrame(pa.concat_tables([found.repeats, found.late]))
             good = shaping.without(good, others, self._reading.origin)
         good = good.select(*tables.spark_schema(table.schema).names)
-        if found.accepted <= ROWS_PER_FILE:
-            good = good.coalesce(1)
         path = self._shop.lake.silver(table.name)
-        written = tables.append(good, path, stamp, duplicate=repeats, broken=found.broken.num_rows, late=late)
+        counts = {"duplicate": repeats, "broken": found.broken.num_rows, "late": late}
+        few = tables.held(good) if found.accepted <= FEW else None
+        written = (
+            tables.append(good, path, stamp, **counts)
+            if few is None
+            else tables.append_arrow(few, path, stamp, **counts)
+        )
         self._shop.committed(table.table)
         return written
 
@@ -168,7 +175,7 @@ class HotPath:
         batch = pc.field("batch")
         bronze = tables.reader(self._bronze, (batch >= plan.since) & (batch <= stamp.batch))
         with aside.messages(bronze, rows, schema, table, self._source, self._reading.origin) as messages:
-            kept = tables.append_arrow(path, messages, Stamp(f"{stamp.app}:{table.table}:{what}", stamp.batch))
+            kept = tables.append_arrow(messages, path, Stamp(f"{stamp.app}:{table.table}:{what}", stamp.batch))
         self._shop.committed(f"{table.table} {what}")
         return kept
 

@@ -92,7 +92,7 @@ class Ledger:
         now = datetime.now(UTC)
         rows = [{**asdict(entry), "offsets": json.dumps(entry.offsets), "at": now} for entry in entries]
         with self._lock:
-            tables.append_arrow(self._path, pa.Table.from_pylist(rows, SCHEMA), stamp)
+            tables.append_arrow(pa.Table.from_pylist(rows, SCHEMA), self._path, stamp)
 
     def entries(self, *columns: str) -> list[dict[str, Any]]:
         """Everything written so far, in the columns asked for."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from py4j.protocol import Py4JJavaError
 
 from vigie.errors import LakeDamaged, LakeMismatch, RunFailed
 from vigie.lake import PUT_BACK, opened
@@ -113,7 +114,17 @@ def append(rows: DataFrame, path: Path, stamp: Stamp, **counts: int) -> int:
     return _rows_written(path, stamp, counts)
 
 
-def append_arrow(path: Path, rows: pa.Table | pa.RecordBatchReader, stamp: Stamp) -> int:
+def held(rows: DataFrame) -> pa.Table | None:
+    """A few rows as Arrow; none when they are so long that Spark does not hand them over."""
+    try:
+        return rows.toArrow()
+    except Py4JJavaError as problem:
+        if "maxResultSize" not in str(problem):
+            raise
+        return None
+
+
+def append_arrow(rows: pa.Table | pa.RecordBatchReader, path: Path, stamp: Stamp, **counts: int) -> int:
     """Append rows that are not Spark's, unless they are there already; how many the commit says it wrote."""
     if not committed(path, stamp):
         write_deltalake(
@@ -122,11 +133,11 @@ def append_arrow(path: Path, rows: pa.Table | pa.RecordBatchReader, stamp: Stamp
             mode="append",
             configuration=PROPERTIES,
             commit_properties=CommitProperties(
-                custom_metadata={"userMetadata": _note(stamp, {})},
+                custom_metadata={"userMetadata": _note(stamp, counts)},
                 app_transactions=[Transaction(stamp.app, stamp.batch)],
             ),
         )
-    return _rows_written(path, stamp, {})
+    return _rows_written(path, stamp, counts)
 
 
 def _note(stamp: Stamp, counts: dict[str, int]) -> str:

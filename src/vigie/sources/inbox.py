@@ -111,11 +111,15 @@ class InboxSource:
         for path, size, modified, *_ in cut:
             self.known[path] = (size, modified)
 
+    def expected(self, cut: Any) -> int:
+        """How many messages a batch should hold."""
+        return sum(lines for *_, lines in cut)
+
     def verify(self, cut: Any, read: int) -> str | None:
         """RunFailed when a file is not what it was when it was read, or when a line is missing or doubled."""
         self.remember(cut)
         self._compare()
-        there = sum(lines for *_, lines in cut)
+        there = self.expected(cut)
         if read != there:
             raise RunFailed(
                 f"{there:,} lines stand in the {len(cut):,} files of this batch, and {read:,} were read",

@@ -85,9 +85,13 @@ class KafkaSource:
     def watch(self) -> None:
         """Spark itself notices when messages are gone before they were read."""
 
+    def expected(self, cut: dict[str, Offsets]) -> int:
+        """How many messages a batch should hold: so many offsets, of which some may hold none."""
+        return sum(cut["to"][partition] - cut["from"][partition] for partition in cut["to"])
+
     def verify(self, cut: dict[str, Offsets], read: int) -> str | None:
         """What to record of offsets that hold no message; RunFailed when messages were missed."""
-        span = sum(cut["to"][partition] - cut["from"][partition] for partition in cut["to"])
+        span = self.expected(cut)
         if read == span:
             return None
         there = self._count(cut)
