@@ -14,13 +14,12 @@ from datetime import timedelta
 from vigie import ddl
 from vigie.duration import parse_duration
 from vigie.errors import BadDeclaration
-from vigie.graph import Delivery, Gold, Graph, Input, Node, Place, Silver, Source, name_of
+from vigie.graph import EVERY_ROW_S, Delivery, Gold, Graph, Input, Node, Place, Silver, Source, name_of
 from vigie.pipeline import Pipeline
 from vigie.question import Question
 
 NAME = re.compile(r"[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)*")
 ENGINE_COLUMNS = ("received_at",)
-ENGINE_RULES = ("is valid JSON", "matches the schema", "has a key", "has an event time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +215,7 @@ def _expectations(graph: Graph, table: Silver, known: dict[str, ddl.Type]) -> It
         except ddl.NotSql:
             return  # reported with the source
     for rule, text in table.expect.items():
-        if rule in ENGINE_RULES:
+        if rule in EVERY_ROW_S:
             yield Problem(
                 "DuplicateName", f"the rule '{rule}' of '{table.name}' has the name of a rule that every row is "
                 "held to", table.place, "Give it another name.",

@@ -12,6 +12,14 @@ if TYPE_CHECKING:
 
     from vigie.feed import Simulate
 
+# The rules that every row is held to, whatever a pipeline declares.
+IS_JSON, MATCHES, HAS_KEY, HAS_TIME = EVERY_ROW_S = (
+    "is valid JSON",
+    "matches the schema",
+    "has a key",
+    "has an event time",
+)
+
 Function = Callable[..., Any]  # a plain PySpark function: DataFrame in, DataFrame out
 
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vigie.graph import Gold, Graph, Node, Silver
-from vigie.lake import Lake, is_table
+from vigie.lake import Lake, is_table, opened
 from vigie.listing import text_of
 
 if TYPE_CHECKING:
@@ -88,12 +88,10 @@ class Screen:
 
     def _glance(self, node: Node) -> tuple[int, datetime | None]:
         """How many rows a table has, and its newest instant, from its log alone."""
-        from deltalake import DeltaTable
-
         path = self.lake.path(node.table)
         if not is_table(path):
             return 0, None
-        files = DeltaTable(path).get_add_actions(flatten=True)
+        files = opened(path).get_add_actions(flatten=True)
         rows = sum(files.column("num_records").to_pylist())
         name = f"max.{_time_column(self.graph, node)}"
         if name not in files.schema.names:
@@ -148,10 +146,9 @@ def _time_column(graph: Graph, node: Node) -> str:
 def _newest_windows(lake: Lake, gold: Gold, newest: datetime | None) -> Table | None:
     if gold.looks_back is not None or newest is None:
         return None
-    from deltalake import DeltaTable
     from pyarrow import compute as pc
 
-    windows = DeltaTable(lake.path(gold.table)).to_pyarrow_dataset()
+    windows = opened(lake.path(gold.table)).to_pyarrow_dataset()
     rows = windows.to_table(filter=pc.field("window_end") == newest)
     shown = Table(box=None, pad_edge=False, header_style="dim")
     for column in rows.column_names[:6]:

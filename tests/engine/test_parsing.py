@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigie.engine.parsing import IS_JSON, MATCHES, decoder, parser
+from vigie.engine.parsing import decoder, parser
+from vigie.graph import IS_JSON, MATCHES
 
 SCHEMA = pa.schema(
     [

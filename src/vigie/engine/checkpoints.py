@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vigie.errors import LakeDamaged, LakeMismatch
+from vigie.lake import PUT_BACK
 
 PLANS_KEPT = 20
 
@@ -109,8 +110,7 @@ def _damaged(path: Path) -> LakeDamaged:
     return LakeDamaged(
         "a note of what a query has done is empty, or is not what was written there",
         where=str(path),
-        do="Put it back from a copy of the lake, or read everything again into another one with --lake. Do not delete "
-        "it: a batch that was done would be done again.",
+        do=f"{PUT_BACK} Do not delete it: a batch that was done would be done again.",
     )
 
 

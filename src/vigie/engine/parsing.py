@@ -18,8 +18,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-IS_JSON = "is valid JSON"
-MATCHES = "matches the schema"
+from vigie.graph import IS_JSON, MATCHES
 
 REFUSED = (pa.ArrowException, decimal.DecimalException)
 FLOAT_LIMIT = (2 - 2**-24) * 2.0**127  # from here on, the nearest number of four bytes is infinity

@@ -12,14 +12,12 @@ from pyspark.sql import functions as F
 from vigie.engine import failures
 from vigie.engine.tables import spark_schema
 from vigie.errors import BadDeclaration, RunFailed
-from vigie.graph import Silver, Source
+from vigie.graph import HAS_KEY, HAS_TIME, Silver, Source
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 ENGINE = ("_origin", "_broken", "received_at")
-HAS_TIME = "has an event time"
-HAS_KEY = "has a key"
 
 
 def shaped(table: Silver, source: Source, rows: DataFrame) -> DataFrame:
@@ -118,6 +116,6 @@ def told(table: Silver, rows: DataFrame, origin: tuple[str, ...], entered: Obser
 
 
 def without(rows: DataFrame, places: DataFrame, origin: tuple[str, ...]) -> DataFrame:
-    """The rows that break no rule, but for those that stand at these places."""
+    """The rows, but for those that stand at these places."""
     here = [F.col(f"_origin.`{name}`") == F.col(f"o{at}") for at, name in enumerate(origin)]
-    return rows.where(F.size("_rules") == 0).join(F.broadcast(places), here, "left_anti")
+    return rows.join(F.broadcast(places), here, "left_anti")

@@ -185,16 +185,16 @@ def span(spark: SparkSession, path: Path, column: str, low: int, high: int) -> D
     Delta would look for the files with code that Spark compiles anew for every pair of numbers: half a second.
     """
     table = opened(path)
-    schema = table.schema().to_arrow()
+    schema = _spark_schema_of(table.schema().to_arrow())
     files = pa.table(table.get_add_actions(flatten=True))
     least, most = files[f"min.{column}"], files[f"max.{column}"]
     overlap = pc.and_kleene(pc.less_equal(least, high), pc.greater_equal(most, low))
     files = files.filter(pc.fill_null(overlap, True))  # a file without figures may hold anything
     if not files.num_rows:
-        return spark.createDataFrame([], _spark_schema_of(schema))
+        return spark.createDataFrame([], schema)
     least, most = files[f"min.{column}"], files[f"max.{column}"]
     rows = (
-        spark.read.schema(_spark_schema_of(schema))
+        spark.read.schema(schema)
         .option("__globPaths__", "false")  # a folder may have a bracket or a star in its name
         .parquet(*(str(path / name) for name in files["path"].to_pylist()))
     )
