@@ -42,7 +42,7 @@ soak: setup ## half an hour of live feed: latency and memory stay flat
 	@$(RUN) bench soak
 
 lock: ## pin again what pyproject.toml asks for (needs uv)
-	@$(UV) pip compile pyproject.toml --extra kafka --extra dev --universal --generate-hashes \
+	@$(UV) pip compile pyproject.toml --extra kafka --extra postgres --extra notify --extra dev --universal --generate-hashes \
 		--no-annotate --no-header --quiet --output-file requirements.lock
 
 .venv/made:

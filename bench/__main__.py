@@ -1,32 +1,65 @@
-"""`python -m bench [speed|latency|soak]`: exit code 1 when a limit is not kept."""
+"""`python -m bench [speed|alerts|latency|soak|scoring]`: exit code 1 when a limit is not kept."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
+ROWS_TO_SCALE = 4_000_000  # at 100,000 sensors twenty minutes: the first window closes after fifteen
+
 
 def main() -> int:
+    asked = _parser().parse_args()
+    if asked.what == "scoring":
+        from bench.scoring import scoring
+
+        return scoring()
+    if asked.what in {"latency", "soak"}:
+        from bench.flights.workload import FLIGHTS_LIVE
+        from bench.latency import latency
+        from bench.sensors.workload import SENSORS_LIVE
+
+        live = SENSORS_LIVE if asked.workload == "sensors" else FLIGHTS_LIVE
+        return latency(live, asked.minutes, soak=asked.what == "soak")
+    return _speed(asked)
+
+
+def _speed(asked: argparse.Namespace) -> int:
+    from bench.flights.workload import FLIGHTS
+    from bench.sensors.messages import SENSORS
+    from bench.sensors.workload import workload
+    from bench.speed import speed
+
+    usual = workload() if asked.workload == "sensors" else FLIGHTS
+    if asked.what == "alerts":
+        from bench.alerts import alerts
+
+        return alerts(workload(), asked.rows or workload().rows, asked.rounds)
+    if asked.sensors not in {None, SENSORS}:
+        from bench.scale import scale
+
+        return scale(workload(), workload(asked.sensors), asked.rows or ROWS_TO_SCALE, asked.rounds)
+    return speed(usual, asked.rows or usual.rows, asked.rounds)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures Vigie on this machine.")
+    parser.set_defaults(workload="flights", sensors=None)
     commands = parser.add_subparsers(dest="what")
     speed = commands.add_parser("speed", help="beside PySpark written by hand")
-    for each in (parser, speed):
-        each.add_argument("--rows", type=int, default=2_000_000, help="messages; 2,000,000")
+    alerts = commands.add_parser("alerts", help="the rules of the sensors alone, beside Spark's stateful operator")
+    for each in (parser, speed, alerts):
+        each.add_argument("--rows", type=int, help="messages; 2,000,000 of flights, 1,000,000 of sensors")
         each.add_argument("--rounds", type=int, default=3, help="runs of each program; 3")
-    for name, minutes, about in (
-        ("latency", 5.0, "live, from event to silver"),
-        ("soak", 30.0, "live for half an hour: memory must stay flat"),
-    ):
-        live = commands.add_parser(name, help=about)
-        live.add_argument("--minutes", type=float, default=minutes, help=f"how long; {minutes:.0f}")
-    asked = parser.parse_args()
-    if asked.what in {None, "speed"}:
-        from bench.speed import speed as run_speed
-
-        return run_speed(asked.rows, asked.rounds)
-    from bench.latency import latency
-
-    return latency(asked.minutes, soak=asked.what == "soak")
+    live = commands.add_parser("latency", help="live, from event to silver or to an alert in Kafka")
+    for each in (speed, live):
+        each.add_argument("workload", nargs="?", choices=("flights", "sensors"), default="flights")
+    speed.add_argument("--sensors", type=int, help="Vigie alone with so many sensors, beside 10,000")
+    soak = commands.add_parser("soak", help="flights live for half an hour: memory must stay flat")
+    for each, minutes in ((live, 5.0), (soak, 30.0)):
+        each.add_argument("--minutes", type=float, default=minutes, help=f"how long; {minutes:.0f}")
+    commands.add_parser("scoring", help="how well the rules of the sensors see a day of labelled faults")
+    return parser
 
 
 if __name__ == "__main__":

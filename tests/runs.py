@@ -96,7 +96,7 @@ def take(spark: SparkSession, pipeline: Pipeline, lake: Path, reading: Any) -> l
     What the hot path raises is raised here as it is.
     """
     graph = checked(pipeline)
-    [source] = graph.sources
+    [source] = graph.main_sources
     told: list[Entry] = []
     failed: list[Exception] = []
     place = Lake(lake)
@@ -188,7 +188,7 @@ def _run(job: Job) -> None:
             os._exit(DIED)
 
     pipeline = load(job.pipeline)
-    [source] = pipeline.graph().sources
+    [source] = pipeline.graph().main_sources
     request = run.Request(Lake(Path(job.lake)), {source.name: parse_address(job.address)}, once=job.once)
     for _ in range(job.times):
         run.run(pipeline, request, Settings(), watcher=run.Watcher(committed=committed))

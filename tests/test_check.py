@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -5,9 +7,14 @@ from typing import Any
 import pytest
 
 from vigie import Pipeline
+from vigie.address import Inbox
 from vigie.check import checked, problems
-from vigie.errors import BadDeclaration
+from vigie.detectors import Above, InARow, Silent, SuddenChange
+from vigie.errors import BadDeclaration, BadSetting, RequestError
+from vigie.feeding import source_of
+from vigie.flags import addresses
 from vigie.pipeline import load
+from vigie.sinks.webhook import Webhook
 
 SILVER = {
     "schema": "k STRING, at TIMESTAMP, v DOUBLE",
@@ -15,6 +22,9 @@ SILVER = {
     "late_by": "6 minutes",
     "unique": ("k",),
 }
+
+
+SPANS = "k STRING, starts_at TIMESTAMP, ends_at TIMESTAMP, what STRING, where STRING"
 
 
 class NowhereSink:
@@ -50,6 +60,28 @@ def test_a_sound_pipeline_has_no_problems() -> None:
 
 def test_the_flights_that_ship_with_vigie_have_no_problems() -> None:
     assert problems(load("flights")) == []
+
+
+def test_a_command_that_names_no_source_means_the_one_that_is_no_context() -> None:
+    pipeline = a_pipeline()
+    pipeline.source("weather", schema="k STRING", context=True)
+
+    assert source_of(pipeline, None).name == "raw"
+    assert source_of(pipeline, "weather").name == "weather"
+    assert addresses(["inbox:./a", "weather=inbox:./b"], pipeline.graph()) == {
+        "raw": Inbox(Path("a")),
+        "weather": Inbox(Path("b")),
+    }
+
+
+def test_a_command_that_names_none_of_two_sources_is_told_their_names() -> None:
+    pipeline = a_pipeline()
+    pipeline.source("other", schema="k STRING")
+
+    with pytest.raises(RequestError, match="has 2 sources"):
+        source_of(pipeline, None)
+    with pytest.raises(BadSetting, match="has 2 sources"):
+        addresses(["inbox:./a"], pipeline.graph())
 
 
 @pytest.mark.parametrize(
@@ -234,9 +266,222 @@ def test_a_source_cannot_bring_a_column_that_every_row_is_given() -> None:
     assert "the name of a column that every row is given" in problem.what
 
 
+def the_last(pipeline: Pipeline, **declared: Any) -> Pipeline:
+    pipeline.gold("last", **{"reads": "good", "latest_by": "k", **declared})(lambda rows: rows)
+    return pipeline
+
+
+def test_a_table_of_last_values_needs_no_late_by() -> None:
+    assert problems(the_last(a_pipeline())) == []
+
+
+@pytest.mark.parametrize(
+    ("declared", "kind", "words"),
+    [
+        ({"late_by": "2 minutes"}, "LatestBy", "keeps the last row of each k, and cannot have a late_by too"),
+        ({"looks_back": "2 minutes"}, "LatestBy", "and cannot have a looks_back too"),
+        ({"latest_by": ("k", "w")}, "UnknownColumn", "latest_by of 'last' names 'w', which 'good' does not have"),
+    ],
+)
+def test_what_a_table_of_last_values_cannot_keep_is_reported_with_its_line(
+    declared: dict[str, Any], kind: str, words: str
+) -> None:
+    pipeline = the_last(a_pipeline(), **declared)
+
+    [problem] = problems(pipeline)
+    assert (problem.kind, problem.place) == (kind, pipeline.graph().gold[-1].place)
+    assert words in problem.what
+
+
+def test_a_table_whose_rows_are_replaced_cannot_be_delivered() -> None:
+    pipeline = the_last(a_pipeline())
+    pipeline.deliver("last", to=NowhereSink())
+
+    assert "deliver() names 'gold/last', whose rows are replaced" in problems(pipeline)[0].what
+
+
+def beside(pipeline: Pipeline, function: Any, **declared: Any) -> Pipeline:
+    spans = {"late_by": "2 minutes", "looks_back": "1 minute"}
+    pipeline.gold("joined", **{"reads": "good", **spans, "beside": "good", **declared})(function)
+    return pipeline
+
+
+def test_a_table_that_looks_back_may_be_given_others_beside_its_rows() -> None:
+    assert problems(beside(a_pipeline(), lambda rows, good: (rows, good))) == []
+
+
+@pytest.mark.parametrize(
+    ("declared", "kind", "words"),
+    [
+        ({"beside": "god"}, "UnknownInput", "gold table 'joined' is given, beside its rows, 'god'"),
+        ({"beside": "raw"}, "WrongInput", "is given 'bronze/raw' beside its rows, which is not a silver table"),
+        ({"beside": ["windows"]}, "WrongInput", "is given 'gold/windows' beside its rows"),
+        ({"looks_back": None}, "WrongInput", "is given tables beside its rows, and does not look back"),
+    ],
+)
+def test_what_cannot_lie_beside_rows_is_reported(declared: dict[str, Any], kind: str, words: str) -> None:
+    [problem] = problems(beside(a_pipeline(), lambda rows, good: (rows, good), **declared))
+
+    assert problem.kind == kind
+    assert words in problem.what
+
+
+def test_a_function_is_held_to_the_tables_beside_its_rows() -> None:
+    [problem] = problems(beside(a_pipeline(), lambda rows: rows))
+
+    assert "the function of 'joined' cannot be called with rows and good" in problem.what
+    assert "def joined(rows, good)" in problem.do
+
+
+def test_a_pipeline_is_about_something_that_is_no_context() -> None:
+    pipeline = Pipeline("p")
+    pipeline.source("weather", schema="k STRING", context=True)
+
+    [problem] = problems(pipeline)
+    assert problem.what == "every source of pipeline 'p' is context"
+
+
 def test_a_table_within_the_folder_of_another_is_found() -> None:
     pipeline = a_pipeline()
     pipeline.gold("windows/by_hour", reads="good", late_by="2 minutes")(lambda rows: rows)
 
     [problem] = problems(pipeline)
     assert "'gold/windows/by_hour' would lie within the folder of 'gold/windows'" in problem.what
+
+
+def a_watch(
+    *rules: tuple[str, Any], severity: str = "warning", key: str = "k", table: Any = "good", **silver: Any
+) -> Pipeline:
+    pipeline = a_pipeline(**silver)
+    watched = pipeline.watch(table, key=key)
+    for name, detector in rules:
+        watched.alert(name, detector, severity=severity)
+    return pipeline
+
+
+def test_the_sensors_that_ship_with_vigie_have_no_problems() -> None:
+    assert problems(load("sensors")) == []
+
+
+def test_a_sound_watch_has_no_problems() -> None:
+    assert problems(a_watch(("HIGH", Above("v", 30)), ("SILENT", Silent()), ("THREE", InARow("k = 'x'")))) == []
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "kind", "words"),
+    [
+        (a_watch(("HIGH", Above("v", 30)), table="god"), "UnknownInput", "Did you mean 'good'?"),
+        (a_watch(("HIGH", Above("v", 30)), table="windows"), "WrongInput", "'gold/windows', which is not a silver"),
+        (a_watch(("HIGH", Above("v", 30)), table="raw"), "WrongInput", "'bronze/raw', which is not a silver"),
+        (a_watch(("HIGH", Above("v", 30)), key="kk"), "UnknownColumn", "has the key 'kk'"),
+        (a_watch(("HIGH", Above("vv", 30))), "UnknownColumn", "Did you mean 'v'?"),
+        (a_watch(("HIGH", Above("k", 30))), "BadType", "measures 'k', which is of the type STRING"),
+        (a_watch(("HIGH", InARow("w > 1"))), "UnknownColumn", "looks at 'w'"),
+        (a_watch(("HIGH", InARow("v >"))), "BadDetector", "is not a condition in SQL"),
+        (a_watch(("HIGH", InARow("v > 1", times=1))), "BadDetector", "times is 1"),
+        (a_watch(("HIGH", Above("v", 30, clears_at=31))), "BadDetector", "which is above its limit of 30"),
+        (a_watch(("HIGH", Silent("soon"))), "BadDetector", "'soon' is not a span of time"),
+        (a_watch(("HIGH", Silent("0s"))), "BadDetector", "after is nothing"),
+        (a_watch(("HIGH", SuddenChange("v", by=0))), "BadDetector", "by is 0"),
+        (a_watch(("HIGH", 30)), "BadDetector", "it cannot be used as 30"),
+        (a_watch(("high", Above("v", 30))), "BadName", "'high' cannot be a rule's name"),
+        (a_watch(("HIGH", Above("v", 30)), severity="Warning"), "BadSeverity", "Did you mean 'warning'?"),
+        (
+            a_watch(("HIGH", Above("v", 30)), ("HIGH", Above("v", 3))),
+            "DuplicateName",
+            "the rule 'HIGH' is declared twice",
+        ),
+        (a_watch(), "NoRule", "has no rule"),
+        (
+            a_watch(("HIGH", Above("moment", 30)), schema="k STRING, at TIMESTAMP, moment DOUBLE"),
+            "BadDetector",
+            "cannot be called 'moment'",
+        ),
+        (
+            a_watch(("HIGH", Above("v", 30)), schema="k ARRAY<STRING>, at TIMESTAMP, v DOUBLE"),
+            "BadKey",
+            "of the type ARRAY<STRING>",
+        ),
+    ],
+)
+def test_a_watch_that_could_not_keep_watch_is_reported_where_it_stands(
+    pipeline: Pipeline, kind: str, words: str
+) -> None:
+    [problem] = problems(pipeline)
+
+    assert problem.kind == kind
+    assert words in str(problem)
+    assert problem.place.file == __file__
+
+
+def test_a_watched_table_needs_an_event_time() -> None:
+    pipeline = a_watch(("HIGH", Above("v", 30)), event_time=None, late_by=None, unique=())
+
+    found = [problem.what for problem in problems(pipeline) if problem.kind == "NoEventTime"]
+
+    assert any("'good' is watched, and has no event time in whose order" in what for what in found)
+
+
+def test_a_table_is_watched_by_one_key_once_and_a_rule_s_name_is_one_of_the_pipeline() -> None:
+    pipeline = a_watch(("HIGH", Above("v", 30)))
+    again = pipeline.watch("silver/good", key="k")
+    again.alert("HIGH", Above("v", 31))
+
+    assert kinds(pipeline) == ["DuplicateName", "DuplicateName"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "named", "kind", "words"),
+    [
+        (SPANS, {"table": "goood"}, "UnknownInput", "quiet_during() names 'goood'"),
+        (SPANS, {"table": "raw"}, "WrongInput", "'bronze/raw', which is not a silver table"),
+        (SPANS.replace("ends_at TIMESTAMP", "ends_at STRING"), {}, "BadType", "'ends_at' of 'spans'"),
+        (SPANS.replace("what STRING,", ""), {}, "UnknownColumn", "no column of 'spans'"),
+        (SPANS, {"on": "where"}, "UnknownColumn", "names 'where', which is no column of 'good'"),
+    ],
+)
+def test_spans_without_alerts_that_could_not_be_told_are_reported(
+    schema: str, named: dict[str, str], kind: str, words: str
+) -> None:
+    pipeline = a_pipeline()
+
+    @pipeline.silver("spans", reads="raw", schema=schema)
+    def declared(rows: object) -> object:
+        return rows
+
+    watched = pipeline.watch("good", key="k")
+    watched.alert("HIGH", Above("v", 30))
+    watched.quiet_during(**{"table": "spans", "on": "k", **named})
+
+    [problem] = problems(pipeline)
+
+    assert problem.kind == kind
+    assert words in str(problem)
+
+
+def test_two_sinks_of_one_name_would_keep_one_note() -> None:
+    pipeline = a_pipeline()
+    watched = pipeline.watch("good", key="k")
+    watched.alert("HIGH", Above("v", 30))
+    watched.deliver(to=Webhook())
+    watched.deliver(to=Webhook())
+
+    [problem] = problems(pipeline)
+
+    assert (problem.kind, problem.do.partition(":")[0]) == ("DuplicateName", "Give one of them another name")
+
+
+def test_all_that_is_wrong_with_a_watch_comes_at_once() -> None:
+    pipeline = a_watch(("high", Above("vv", 30, clears_at=31)), ("LOW", Above("k", 1)), severity="bad", key="kk")
+
+    assert sorted(kinds(pipeline)) == [
+        "BadDetector", "BadName", "BadSeverity", "BadSeverity", "BadType", "UnknownColumn",
+    ]  # fmt: skip
+
+
+def test_detectors_are_declared_and_checked_without_what_judges() -> None:
+    loaded = "import sys, vigie.detectors, vigie.check; print(*sys.modules.keys() & {'duckdb', 'pyarrow', 'pyspark'})"
+
+    said = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+
+    assert said.stdout == "\n"

@@ -208,3 +208,42 @@ def test_compaction_beside_a_writer_loses_and_doubles_nothing(tmp_path: Path) ->
     assert not failed
     assert compactions > 0
     assert sorted(row["n"] for row in rows(path)) == sorted([0, *range(60)])
+
+
+@pytest.mark.parametrize(("version", "kept"), [(-1, True), (2, True), (4, True), (5, False)])
+@pytest.mark.parametrize(
+    ("query", "note", "table"),
+    [
+        ("watch-flights_ml-by-icao24", {"silver": "flights_ml", "silver_version": 0}, "silver/flights_ml"),
+        ("outbox-hook-of-watch", {"version": 0, "sent": 0}, "_vigie/flights/alert_events"),
+    ],
+)
+def test_what_a_watch_or_an_outbox_has_yet_to_read_is_kept(
+    tmp_path: Path, query: str, note: dict[str, object], table: str, version: int, kept: bool
+) -> None:
+    lake = Lake.at(tmp_path)
+    path = lake.path(table)
+    appended(path, 5)
+    list(maintain(lake, WEEK))
+    aged(path, 8)
+    folder = lake.checkpoint("flights", query)
+    folder.mkdir(parents=True)
+    counted = next(name for name in note if name.endswith("version"))
+    (folder / "note.json").write_text(json.dumps({**note, counted: version}))
+
+    [upkeep] = maintain(lake, WEEK)
+
+    assert (upkeep.files_deleted == 0) is kept
+    assert upkeep.kept_for == (f"_vigie/flights/checkpoints/{query}" if kept else None)
+
+
+def test_a_note_that_cannot_be_understood_keeps_everything(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    compacted_days_ago(lake, 8)
+    folder = lake.checkpoint("flights", "watch-flights_ml-by-icao24")
+    folder.mkdir(parents=True)
+    (folder / "note.json").write_text("{")
+
+    [upkeep] = maintain(lake, WEEK)
+
+    assert upkeep.files_deleted == 0

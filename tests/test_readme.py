@@ -13,6 +13,8 @@ import typer
 from deltalake import DeltaTable
 from typer.core import TyperGroup
 
+from vigie import detectors
+from vigie.alerts import ALERTS, EVENTS
 from vigie.check import problems
 from vigie.cli import app
 from vigie.engine import aside, ledger
@@ -21,7 +23,7 @@ from vigie.pipeline import load
 from vigie.settings import PREFIX, Settings
 
 HOUSE = Path(__file__).parent.parent
-PAGES = [HOUSE / "README.md", *sorted((HOUSE / "docs").rglob("*.md"))]
+PAGES = [HOUSE / "README.md", *sorted((HOUSE / "docs").rglob("*.md")), *sorted((HOUSE / "examples").rglob("*.md"))]
 WITH_PIPELINES = [HOUSE / "README.md", HOUSE / "docs/declare.md"]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
@@ -82,11 +84,17 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """The tables that the documents ask about, with the columns of the engine and no rows."""
     lake = Lake(tmp_path_factory.mktemp("lake"))
     report = pa.schema([("icao24", pa.string()), ("flight_phase", pa.string())])
+    instant, number = pa.timestamp("us", "UTC"), pa.float64()
+    reading = pa.schema([("sensor_id", pa.string()), ("temperature_c", number), ("event_timestamp", instant)])
     for path, schema in (
         (lake.silver("flights_ml"), report),
+        (lake.gold("sensors/last_values"), reading),
+        (lake.gold("sensors/alerts_by_type"), pa.schema([("window_end", instant), ("alert_type", pa.string())])),
         (lake.quarantine("flights"), aside.QUARANTINE),
         (lake.late("flights"), aside.LATE),
         (lake.ledger("flights"), ledger.SCHEMA),
+        (lake.alerts("sensors"), ALERTS),
+        (lake.alert_events("sensors"), EVENTS),
     ):
         DeltaTable.create(str(path), schema=schema)
     return lake
@@ -149,11 +157,21 @@ def test_the_problems_that_the_guide_shows_are_what_check_says(tmp_path: Path) -
 
 
 def test_the_guide_names_every_kind_of_problem() -> None:
-    kinds = set(re.findall(r'Problem\(\s*"(\w+)"', (HOUSE / "src/vigie/check.py").read_text()))
+    sources = [(HOUSE / "src/vigie" / name).read_text() for name in ("check.py", "watch_problems.py")]
+    kinds = {kind for source in sources for kind in re.findall(r'Problem\(\s*"(\w+)"', source)}
     text = (HOUSE / "docs/declare.md").read_text()
 
     assert len(kinds) > 10
     assert {kind for kind in kinds if f"`{kind}`" not in text} == set()
+
+
+def test_the_guide_to_sensors_declares_each_rule_as_the_pipeline_does() -> None:
+    text = (HOUSE / "docs/sensors.md").read_text()
+    told = dict(re.findall(r"^\| `([A-Z_]+)`[^|]*\| `(\w+\(.*?\))` \|", text, re.MULTILINE))
+
+    declared = {rule.name: rule.detector for watch in load("sensors").graph().watches for rule in watch.rules}
+
+    assert {name: eval(said, vars(detectors)) for name, said in told.items()} == declared
 
 
 def test_every_setting_is_described() -> None:

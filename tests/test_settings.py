@@ -86,6 +86,8 @@ def test_settings_cannot_be_changed() -> None:
         ("DRIVER_MEMORY", "511m"),
         ("DRIVER_MEMORY", "9999999g"),
         ("LAKE", " "),
+        ("KAFKA", "localhost"),
+        ("KAFKA", "localhost:9092,other"),
         ("OPENSKY_LAMIN", "91"),
         ("OPENSKY_LOMAX", "nan"),
         ("OPENSKY_LOMAX", "east"),
@@ -125,6 +127,40 @@ def test_an_address_that_cannot_keep_a_secret_is_refused_and_not_repeated(
         read_settings()
 
     assert "hush" not in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["hooks.example.com/hush", "ftp://example.com/hush", "https:///hush", "http://example.com/hush", "http://h:x/hush"],
+)
+def test_a_webhook_that_cannot_keep_a_secret_is_refused_and_not_repeated(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIGIE_WEBHOOK_URL", url)
+
+    with pytest.raises(BadSetting, match="VIGIE_WEBHOOK_URL is wrong") as wrong:
+        read_settings()
+
+    assert "hush" not in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WEBHOOK_URL", "https://hooks.example.com/services/hush"),
+        ("WEBHOOK_URL", "http://alertmanager:9093/hush"),
+        ("WEBHOOK_URL", "http://10.0.0.7/hush"),
+        ("POSTGRES", "postgresql://me:hush@localhost/db"),
+        ("NOTIFY", "mailto://me:hush@example.com"),
+    ],
+)
+def test_where_sinks_deliver_to_is_taken_and_not_shown(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"VIGIE_{name}", value)
+
+    settings = read_settings()
+
+    assert getattr(settings, name.lower()).get_secret_value() == value
+    assert "hush" not in repr(settings) + str(settings) + settings.model_dump_json()
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8080", "[::1]:8080"])

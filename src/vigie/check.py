@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import inspect
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 
 from vigie import ddl
@@ -16,23 +13,12 @@ from vigie.duration import parse_duration
 from vigie.errors import BadDeclaration
 from vigie.graph import EVERY_ROW_S, Delivery, Gold, Graph, Input, Node, Place, Silver, Source, name_of
 from vigie.pipeline import Pipeline
+from vigie.problem import Problem, listed, nearest
 from vigie.question import Question
+from vigie.watch_problems import watch_problems
 
 NAME = re.compile(r"[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)*")
 ENGINE_COLUMNS = ("received_at",)
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong: what, where, and what to do."""
-
-    kind: str
-    what: str
-    place: Place
-    do: str
-
-    def __str__(self) -> str:
-        return f"{self.kind}: {self.what} ({self.place})\n{self.do}"
 
 
 def problems(pipeline: Pipeline) -> list[Problem]:
@@ -46,6 +32,7 @@ def problems(pipeline: Pipeline) -> list[Problem]:
         *(problem for table in graph.silver for problem in _silver(graph, table)),
         *(problem for table in graph.gold for problem in _gold(graph, table)),
         *(problem for delivery in graph.deliveries for problem in _delivery(graph, delivery)),
+        *watch_problems(graph),
         *(problem for question in pipeline.questions.values() for problem in _question(graph, question)),
     ]
     return sorted(found, key=lambda problem: (problem.place.file, problem.place.line))
@@ -71,6 +58,11 @@ def _names(pipeline: Pipeline, graph: Graph) -> Iterator[Problem]:
         yield Problem(
             "NoSource", f"pipeline '{graph.name}' declares no source", pipeline.place,
             f'Say what comes in: {graph.name}.source("NAME", schema="...").',
+        )  # fmt: skip
+    elif not graph.main_sources:
+        yield Problem(
+            "NoSource", f"every source of pipeline '{graph.name}' is context", pipeline.place,
+            "Take context=True from the one that the pipeline is about.",
         )  # fmt: skip
     seen: dict[str, Node] = {}
     for node in graph.nodes():
@@ -110,12 +102,12 @@ def _inputs(graph: Graph) -> Iterator[Problem]:
         elif isinstance(table, Silver) and not isinstance(found, Source):
             yield Problem(
                 "WrongInput", f"silver table '{table.name}' reads '{found.table}', which is not a source",
-                table.place, f"Read one of: {_listed(source.name for source in graph.sources)}.",
+                table.place, f"Read one of: {listed(source.name for source in graph.sources)}.",
             )  # fmt: skip
         elif isinstance(table, Gold) and not isinstance(found, Silver):
             yield Problem(
                 "WrongInput", f"gold table '{table.name}' reads '{found.table}', which is not a silver table",
-                table.place, f"Read one of: {_listed(silver.name for silver in graph.silver)}.",
+                table.place, f"Read one of: {listed(silver.name for silver in graph.silver)}.",
             )  # fmt: skip
 
 
@@ -124,8 +116,8 @@ def _unknown(graph: Graph, what: str, wanted: Input, place: Place) -> Problem:
     known = [node.name for node in graph.nodes()]
     return Problem(
         "UnknownInput", f"{what} '{name}', which pipeline '{graph.name}' does not declare", place,
-        f"Decorate '{name}' with @{graph.name}.silver or @{graph.name}.gold, or name one of: {_listed(known)}."
-        f"{_nearest(name, known)}",
+        f"Decorate '{name}' with @{graph.name}.silver or @{graph.name}.gold, or name one of: {listed(known)}."
+        f"{nearest(name, known)}",
     )  # fmt: skip
 
 
@@ -234,17 +226,19 @@ def _expectations(graph: Graph, table: Silver, known: dict[str, ddl.Type]) -> It
                 yield Problem(
                     "UnknownColumn", f"the rule '{rule}' of '{table.name}' names '{column}', which is a column "
                     "neither of the table nor of its source", table.place,
-                    f"Mend: {text}{_nearest(column, usable)}",
+                    f"Mend: {text}{nearest(column, usable)}",
                 )  # fmt: skip
 
 
 def _gold(graph: Graph, table: Gold) -> Iterator[Problem]:
     yield from _takes_rows(table)
     yield from _spans(table, late_by=table.late_by, looks_back=table.looks_back)
+    yield from _beside(graph, table)
+    yield from _latest(graph, table)
     silver = graph.find(table.reads)
     if not isinstance(silver, Silver):
         return
-    if table.late_by is None:
+    if table.late_by is None and not table.latest_by:
         yield Problem(
             "NoWatermark", f"gold table '{table.name}' has no late_by, so none of its windows could close",
             table.place, 'Say how long to wait for late rows: late_by="2 minutes".',
@@ -263,25 +257,78 @@ def _gold(graph: Graph, table: Gold) -> Iterator[Problem]:
         )  # fmt: skip
 
 
+def _beside(graph: Graph, table: Gold) -> Iterator[Problem]:
+    if table.beside and table.looks_back is None:
+        yield Problem(
+            "WrongInput", f"gold table '{table.name}' is given tables beside its rows, and does not look back",
+            table.place, 'Add looks_back="10 minutes": only rows that are settled can be joined to a table.',
+        )  # fmt: skip
+    for wanted in table.beside:
+        found = graph.find(wanted)
+        if found is None:
+            yield _unknown(graph, f"gold table '{table.name}' is given, beside its rows,", wanted, table.place)
+        elif not isinstance(found, Silver):
+            yield Problem(
+                "WrongInput", f"gold table '{table.name}' is given '{found.table}' beside its rows, which is not a "
+                "silver table", table.place, f"Name some of: {listed(silver.name for silver in graph.silver)}.",
+            )  # fmt: skip
+
+
+def _latest(graph: Graph, table: Gold) -> Iterator[Problem]:
+    if not table.latest_by:
+        return
+    for name in ("late_by", "looks_back"):
+        if getattr(table, name) is not None:
+            yield Problem(
+                "LatestBy", f"gold table '{table.name}' keeps the last row of each {', '.join(table.latest_by)}, and "
+                f"cannot have a {name} too", table.place,
+                f"Take out {name}: a row counts when it comes, however late, unless a newer one is there.",
+            )  # fmt: skip
+    silver = graph.find(table.reads)
+    if isinstance(silver, Silver):
+        try:
+            known = ddl.columns(silver.schema)
+        except ddl.NotSql:
+            return  # reported with the silver table
+        for column in table.latest_by:
+            if column not in known:
+                yield Problem(
+                    "UnknownColumn", f"latest_by of '{table.name}' names '{column}', which '{silver.name}' does not "
+                    "have", table.place, f"Name one of: {listed(known)}.{nearest(column, known)}",
+                )  # fmt: skip
+
+
 def _delivery(graph: Graph, delivery: Delivery) -> Iterator[Problem]:
-    if graph.find(delivery.table) is None:
+    found = graph.find(delivery.table)
+    if found is None:
         yield _unknown(graph, "deliver() names", delivery.table, delivery.place)
+    elif isinstance(found, Gold) and found.latest_by:
+        yield Problem(
+            "WrongInput", f"deliver() names '{found.table}', whose rows are replaced: it has no new ones to send",
+            delivery.place, f"Deliver the table it reads, '{name_of(found.reads)}'.",
+        )  # fmt: skip
     module, extra = delivery.to.module, delivery.to.extra
     if module and importlib.util.find_spec(module.partition(".")[0]) is None:
         yield Problem(
             "MissingExtra", f"{type(delivery.to).__name__} needs the library '{module}', which is not installed",
             delivery.place, f"pip install 'vigie[{extra}]'",
         )  # fmt: skip
+    try:
+        parse_duration(getattr(delivery.to, "every", "1 second") or "1 second")
+    except ValueError as problem:
+        yield Problem("BadDuration", f"every of a delivery: {problem}", delivery.place, "Mend the span.")
 
 
 def _takes_rows(table: Silver | Gold) -> Iterator[Problem]:
-    """A table's function is called with one DataFrame."""
+    """A table's function is called with one DataFrame, and one for each table beside its rows."""
+    beside = [name_of(wanted).rpartition("/")[2] for wanted in table.beside] if isinstance(table, Gold) else []
     try:
-        inspect.signature(table.function).bind(None)
+        inspect.signature(table.function).bind(None, *beside)
     except TypeError:
+        what = f"rows and {', '.join(beside)}" if beside else "rows alone"
         yield Problem(
-            "BadFunction", f"the function of '{table.name}' cannot be called with rows alone", table.place,
-            f"Give it one parameter: def {table.name.rpartition('/')[2]}(rows).",
+            "BadFunction", f"the function of '{table.name}' cannot be called with {what}", table.place,
+            f"Let these be its parameters: def {table.name.rpartition('/')[2]}({', '.join(['rows', *beside])}).",
         )  # fmt: skip
 
 
@@ -292,7 +339,7 @@ def _question(graph: Graph, question: Question) -> Iterator[Problem]:
             yield Problem(
                 "UnknownTable", f"the question '{question.name}' asks for '{name}', which is no table of "
                 f"pipeline '{graph.name}'", question.place,
-                f"Name its parameters after tables: {_listed(sorted(known))}.{_nearest(name, known)}",
+                f"Name its parameters after tables: {listed(sorted(known))}.{nearest(name, known)}",
             )  # fmt: skip
 
 
@@ -327,14 +374,5 @@ def _no_column(node: Source | Silver, what: str, column: str, known: Iterable[st
     known = list(known)
     return Problem(
         "UnknownColumn", f"{what} of '{node.name}' names '{column}', which its schema does not have", node.place,
-        f"Name one of: {_listed(known)}.{_nearest(column, known)}",
+        f"Name one of: {listed(known)}.{nearest(column, known)}",
     )  # fmt: skip
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(Counter(names)) or "(none is declared)"
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean '{near[0]}'?" if near else ""

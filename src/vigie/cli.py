@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from vigie.cli_alerts import alerts, backtest
 from vigie.errors import BadSetting, RequestError
 from vigie.flags import (
     At,
@@ -20,6 +21,7 @@ from vigie.flags import (
     Json,
     Kafka,
     Keys,
+    Labels,
     Limit,
     Live,
     Name,
@@ -61,7 +63,7 @@ app = typer.Typer(
 def demo(pipeline: Name = "flights", lake: At = None, kafka: Kafka = False) -> None:
     """See a pipeline at work: a simulated feed, the tables it fills, the ledger. Ctrl-C ends it.
 
-    The feed starts ten minutes in the past, so the first windows close at once.
+    The feed starts in the past, so the first windows close at once.
 
     [dim]vigie demo flights[/dim]
     """
@@ -86,6 +88,7 @@ def feed(  # noqa: PLR0913  (each is a flag)
     interval: Interval = None,
     seed: Seed = None,
     faults: Faults = None,
+    labels: Labels = None,
     start: Start = None,
     lake: At = None,
 ) -> None:
@@ -93,6 +96,7 @@ def feed(  # noqa: PLR0913  (each is a flag)
 
     [dim]vigie feed flights --keys 500 --interval 1s[/dim]
     [dim]vigie feed flights --rows 200000 --seed 7 --faults 0.02 --to inbox:./inbox[/dim]
+    [dim]vigie feed sensors --faults 0.02 --labels faults.jsonl[/dim]
     [dim]vigie feed flights --live --to kafka://localhost:9092/flights-raw[/dim]
     """
     from vigie import feeding
@@ -104,7 +108,7 @@ def feed(  # noqa: PLR0913  (each is a flag)
     found = feeding.source_of(_pipeline(pipeline), source)
     address = parse_address(to) if to else Inbox(lake_at(lake).inbox(found.name))
     seconds = None if interval is None else span(interval, "--interval").total_seconds()
-    asked = feeding.Wish(keys, seconds, seed, faults, start)
+    asked = feeding.Wish(keys, seconds, seed, faults, start, labels)
     stop = stop_when_asked()
     ticks = feeding.live(found, asked, stop) if live else feeding.simulated(found, asked, rows)
     pace = Pace(real_time=live or rows is None, rate=rate)
@@ -133,7 +137,7 @@ def run(  # noqa: PLR0913  (each is a flag)
     if seconds <= 0:
         raise BadSetting("a trigger cannot be every 0 seconds", where="--every", do="Write for example 1s.")
     declared = _pipeline(pipeline)
-    sources = addresses(come_from or [], [source.name for source in declared.graph().sources], declared.name)
+    sources = addresses(come_from or [], declared.graph())
     if kafka and sources:
         raise BadSetting("--kafka brings its own source", where="--from", do="Use one of --kafka and --from.")
     from vigie.settings import read_settings
@@ -276,8 +280,8 @@ def ask(pipeline: Name, question: QuestionName = None, json: Json = False, lake:
 def query(sql: Sql, json: Json = False, lake: At = None) -> None:
     """Ask the lake in SQL, at once and without Spark.
 
-    Tables are bronze.NAME, silver.NAME, gold.NAME, quarantine.PIPELINE, late.PIPELINE and
-    vigie.PIPELINE_ledger; SHOW ALL TABLES lists them. Instants are in UTC.
+    Tables are bronze.NAME, silver.NAME, gold.NAME, quarantine.PIPELINE, late.PIPELINE, and
+    vigie.PIPELINE_ledger, _alerts, _alert_events and _commands; SHOW ALL TABLES lists them. Instants are in UTC.
 
     [dim]vigie query "SELECT flight_phase, count(*) FROM silver.flights_ml GROUP BY ALL"[/dim]
     """
@@ -286,6 +290,10 @@ def query(sql: Sql, json: Json = False, lake: At = None) -> None:
 
     asked = answer(lake_at(lake), sql)
     _show(Listing(asked.columns, asked.rows), json)
+
+
+app.command()(alerts)
+app.command()(backtest)
 
 
 @app.command()

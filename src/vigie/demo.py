@@ -8,22 +8,25 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 
-from vigie.address import Address, Inbox, Kafka
+from vigie.address import Address
+from vigie.duration import parse_duration
 from vigie.engine.run import Request, Watcher, run
 from vigie.errors import RequestError, VigieError
 from vigie.feed import Pace, Progress, Simulation, feed
-from vigie.graph import Source
+from vigie.graph import Graph, Source
 from vigie.lake import Lake
 from vigie.pipeline import Pipeline
 from vigie.screen import Screen
 from vigie.settings import Settings
 
-PAST_S = 600.0  # so that windows close at once
+PAST_S = 600.0  # so that there is a backlog to catch up with
+WINDOW_S = 300.0  # what must have gone by since a window was settled, so that the first is given at once
 FAULTS = 0.01  # so that there is something to see in quarantine
 REFRESH_S = 1.0
 PLAIN_EVERY_S = 10.0
@@ -41,47 +44,58 @@ def demo(  # noqa: PLR0913
 ) -> None:
     """Run until `stop` is set or VIGIE_DEMO_MINUTES are over; what was begun is finished or taken back cleanly."""
     graph = pipeline.graph()
-    source = next((source for source in graph.sources if source.simulated is not None), None)
+    source = next((source for source in graph.main_sources if source.simulated is not None), None)
     if source is None:
         raise RequestError(
             f"pipeline '{pipeline.name}' has no simulated feed to show",
             do="Give its source one (simulated=...), or run it on a feed of your own: vigie run.",
         )
-    simulation = simulation or Simulation(start=time.time() - PAST_S, faults=FAULTS)
+    simulation = simulation or Simulation(start=time.time() - _past(graph), faults=FAULTS)
     screen = Screen(graph, lake)
-    feeding = _Feeding(source, simulation, screen, stop)
-    inbox = lake.inbox(source.name)
-    inbox.mkdir(parents=True, exist_ok=True)
-    request = Request(lake, {} if kafka else {source.name: Inbox(inbox)}, every=1.0, kafka=kafka)
+    context = [source for source in graph.sources if source.context and source.simulated is not None]
+    feeds = [_Feeding(source, simulation, screen.fed, stop)]
+    feeds += [_Feeding(beside, simulation, lambda _progress: None, stop) for beside in context]
+    lake.inbox(source.name).mkdir(parents=True, exist_ok=True)
+    request = Request(lake, every=1.0, kafka=kafka)
+
+    def follow(source: Source, address: Address) -> None:
+        for feeding in feeds:
+            feeding.follow(source, address)
+
     with contextlib.ExitStack() as closing:
         closing.enter_context(_shown(screen, stop))
         closing.enter_context(_ended_after(settings.demo_minutes, stop))
-        closing.callback(feeding.join)
-        if not kafka:
-            feeding.start(Inbox(inbox))
-        run(pipeline, request, settings, stop, Watcher(entry=screen.entry, reads=feeding.follow))
-        feeding.check()
+        for feeding in feeds:
+            closing.callback(feeding.join)
+        run(pipeline, request, settings, stop, Watcher(entry=screen.entry, reads=follow, alert=screen.alert))
+        for feeding in feeds:
+            feeding.check()
+
+
+def _past(graph: Graph) -> float:
+    """How long ago the feed begins, in seconds: the first windows close at once."""
+    settled = max((parse_duration(gold.late_by) for gold in graph.gold if gold.late_by), default=timedelta())
+    return max(PAST_S, settled.total_seconds() + WINDOW_S)
 
 
 class _Feeding:
     """The feed, in a thread of its own; a feed that fails ends the demo with what it said."""
 
-    def __init__(self, source: Source, simulation: Simulation, screen: Screen, stop: threading.Event) -> None:
+    def __init__(
+        self, source: Source, simulation: Simulation, told: Callable[[Progress], None], stop: threading.Event
+    ) -> None:
         self._source = source
         self._simulation = simulation
-        self._screen = screen
+        self._told = told
         self._stop = stop
         self._thread: threading.Thread | None = None
         self._failed: BaseException | None = None
 
     def follow(self, source: Source, address: Address) -> None:
-        """Start once it is known which Kafka the run reads."""
-        if source is self._source and isinstance(address, Kafka):
-            self.start(address)
-
-    def start(self, to: Address) -> None:
-        self._thread = threading.Thread(target=self._go, args=(to,), name="feed", daemon=True)
-        self._thread.start()
+        """Start once it is known where the run reads this source."""
+        if source is self._source:
+            self._thread = threading.Thread(target=self._go, args=(address,), name="feed", daemon=True)
+            self._thread.start()
 
     def _go(self, to: Address) -> None:
         assert self._source.simulated is not None
@@ -91,9 +105,6 @@ class _Feeding:
         except BaseException as problem:
             self._failed = problem
             self._stop.set()
-
-    def _told(self, progress: Progress) -> None:
-        self._screen.fed(progress)
 
     def join(self) -> None:
         self._stop.set()
@@ -131,14 +142,18 @@ def _shown(screen: Screen, stop: threading.Event) -> Iterator[None]:
         told = logging.getLogger("vigie")
         level = told.level
         told.setLevel(logging.WARNING)  # lines would tear the picture
-        with Live(screen.drawn(), console=console, refresh_per_second=4, screen=False) as live:
-            thread = _each(REFRESH_S, done, lambda: live.update(screen.drawn()))
+
+        def drawn() -> RenderableType:
+            return screen.drawn(console.size.height - 1)  # the cursor stands on the last
+
+        with Live(drawn(), console=console, refresh_per_second=4, screen=False) as live:
+            thread = _each(REFRESH_S, done, lambda: live.update(drawn()))
             try:
                 yield
             finally:
                 done.set()
                 thread.join()
-                live.update(screen.drawn())
+                live.update(drawn())
                 told.setLevel(level)
     else:
         thread = _each(PLAIN_EVERY_S, done, lambda: log.info("%s", screen.line()))

@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Iterator
 from xml.sax.saxutils import escape
 
-from vigie.graph import Gold, Graph, Node, Silver, Source
+from vigie.graph import Gold, Graph, Node, Silver, Source, Watch, name_of
 
 COLUMN, ROW, WIDTH, HEIGHT = 340, 64, 300, 44
-COLOURS = {"bronze": "#b08d57", "silver": "#8a97a6", "gold": "#d4a017", "out": "#4c78a8"}
+COLOURS = {"bronze": "#b08d57", "silver": "#8a97a6", "gold": "#d4a017", "alerts": "#b5483a", "out": "#4c78a8"}
 
 
 def draw(graph: Graph, form: str) -> str:
@@ -39,6 +39,13 @@ def _branch(graph: Graph, node: Node, indent: str) -> Iterator[str]:
     for delivery in graph.deliveries:
         if graph.find(delivery.table) is node:
             yield f"{indent}   └─ to {type(delivery.to).__name__}"
+    for watch in graph.watches:
+        if graph.find(watch.reads) is node:
+            yield f"{indent}   └─ {_alerts(watch)}"
+            yield from (f"{indent}         {rule.name}  {rule.severity}: {rule.detector}" for rule in watch.rules)
+            if watch.quiet:
+                yield f"{indent}         marked, and not raised, during {name_of(watch.quiet.reads)}"
+            yield from (f"{indent}      └─ to {type(each.to).__name__}" for each in watch.deliveries)
     for table in graph.reading(node):
         yield from _branch(graph, table, indent + "   ")
 
@@ -50,17 +57,24 @@ def _details(node: Node) -> Iterator[str]:
         for rule in node.expect:
             yield f"expects: {rule}"
     elif isinstance(node, Gold):
+        if node.latest_by:
+            yield f"keeps the last row of each {', '.join(node.latest_by)}"
+            return
         span = f", looks back {node.looks_back}" if node.looks_back else ""
         yield f"waits {node.late_by} for late rows{span}"
+        for wanted in node.beside:
+            yield f"beside {name_of(wanted)}"
 
 
 def _mermaid(graph: Graph) -> str:
     names = {node.table: f"n{at}" for at, node in enumerate(graph.nodes())}
     lines = ["flowchart LR"]
     lines += [f'    {names[node.table]}["{node.table}"]' for node in graph.nodes()]
-    lines += [f"    {names[start]} --> {names[end]}" for start, end in _edges(graph) if end in names]
-    for at, (start, end) in enumerate(edge for edge in _edges(graph) if edge[1] not in names):
-        lines += [f'    d{at}(["{end}"])', f"    {names[start]} --> d{at}"]
+    outside = dict.fromkeys(end for _, end in _edges(graph) if end not in names)
+    for at, end in enumerate(outside):
+        names[end] = f"d{at}"
+        lines.append(f'    d{at}(["{end}"])')
+    lines += [f"    {names[start]} --> {names[end]}" for start, end in _edges(graph)]
     return "\n".join(lines)
 
 
@@ -68,18 +82,32 @@ def _edges(graph: Graph) -> Iterator[tuple[str, str]]:
     for node in graph.nodes():
         for table in graph.reading(node):
             yield node.table, table.table
+        for gold in graph.gold:
+            if any(silver is node for silver in graph.beside(gold)):
+                yield node.table, gold.table
     for delivery in graph.deliveries:
         node_or_none = graph.find(delivery.table)
         if node_or_none is not None:
             yield node_or_none.table, type(delivery.to).__name__
+    for watch in graph.watches:
+        node_or_none = graph.find(watch.reads)
+        if node_or_none is not None:
+            yield node_or_none.table, _alerts(watch)
+            for told in watch.deliveries:
+                yield _alerts(watch), type(told.to).__name__
+
+
+def _alerts(watch: Watch) -> str:
+    return f"alerts by {watch.key}"
 
 
 def _svg(graph: Graph) -> str:
-    columns: dict[str, list[str]] = {"bronze": [], "silver": [], "gold": [], "out": []}
+    columns: dict[str, list[str]] = {"bronze": [], "silver": [], "gold": [], "alerts": [], "out": []}
     for node in graph.nodes():
         columns[node.table.partition("/")[0]].append(node.table)
+    columns["alerts"] = list(dict.fromkeys(map(_alerts, graph.watches)))
     for _, end in _edges(graph):
-        if "/" not in end and end not in columns["out"]:
+        if "/" not in end and end not in [*columns["out"], *columns["alerts"]]:
             columns["out"].append(end)
     used = [(layer, names) for layer, names in columns.items() if names]
     places = {

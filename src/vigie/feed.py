@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from vigie.address import Address, Inbox, Kafka
 from vigie.errors import RunFailed
@@ -23,6 +23,13 @@ RATE_SECONDS = 5.0  # an inbox delivers in steps: over less, its rate would jump
 FINISH_SECONDS = 30.0  # what a feed that was told to stop gives a slow destination
 
 
+Label = Callable[[dict[str, Any]], object]
+
+
+def unlabelled(_: dict[str, Any]) -> None:
+    """Nobody wants to know what was broken on purpose."""
+
+
 @dataclass(frozen=True, slots=True)
 class Simulation:
     """What a simulator is asked for: the same values give the same bytes."""
@@ -32,6 +39,7 @@ class Simulation:
     interval: float = 10.0  # seconds between two messages of one key
     seed: int = 0
     faults: float = 0.0  # share of messages that are broken on purpose
+    label: Label = field(default=unlabelled, compare=False)  # is told of each fault as it begins
 
 
 class Tick(NamedTuple):

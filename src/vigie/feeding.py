@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 from vigie.errors import BadSetting, RequestError
 from vigie.feed import Simulation, Tick
@@ -24,6 +28,7 @@ class Wish:
     seed: int | None = None
     faults: float | None = None
     start: str | None = None
+    labels: str | None = None  # a file
 
     def __post_init__(self) -> None:
         positive(keys=self.keys, interval=self.interval)
@@ -39,11 +44,12 @@ def positive(**flags: float | None) -> None:
 
 
 def source_of(pipeline: Pipeline, name: str | None) -> Source:
-    """The source that was named, or the only one."""
-    sources = {source.name: source for source in pipeline.graph().sources}
+    """The source that was named, or the only one that is no context."""
+    graph = pipeline.graph()
+    sources = {source.name: source for source in graph.sources}
     names = ", ".join(sources) or "none"
-    if name is None and len(sources) == 1:
-        return next(iter(sources.values()))
+    if name is None and len(graph.main_sources) == 1:
+        return graph.main_sources[0]
     if name is None:
         raise RequestError(
             f"pipeline '{pipeline.name}' has {len(sources)} sources", do=f"Say which one to feed: {names}."
@@ -66,12 +72,37 @@ def simulated(source: Source, wish: Wish, rows: int | None) -> Iterator[Tick]:
     interval = wish.interval or usual.interval
     span = 0.0 if rows is None else rows / keys * interval
     start = time.time() - span if wish.start is None else instant(wish.start)
-    return source.simulated(Simulation(start, keys, interval, wish.seed or 0, wish.faults or 0.0))
+    simulation = Simulation(start, keys, interval, wish.seed or 0, wish.faults or 0.0)
+    if wish.labels is None:
+        return source.simulated(simulation)
+    if not wish.faults:
+        raise BadSetting(
+            "no faults are asked for", where="--labels", do="Ask for some, as --faults 0.02, or leave out --labels."
+        )
+    ticks = source.simulated(replace(simulation, label=partial(_write_down, Path(wish.labels))))
+    _empty(Path(wish.labels))
+    return ticks
+
+
+def _empty(file: Path) -> None:
+    try:
+        file.write_bytes(b"")
+    except OSError as problem:
+        raise BadSetting(
+            f"it cannot be written: {problem.strerror}",
+            where=f"--labels {file}",
+            do="Name a file in a folder that is there.",
+        ) from problem
+
+
+def _write_down(file: Path, label: dict[str, Any]) -> None:
+    with file.open("a", encoding="utf-8") as labels:
+        labels.write(json.dumps(label, ensure_ascii=False) + "\n")
 
 
 def live(source: Source, wish: Wish, stop: threading.Event) -> Iterator[Tick]:
     """Messages of the real world."""
-    for flag in ("keys", "seed", "faults", "start"):
+    for flag in ("keys", "seed", "faults", "start", "labels"):
         if getattr(wish, flag) is not None:
             raise BadSetting(
                 "the real world takes no such wish",

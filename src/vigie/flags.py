@@ -11,6 +11,7 @@ import typer
 from vigie.address import Address, parse_address
 from vigie.duration import parse_duration
 from vigie.errors import BadSetting
+from vigie.graph import Graph
 from vigie.lake import Lake
 
 Name = Annotated[str, typer.Argument(metavar="PIPELINE", help="A pipeline that ships (flights), or path/to/file.py.")]
@@ -58,6 +59,10 @@ Interval = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option("--seed", help="The same seed gives the same bytes; 0.")]
 Faults = Annotated[float | None, typer.Option("--faults", metavar="SHARE", help="Share of broken messages, 0 to 1; 0.")]
+Labels = Annotated[
+    str | None,
+    typer.Option("--labels", metavar="FILE", help="Where each injected fault is written down, as a line of JSON."),
+]
 Start = Annotated[
     str | None,
     typer.Option(
@@ -78,6 +83,36 @@ Sql = Annotated[str, typer.Argument(metavar="SQL", help="One statement that read
 OlderThan = Annotated[
     str,
     typer.Option("--older-than", metavar="SPAN", help="Delete files replaced longer ago than this."),
+]
+
+
+class AlertVerb(StrEnum):
+    LIST = "list"
+    ACK = "ack"
+    SILENCE = "silence"
+    UNSILENCE = "unsilence"
+    EXPLAIN = "explain"
+
+
+AboutAlerts = Annotated[AlertVerb, typer.Argument(metavar="VERB", help="list, ack, silence, unsilence or explain.")]
+AlertId = Annotated[str | None, typer.Argument(metavar="ID", help="Which alert: its id, or how it begins.")]
+StillOpen = Annotated[bool, typer.Option("--open", help="Only alerts that are open.")]
+OfRule = Annotated[str | None, typer.Option("--rule", metavar="RULE", help="The rule that is meant.")]
+OfKey = Annotated[str | None, typer.Option("--key", metavar="KEY", help="The sensor, user or aircraft that is meant.")]
+Severity = Annotated[str | None, typer.Option("--severity", help="Only these: info, warning or critical.")]
+Lasts = Annotated[str | None, typer.Option("--for", metavar="SPAN", help="How long a silence lasts; 1h.")]
+Note = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="What others should know.")]
+Changed = Annotated[
+    list[str],
+    typer.Option(
+        "--set",
+        metavar="RULE[.SETTING]=VALUE",
+        help="What is tried: HIGH_TEMP=28, HIGH_TEMP.clears_at=27. Once for each setting.",
+    ),
+]
+LabelsOf = Annotated[
+    str | None,
+    typer.Option("--labels", metavar="FILE", help="What was really wrong, as `vigie feed --labels` wrote it down."),
 ]
 
 
@@ -106,20 +141,21 @@ def span(text: str, flag: str) -> timedelta:
         raise BadSetting(str(problem), where=flag) from problem
 
 
-def addresses(texts: list[str], sources: list[str], pipeline: str) -> dict[str, Address]:
-    """What `--from` said, by source."""
+def addresses(texts: list[str], graph: Graph) -> dict[str, Address]:
+    """What `--from` said, by source. Where it names none, the one that is no context is meant."""
     found: dict[str, Address] = {}
+    pipeline, sources = graph.name, [source.name for source in graph.sources]
     for text in texts:
         where = f"--from {text}"
         name, equals, address = text.partition("=")
         if not equals or ":" in name:
-            if len(sources) != 1:
+            if len(graph.main_sources) != 1:
                 raise BadSetting(
                     f"pipeline '{pipeline}' has {len(sources)} sources",
                     where=where,
                     do=f"Say which: --from SOURCE={text}, where SOURCE is one of {', '.join(sources)}.",
                 )
-            name, address = sources[0], text
+            name, address = graph.main_sources[0].name, text
         if name not in sources:
             known = ", ".join(sources)
             raise BadSetting(f"pipeline '{pipeline}' has no source '{name}'", where=where, do=f"It has: {known}.")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    from vigie.alerts import Event
+    from vigie.detectors.judgement import Judgement
     from vigie.feed import Simulate
+    from vigie.settings import Settings
 
 # The rules that every row is held to, whatever a pipeline declares.
 IS_JSON, MATCHES, HAS_KEY, HAS_TIME = EVERY_ROW_S = (
@@ -19,6 +22,8 @@ IS_JSON, MATCHES, HAS_KEY, HAS_TIME = EVERY_ROW_S = (
     "has a key",
     "has an event time",
 )
+
+SEVERITIES = ("info", "warning", "critical")
 
 Function = Callable[..., Any]  # a plain PySpark function: DataFrame in, DataFrame out
 
@@ -34,12 +39,35 @@ class Place:
         return f"{Path(self.file).name}:{self.line}"
 
 
-class Sink(Protocol):
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a sink may need to know of where it runs: the settings, and the Kafka that the run reads from, if any."""
+
+    settings: Settings
+    kafka: str = ""
+
+    @property
+    def servers(self) -> str:
+        """The Kafka that a sink writes to which names none."""
+        return self.settings.kafka or self.kafka
+
+
+class Writer(Protocol):
+    """What the rows of a table are written with.
+
+    `write` is called once for each batch of new rows, in order, and called again with the same `batch` after a
+    crash: it must make the repeat harmless. When it raises `vigie.sinks.NotNow` it is called again after a while,
+    and nothing else waits for it; whatever else it raises ends the run.
+    """
+
+    def write(self, rows: DataFrame, batch: int) -> None: ...
+
+
+class Sink(Writer, Protocol):
     """A place outside the lake that a table is delivered to.
 
     `module` is the client library it needs and `extra` the extra of Vigie that installs it; both are empty
-    when it needs none. `write` is called once for each batch of new rows, in order, and called again with
-    the same `batch` after a crash: it must make the repeat harmless.
+    when it needs none. One that also has `every`, a span of time, is given a batch no more often than that.
     """
 
     @property
@@ -48,12 +76,66 @@ class Sink(Protocol):
     @property
     def extra(self) -> str: ...
 
-    def write(self, rows: DataFrame, batch: int) -> None: ...
+
+@runtime_checkable
+class RemoteSink(Protocol):
+    """A sink that is reached by what the environment holds: an address, a password.
+
+    `missing` says what must be set for it to work, and nothing when all is there: while something is missing the
+    sink is off. `opened` is what writes, which need not connect before it is used.
+    """
+
+    @property
+    def module(self) -> str: ...
+
+    @property
+    def extra(self) -> str: ...
+
+    def missing(self, around: Surroundings) -> str: ...
+
+    def opened(self, around: Surroundings) -> Writer: ...
+
+
+class Receiver(Protocol):
+    """What is told of alerts, from a thread of its own.
+
+    `send` is given what opened and closed, in the order in which it was found, and returns when all of it was
+    taken; it may be given the same again after a crash. It raises `vigie.sinks.NotNow` or `vigie.sinks.Refused`
+    when the same is to be tried again, soon or once somebody mended something. It must end within seconds.
+    """
+
+    def send(self, events: Sequence[Event]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class AlertSink(Protocol):
+    """A place that is told of each alert that opens and closes.
+
+    `name` tells it from the other sinks of its watch and is kept in the lake; `at_once` is how many events it is
+    given at most. The rest is as for a RemoteSink.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def module(self) -> str: ...
+
+    @property
+    def extra(self) -> str: ...
+
+    @property
+    def at_once(self) -> int: ...
+
+    def missing(self, around: Surroundings) -> str: ...
+
+    def opened(self, around: Surroundings) -> Receiver: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What comes in: one bronze table, kept as it came."""
+    """What comes in: one bronze table, kept as it came. `context` says that it only says more of what others bring."""
 
     name: str
     schema: str
@@ -61,6 +143,7 @@ class Source:
     place: Place
     simulated: Simulate | None = None
     live: Function | None = None
+    context: bool = False
 
     @property
     def table(self) -> str:
@@ -99,10 +182,17 @@ class Gold:
     late_by: str | None
     looks_back: str | None
     place: Place
+    latest_by: tuple[str, ...] = ()
+    beside: tuple[Input, ...] = ()
 
     @property
     def table(self) -> str:
         return f"gold/{self.name}"
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether its function is given the stream itself, and not rows that came to rest."""
+        return self.looks_back is None and not self.latest_by
 
 
 Table = Silver | Gold
@@ -114,8 +204,72 @@ class Delivery:
     """A table that also goes to a place outside the lake."""
 
     table: Input
-    to: Sink
+    to: Sink | RemoteSink
     place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class AlertDelivery:
+    """A place that is told of what a watch finds."""
+
+    to: AlertSink
+    place: Place
+
+
+class Detector(Protocol):
+    """A way of spotting trouble in the rows of one key: see vigie.detectors.
+
+    `columns` are those it looks at, and `judgement` is what a row is held to: none when it is not rows that it
+    spots, but that there are none. `problems` is what is wrong with its settings, and `says` what a person is told.
+    """
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+
+    @property
+    def judgement(self) -> Judgement | None: ...
+
+    def problems(self) -> Iterator[str]: ...
+
+    def says(self, value: float, threshold: float) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A detector under a name, and how bad it is when it fires."""
+
+    name: str
+    detector: Detector
+    severity: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Spans of time, rows of a silver table, in which alerts are marked and not raised.
+
+    A row and a watched row belong together when both have the same in `on`; `starts` and `ends` are instants, and
+    `what` says what is going on.
+    """
+
+    reads: Input
+    on: str
+    starts: str
+    ends: str
+    what: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """The rules that the rows of a silver table are held to, one key at a time, in one pass."""
+
+    reads: Input
+    key: str
+    rules: tuple[Rule, ...]
+    place: Place
+    deliveries: tuple[AlertDelivery, ...] = ()
+    quiet: Quiet | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +281,12 @@ class Graph:
     silver: tuple[Silver, ...] = ()
     gold: tuple[Gold, ...] = ()
     deliveries: tuple[Delivery, ...] = field(default=())
+    watches: tuple[Watch, ...] = ()
+
+    @property
+    def main_sources(self) -> tuple[Source, ...]:
+        """The sources that are no context: when there is one, it is meant where none is named."""
+        return tuple(source for source in self.sources if not source.context)
 
     def nodes(self) -> Iterator[Node]:
         yield from self.sources
@@ -156,11 +316,16 @@ class Graph:
         assert isinstance(found, Source)
         return found
 
-    def silver_of(self, table: Gold) -> Silver:
-        """The silver table that a gold table reads, in a graph that has passed `check`."""
+    def silver_of(self, table: Gold | Watch | Quiet) -> Silver:
+        """The silver table that a gold table or a watch reads, in a graph that has passed `check`."""
         found = self.find(table.reads)
         assert isinstance(found, Silver)
         return found
+
+    def beside(self, table: Gold) -> list[Silver]:
+        """The silver tables that a gold table is given beside its rows, in a graph that has passed `check`."""
+        found = [self.find(wanted) for wanted in table.beside]
+        return [node for node in found if isinstance(node, Silver)]
 
 
 def name_of(wanted: Input) -> str:

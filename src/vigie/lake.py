@@ -106,6 +106,14 @@ class Lake:
     def alerts(self, pipeline: str) -> Path:
         return self.vigie(pipeline) / "alerts"
 
+    def alert_events(self, pipeline: str) -> Path:
+        """What opened and closed, in the order in which it was found."""
+        return self.vigie(pipeline) / "alert_events"
+
+    def commands(self, pipeline: str) -> Path:
+        """What was said from the command line: acknowledged, silenced."""
+        return self.vigie(pipeline) / "commands"
+
     def checkpoints(self, pipeline: str) -> Path:
         """The folder that holds a checkpoint for each query."""
         return self.vigie(pipeline) / "checkpoints"

@@ -8,7 +8,8 @@ a crash left unfinished (the batch is done again against that very version), or 
 behind has yet to take. Both are bounded by the checkpoints: a batch that is unfinished was planned after the
 last finished one was, and a Delta stream stands at the version that its offset names. A file that was still
 part of the table at the older of these instants stays, whatever age was asked for. So a pipeline may be
-stopped for a month, with `vigie maintain` every night, and go on.
+stopped for a month, with `vigie maintain` every night, and go on. A watch reads silver again as it was at the
+version in its note, and then what came since; who is told of alerts reads their log from his note on.
 """
 
 from __future__ import annotations
@@ -173,7 +174,26 @@ def oldest_need(lake: Lake, table_id: str, path: Path) -> Need | None:
         if (checkpoint / "metadata").exists()
         for since in _instants(checkpoint, table_id, path)
     ]
+    needs += [
+        Need(since, str(note.parent.relative_to(lake.root)))
+        for note in sorted(lake.root.glob("_vigie/*/checkpoints/**/note.json"))
+        for since in _still_to_read(lake, note, path)
+    ]
     return min(needs, key=lambda need: need.since, default=None)
+
+
+def _still_to_read(lake: Lake, note: Path, path: Path) -> Iterator[float]:
+    """When the first commit was made that a note does not cover, of the table that it is about."""
+    try:
+        said = json.loads(note.read_text())
+        if "silver" in said:
+            read, version = lake.silver(said["silver"]), said["silver_version"]
+        else:
+            read, version = lake.alert_events(note.relative_to(lake.root).parts[1]), said["version"]
+        if read == path:
+            yield _committed_at(path, version + 1)
+    except (OSError, ValueError, LookupError, TypeError):
+        yield 0.0
 
 
 def _instants(checkpoint: Path, table_id: str, path: Path) -> Iterator[float]:

@@ -10,14 +10,31 @@ from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
 from vigie.errors import BadDeclaration, RequestError
-from vigie.graph import Delivery, Function, Gold, Graph, Input, Place, Silver, Sink, Source
+from vigie.graph import (
+    AlertDelivery,
+    AlertSink,
+    Delivery,
+    Detector,
+    Function,
+    Gold,
+    Graph,
+    Input,
+    Place,
+    Quiet,
+    RemoteSink,
+    Rule,
+    Silver,
+    Sink,
+    Source,
+    Watch,
+)
 from vigie.question import Question
 
 if TYPE_CHECKING:
     from vigie.feed import Simulate
 
 F = TypeVar("F", bound=Function)
-SHIPPED = ("flights",)
+SHIPPED = ("flights", "sensors")
 
 
 class Pipeline:
@@ -33,6 +50,7 @@ class Pipeline:
         self._silver: list[Silver] = []
         self._gold: list[Gold] = []
         self._deliveries: list[Delivery] = []
+        self._watches: list[Watching] = []
         self.questions: dict[str, Question] = {}
 
     def source(
@@ -43,14 +61,19 @@ class Pipeline:
         key: str | None = None,
         simulated: Simulate | None = None,
         live: Function | None = None,
+        context: bool = False,
     ) -> Source:
         """Declare what comes in; it becomes the bronze table `bronze/NAME`, byte for byte.
 
         `schema` is the DDL of the JSON object that each message holds, and `key` the field that says whom
         it is about: a message without it breaks the rule `has a key`. `simulated` and `live` bring messages
         for `vigie feed`.
+
+        A source that is `context` changes slowly and says more of what the others bring: the weather, a
+        calendar. It is looked at every ten seconds, need not be fed, and is never meant where a command
+        names no source.
         """
-        source = Source(name, schema, key, _caller(), simulated, live)
+        source = Source(name, schema, key, _caller(), simulated, live, context)
         self._sources.append(source)
         return source
 
@@ -96,8 +119,15 @@ class Pipeline:
 
         return declare
 
-    def gold(
-        self, name: str, *, reads: Input, late_by: str | None = None, looks_back: str | None = None
+    def gold(  # noqa: PLR0913  (each is a promise of the table, named where it is made)
+        self,
+        name: str,
+        *,
+        reads: Input,
+        late_by: str | None = None,
+        looks_back: str | None = None,
+        beside: Input | Sequence[Input] = (),
+        latest_by: str | Sequence[str] = (),
     ) -> Callable[[F], F]:
         """Declare a table that follows from a silver table.
 
@@ -105,17 +135,32 @@ class Pipeline:
         appears when it ended `late_by` before the newest event. With `looks_back` it is given the rows
         whose time is settled (older than the newest event by `late_by`) together with those of the span
         before them, as a plain DataFrame on which any PySpark may be used; each of its rows carries the
-        event time, and appears once, when it is settled.
+        event time or a `window` no longer than `looks_back`, and appears once, when that is settled.
+
+        `beside` names silver tables that a function that looks back is given too, each whole, as a further
+        argument: what they hold at the moment when rows are settled. What comes to them later changes
+        nothing that was given before.
+
+        With `latest_by` the table has one row for each value of those columns: the newest by event time of
+        the rows that the function makes, each of one row of silver, in whatever order they came.
         """
         place = _caller()
+        latest = (latest_by,) if isinstance(latest_by, str) else tuple(latest_by)
+        tables = tuple(beside) if isinstance(beside, list | tuple) else (beside,)
 
         def declare(function: F) -> F:
-            self._gold.append(Gold(name, function, reads, late_by, looks_back, place))
+            self._gold.append(Gold(name, function, reads, late_by, looks_back, place, latest, tables))
             return function
 
         return declare
 
-    def deliver(self, table: Input, *, to: Sink) -> None:
+    def watch(self, table: Input, *, key: str) -> Watching:
+        """Declare that a silver table is watched, one key at a time: a sensor, a user, an aircraft."""
+        watching = Watching(table, key, _caller())
+        self._watches.append(watching)
+        return watching
+
+    def deliver(self, table: Input, *, to: Sink | RemoteSink) -> None:
         """Send each new row of a table to a place outside the lake, too."""
         self._deliveries.append(Delivery(table, to, _caller()))
 
@@ -126,7 +171,56 @@ class Pipeline:
 
     def graph(self) -> Graph:
         """What has been declared so far."""
-        return Graph(self.name, tuple(self._sources), tuple(self._silver), tuple(self._gold), tuple(self._deliveries))
+        return Graph(
+            self.name,
+            tuple(self._sources),
+            tuple(self._silver),
+            tuple(self._gold),
+            tuple(self._deliveries),
+            tuple(watching.declared() for watching in self._watches),
+        )
+
+
+class Watching:
+    """A table that is watched, and the rules it is held to."""
+
+    def __init__(self, table: Input, key: str, place: Place) -> None:
+        self._table = table
+        self._key = key
+        self._place = place
+        self._rules: list[Rule] = []
+        self._deliveries: list[AlertDelivery] = []
+        self._quiet: Quiet | None = None
+
+    def alert(self, name: str, detector: Detector, *, severity: str = "warning") -> None:
+        """Declare what raises an alert. It opens when the detector fires for a key, and closes when it clears.
+
+        Readings are judged in the order of their time; one that comes after a newer one of its key was judged
+        raises nothing, though what is usual is worked out from it too.
+        """
+        self._rules.append(Rule(name, detector, severity, _caller()))
+
+    def deliver(self, *, to: AlertSink) -> None:
+        """Tell a place outside the lake of each alert that opens or closes, too; not of those that are suppressed.
+
+        It is told at least once, however often the receiver or this process fails, and under one id. A sink whose
+        settings are missing is off.
+        """
+        self._deliveries.append(AlertDelivery(to, _caller()))
+
+    def quiet_during(
+        self, table: Input, *, on: str, starts: str = "starts_at", ends: str = "ends_at", what: str = "what"
+    ) -> None:
+        """Declare spans of time, the rows of a silver table, in which alerts are marked and not raised: maintenance.
+
+        A span holds for the keys whose rows have the same in the column `on` as the span's row. An alert that opens
+        within one is kept with what was going on, and nobody is told; if it is still open when the span is over, it
+        is raised then.
+        """
+        self._quiet = Quiet(table, on, starts, ends, what, _caller())
+
+    def declared(self) -> Watch:
+        return Watch(self._table, self._key, tuple(self._rules), self._place, tuple(self._deliveries), self._quiet)
 
 
 def load(text: str) -> Pipeline:

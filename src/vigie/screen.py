@@ -1,10 +1,11 @@
-"""The live view in a terminal: the feed, the tables with their lag, the ledger, and the newest windows."""
+"""The live view in a terminal: the feed, the tables with their lag, the ledger, what is wrong, the newest windows."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,16 +15,28 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from vigie.graph import Gold, Graph, Node, Silver
+from vigie.graph import SEVERITIES, Gold, Graph, Node, Silver, Source
 from vigie.lake import Lake, is_table, opened
 from vigie.listing import text_of
 
 if TYPE_CHECKING:
+    from vigie.alerts import Event
     from vigie.engine.ledger import Entry
     from vigie.feed import Progress
 
 PARTS = ("read", "accepted", "quarantined", "duplicate", "late")
-WINDOWS = 5
+WINDOWS = EVENTS = 5
+COLUMNS = 6  # of a table of windows
+FRAME = 2  # lines
+STYLES = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of the picture, and how many lines it takes."""
+
+    picture: RenderableType
+    lines: int
 
 
 @dataclass(slots=True)
@@ -34,6 +47,7 @@ class Screen:
     lake: Lake
     _progress: Progress | None = None
     _sums: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: dict.fromkeys(PARTS, 0)))
+    _events: deque[Event] = field(default_factory=lambda: deque(maxlen=EVENTS))
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _began: float = field(default_factory=time.monotonic)
 
@@ -50,41 +64,51 @@ class Screen:
             for part in PARTS:
                 sums[part] += getattr(entry, part) or 0
 
+    def alert(self, event: Event) -> None:
+        with self._lock:
+            self._events.append(event)
+
     def line(self) -> str:
         """All of it in one line, for a log."""
         fed = f"fed {self._progress.sent:,} ({self._progress.rate:,.0f}/s)" if self._progress else "feed starts"
         tables = ", ".join(f"{node.table} {self._glance(node)[0]:,}" for node in self.graph.nodes())
-        return f"{fed}; rows: {tables}; {self._balance().plain}"
+        alerts = f"; {self._open().plain}" if self.graph.watches else ""
+        return f"{fed}; rows: {tables}{alerts}; {self._balance().plain}"
 
-    def drawn(self) -> RenderableType:
-        """All of it as a picture."""
-        tables = Table(box=None, pad_edge=False, header_style="dim")
-        for column, side in (
-            ("table", "left"),
-            ("rows", "right"),
-            ("newest event", "right"),
-            ("lag", "right"),
-        ):
-            tables.add_column(column, justify=side)  # type: ignore[arg-type]
-        glances = {node.table: self._glance(node) for node in self.graph.nodes()}
-        for table, (rows, newest) in glances.items():
-            lag = f"{max(0.0, datetime.now(UTC).timestamp() - newest.timestamp()):,.0f} s" if newest else ""
-            at = newest.strftime("%H:%M:%S UTC") if newest else ""
-            tables.add_row(table, f"{rows:,}", at, lag)
-        parts: list[RenderableType] = [
-            self._header(),
-            Text(),
-            tables,
-            Text(),
-            self._ledger(),
-            self._balance(),
-        ]
+    def drawn(self, height: int | None = None) -> RenderableType:
+        """All of it as a picture. Of a terminal with so few lines, what fits: windows go first, then context."""
+        room = (height or 1_000) - FRAME
+        nodes = list(self.graph.nodes())
+        parts = self._parts(nodes)
+        if _lines(parts) > room:
+            parts = self._parts([node for node in nodes if not self._is_context(node)])
         for gold in self.graph.gold:
-            newest_windows = _newest_windows(self.lake, gold, glances[gold.table][1])
-            if newest_windows is not None:
-                parts += [Text(), Text(f"{gold.table}: newest windows", style="bold"), newest_windows]
+            if _lines(parts) + 1 + WINDOWS + FRAME > room:
+                break
+            parts += _newest_windows(self.lake, gold, self._glance(gold)[1])
+        spaced = [piece for part in parts for piece in (Text(), part.picture)][1:]
+        pictures = spaced if _lines(parts) <= room else [part.picture for part in parts]
         title = f"vigie · {self.name} · {time.monotonic() - self._began:,.0f} s · Ctrl-C ends it"
-        return Panel(Group(*parts), title=title, title_align="left", border_style="blue")
+        return Panel(Group(*pictures), title=title, title_align="left", border_style="blue")
+
+    def _parts(self, nodes: Sequence[Node]) -> list[Part]:
+        parts = [Part(self._header(), 1), self._tables(nodes), self._ledger({node.table for node in nodes})]
+        return [*parts, self._alerts()] if self.graph.watches else parts
+
+    def _is_context(self, node: Node) -> bool:
+        source = node if isinstance(node, Source) else self.graph.source_of(node) if isinstance(node, Silver) else None
+        return source is not None and source.context
+
+    def _tables(self, nodes: Sequence[Node]) -> Part:
+        tables = Table(box=None, pad_edge=False, header_style="dim")
+        tables.add_column("table", no_wrap=True)
+        for column in ("rows", "newest event", "lag"):
+            tables.add_column(column, justify="right", no_wrap=True)
+        for node in nodes:
+            rows, newest = self._glance(node)
+            lag = f"{max(0.0, datetime.now(UTC).timestamp() - newest.timestamp()):,.0f} s" if newest else ""
+            tables.add_row(node.table, f"{rows:,}", newest.strftime("%H:%M:%S UTC") if newest else "", lag)
+        return Part(tables, 1 + len(nodes))
 
     def _glance(self, node: Node) -> tuple[int, datetime | None]:
         """How many rows a table has, and its newest instant, from its log alone."""
@@ -93,8 +117,9 @@ class Screen:
             return 0, None
         files = opened(path).get_add_actions(flatten=True)
         rows = sum(files.column("num_records").to_pylist())
-        name = f"max.{_time_column(self.graph, node)}"
-        if name not in files.schema.names:
+        names = (f"max.{column}" for column in ("window_end", _time_column(self.graph, node)))
+        name = next((name for name in names if name in files.schema.names), None)
+        if name is None:
             return rows, None
         newest = max((at for at in files.column(name).to_pylist() if at is not None), default=None)
         return rows, newest if newest is None or newest.tzinfo else newest.replace(tzinfo=UTC)
@@ -106,18 +131,36 @@ class Screen:
         return Text.assemble(
             ("feed  ", "bold"),
             f"{said.sent:,} messages, {said.rate:,.0f} a second, {said.lag:,.1f} s behind, to {said.outlet}",
+            no_wrap=True,
+            overflow="ellipsis",
         )
 
-    def _ledger(self) -> Table:
+    def _ledger(self, wanted: set[str]) -> Part:
         table = Table(box=None, pad_edge=False, header_style="dim")
-        table.add_column("ledger")
+        table.add_column("ledger", no_wrap=True)
         for part in PARTS:
-            table.add_column(part, justify="right")
+            table.add_column(part, justify="right", no_wrap=True)
         with self._lock:
             for name, sums in self._sums.items():
-                if not name.startswith("gold/"):
+                if not name.startswith("gold/") and name in wanted:
                     table.add_row(name, *(f"{sums[part]:,}" for part in PARTS))
-        return table
+        return Part(Group(table, self._balance()), table.row_count + 2)
+
+    def _alerts(self) -> Part:
+        """How many alerts are open, and what opened and closed last."""
+        with self._lock:
+            newest = list(self._events)[::-1]
+        lines = [_told(event) for event in newest]
+        return Part(Group(self._open(), *lines), 1 + len(lines))
+
+    def _open(self) -> Text:
+        """How many alerts are open, by severity, the worst first."""
+        counts = _open_alerts(self.lake, self.graph)
+        said = Text.assemble(("alerts  ", "bold"), f"{counts.total():,} open")
+        for severity in reversed(SEVERITIES):
+            if counts[severity]:
+                said.append(f", {counts[severity]:,} {severity}", STYLES[severity])
+        return said
 
     def _balance(self) -> Text:
         """Whether every row that was read is accounted for, from the sums as they stand."""
@@ -139,20 +182,46 @@ def _time_column(graph: Graph, node: Node) -> str:
     if isinstance(node, Silver):
         return str(node.event_time)
     if isinstance(node, Gold):
-        return str(graph.silver_of(node).event_time) if node.looks_back else "window_end"
+        return str(graph.silver_of(node).event_time)
     return "received_at"
 
 
-def _newest_windows(lake: Lake, gold: Gold, newest: datetime | None) -> Table | None:
-    if gold.looks_back is not None or newest is None:
-        return None
+def _lines(parts: Sequence[Part]) -> int:
+    """How many lines they take, with one between each."""
+    return sum(part.lines for part in parts) + len(parts) - 1
+
+
+def _told(event: Event) -> Text:
+    style = STYLES[event.alert.severity] if event.event == "opened" else "dim"
+    said = (event.alert.message, style)
+    return Text.assemble(f"{event.at:%H:%M:%S} {event.event} ", said, no_wrap=True, overflow="ellipsis")
+
+
+def _open_alerts(lake: Lake, graph: Graph) -> Counter[str]:
+    path = lake.alerts(graph.name)
+    if not is_table(path):
+        return Counter()
+    from pyarrow import compute as pc
+
+    still = opened(path).to_pyarrow_dataset().to_table(columns=["severity"], filter=pc.field("closed_at").is_null())
+    return Counter(still.column("severity").to_pylist())
+
+
+def _newest_windows(lake: Lake, gold: Gold, newest: datetime | None) -> list[Part]:
+    if gold.latest_by or newest is None:
+        return []
     from pyarrow import compute as pc
 
     windows = opened(lake.path(gold.table)).to_pyarrow_dataset()
-    rows = windows.to_table(filter=pc.field("window_end") == newest)
+    if "window_end" not in windows.schema.names:
+        return []
+    names = [name for name in windows.schema.names if name != "window_start"][:COLUMNS]
+    rows = windows.to_table(columns=names, filter=pc.field("window_end") == newest).slice(0, WINDOWS)
     shown = Table(box=None, pad_edge=False, header_style="dim")
-    for column in rows.column_names[:6]:
-        shown.add_column(column)
-    for row in rows.slice(0, WINDOWS).to_pylist():
-        shown.add_row(*(text_of(row[column]) for column in rows.column_names[:6]))
-    return shown
+    for name in names:
+        shown.add_column(name, no_wrap=True)
+    for row in rows.to_pylist():
+        at = row.pop("window_end")
+        shown.add_row(f"{at:%H:%M:%S}", *map(text_of, row.values()))
+    title = Text(f"{gold.table}: newest windows", style="bold")
+    return [Part(Group(title, shown), 2 + rows.num_rows)]

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from vigie.errors import BadSetting
+from vigie.address import parse_address
+from vigie.errors import BadAddress, BadSetting
 
 PREFIX = "VIGIE_"
 LEAST_MEMORY = 512  # megabytes
@@ -52,6 +53,35 @@ def _is_this_machine(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _webhook(secret: SecretStr) -> SecretStr:
+    """Its path or query is what gives the right to write there, so it crosses no foreign network in the clear."""
+    try:
+        parts = urlsplit(secret.get_secret_value())
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("it is not an address of the web") from None
+    if parts.scheme not in {"http", "https"} or not host or not secret.get_secret_value().isprintable():
+        raise ValueError("it is not an address of the web")
+    if parts.scheme == "http" and not _is_near(host):
+        raise ValueError("whoever knows it may write there, so it must be https")
+    return secret
+
+
+def _is_near(host: str) -> bool:
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return "." not in host
+
+
+def _servers(text: str) -> str:
+    try:
+        parse_address(f"kafka://{text}/topic")
+    except BadAddress as problem:
+        raise ValueError(problem.what) from None
+    return text
 
 
 def _memory(text: str) -> str:
@@ -105,6 +135,18 @@ class Settings(BaseSettings):
         description="memory for Spark, for example 1200m or 2g",
     )
     cores: int | None = Field(default=None, ge=1, description="how many cores Spark may use, for example 2")
+    kafka: Annotated[str, AfterValidator(_servers)] | None = Field(
+        default=None, description="host:port of the Kafka that sinks write to, for example localhost:9092"
+    )
+    postgres: SecretStr | None = Field(
+        default=None, description="postgresql://user:password@host:5432/database, where Postgres() delivers to"
+    )
+    webhook_url: Annotated[SecretStr, AfterValidator(_webhook)] | None = Field(
+        default=None, description="the address of an incoming webhook, for example https://hooks.example.com/a-secret"
+    )
+    notify: SecretStr | None = Field(
+        default=None, description="addresses of Apprise, for example mailto://user:password@host?to=person@host"
+    )
     opensky_url: Web = Field(default=OPENSKY, description=f"an address such as {OPENSKY}")
     opensky_token_url: Web = Field(default=OPENSKY_TOKENS, description=f"an address such as {OPENSKY_TOKENS}")
     opensky_client_id: str | None = Field(default=None, description="the client id from your OpenSky account page")
@@ -172,7 +214,8 @@ def _explained(error: dict[str, object]) -> tuple[str, str]:
     name = str(location[0])
     variable = PREFIX + name.upper()
     # An address may hold a password that was put there by mistake.
-    shown = "" if "secret" in name or "url" in name else f" '{error['input']}'"
+    hidden = "secret" in name or "url" in name or name in {"notify", "postgres"}
+    shown = "" if hidden else f" '{error['input']}'"
     return (
         f"{variable} is wrong: {text[:1].lower()}{text[1:]}{', not' + shown if shown else ''}",
         f"Write {variable} as {Settings.model_fields[name].description}, or leave it out.",

@@ -45,7 +45,13 @@ def with_steps(function: Any = steps) -> Pipeline:
     return pipeline
 
 
-def settle(spark: SparkSession, lake: Path, *appended: Numbers, pipeline: Pipeline | None = None) -> list[Entry]:
+def settle(
+    spark: SparkSession,
+    lake: Path,
+    *appended: Numbers,
+    pipeline: Pipeline | None = None,
+    committed: Callable[[str], None] = lambda _name: None,
+) -> list[Entry]:
     """Append each of these to silver, and let the gold table see it; what the ledger was told."""
     graph = checked(pipeline or with_steps())
     place = Lake(lake)
@@ -56,7 +62,8 @@ def settle(spark: SparkSession, lake: Path, *appended: Numbers, pipeline: Pipeli
         times = [(k, n, NOON + timedelta(seconds=at)) for k, n, at in rows]
         values = [(k, n, int(at.timestamp()), at) for k, n, at in times]
         spark.createDataFrame(values, schema).write.format("delta").mode("append").save(str(place.silver("even")))
-        settled = Settled(Workshop(spark, graph, place, Ledger(place.ledger("numbers"), "numbers")), graph.gold[0])
+        ledger = Ledger(place.ledger("numbers"), "numbers")
+        settled = Settled(Workshop(spark, graph, place, ledger, committed), graph.gold[0])
         writer = settled.stream().writeStream.foreachBatch(telling(settled, told))
         checkpoint = str(settled.checkpoint.folder)
         writer.option("checkpointLocation", checkpoint).trigger(availableNow=True).start().awaitTermination()
@@ -65,6 +72,31 @@ def settle(spark: SparkSession, lake: Path, *appended: Numbers, pipeline: Pipeli
 
 def telling(settled: Settled, told: list[Entry]) -> Callable[[DataFrame, int], None]:
     return lambda batch, number: told.extend(settled(batch, number))
+
+
+def sums(rows: DataFrame) -> DataFrame:
+    """The sum of each key's numbers in two minutes, every minute."""
+    return rows.groupBy(F.window("at", "2 minutes", "1 minute"), "k").agg(F.sum("n").alias("sum"))
+
+
+def windows(lake: Path) -> list[tuple[str, float, float, int]]:
+    """Key, beginning and end in seconds after noon, and sum of each window, in order."""
+    found = DeltaTable(lake / "gold" / "steps").to_pyarrow_table().to_pylist()
+    return sorted((row["k"], seconds(row["window_start"]), seconds(row["window_end"]), row["sum"]) for row in found)
+
+
+def beside_itself() -> Pipeline:
+    """Each settled row with how many rows lay beside it, in the very table it is of."""
+    pipeline = numbers()
+    [silver] = pipeline.graph().silver
+
+    def counted(rows: DataFrame, others: DataFrame) -> DataFrame:
+        return rows.crossJoin(others.agg(F.count("k").alias("more"))).select("k", "at", "more")
+
+    pipeline.gold("steps", reads=silver.function, late_by="2 minutes", looks_back="5 minutes", beside=silver.function)(
+        counted
+    )
+    return pipeline
 
 
 def held(lake: Path) -> list[tuple[str, float, int | None]]:
@@ -133,6 +165,71 @@ def test_a_table_that_loses_its_event_time_is_refused_by_name(spark: SparkSessio
 
     with pytest.raises(BadDeclaration, match="gold table 'steps' gives back rows without their event time, 'at'"):
         settle(spark, tmp_path, ALL, pipeline=timeless)
+
+
+def test_windows_over_settled_rows_are_those_of_the_stream_and_each_appears_once(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    pipeline = numbers()
+    [silver] = pipeline.graph().silver
+    pipeline.gold("steps", reads=silver.function, late_by="2 minutes", looks_back="2 minutes")(sums)
+    out_of_order = [ALL[2:4], ALL[:2], [ALL[5]], [ALL[4], ALL[6]], ALL[7:]]
+
+    settle(spark, tmp_path / "many", *out_of_order, pipeline=pipeline)
+    settle(spark, tmp_path / "one", ALL, pipeline=pipeline)
+
+    assert windows(tmp_path / "many") == windows(tmp_path / "one")
+    assert windows(tmp_path / "one") == [
+        ("a", -60, 60, 1),
+        ("a", 0, 120, 12),
+        ("a", 60, 180, 11),
+        ("a", 240, 360, 10),
+        ("a", 300, 420, 30),
+        ("a", 360, 480, 20),
+        ("b", -60, 60, 7),
+        ("b", 0, 120, 7),
+        ("b", 300, 420, 9),
+        ("b", 360, 480, 9),
+    ], "but for those that end within two minutes of the newest row"
+
+
+def test_windows_longer_than_the_table_looks_back_are_refused(spark: SparkSession, tmp_path: Path) -> None:
+    pipeline = numbers()
+    [silver] = pipeline.graph().silver
+    pipeline.gold("steps", reads=silver.function, late_by="2 minutes", looks_back="1 minute")(sums)
+
+    with pytest.raises(Exception, match=r"gold table 'steps' .* gives windows that are longer than it looks back"):
+        settle(spark, tmp_path, ALL, pipeline=pipeline)
+
+
+def test_tables_beside_the_rows_are_given_as_the_plan_of_the_batch_has_them(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    settle(spark, tmp_path, ALL[:6], pipeline=beside_itself())
+    first = held(tmp_path)
+
+    settle(spark, tmp_path, ALL[6:], pipeline=beside_itself())
+
+    assert {more for _, _, more in first} == {6}, "as many rows as silver had"
+    assert {more for _, _, more in held(tmp_path) if more != 6} == {9}
+    assert [row for row in held(tmp_path) if row[2] == 6] == first, "what was given stays as it was given"
+
+
+def test_a_batch_that_runs_again_is_given_what_lay_beside_its_rows_the_first_time(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    class Died(Exception):
+        pass
+
+    def die(name: str) -> None:
+        if name == "gold/steps plan":
+            raise Died
+
+    with pytest.raises(Exception, match="Died"):
+        settle(spark, tmp_path, ALL[:6], pipeline=beside_itself(), committed=die)
+    settle(spark, tmp_path, [("b", 2, -1.0)], pipeline=beside_itself())
+
+    assert {more for _, _, more in held(tmp_path)} == {6}, "and not the row that came between"
 
 
 def test_a_window_becomes_two_columns_and_a_table_without_one_stays_as_it_is(spark: SparkSession) -> None:

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vigie import spoiling
 from vigie.errors import BadSetting
 from vigie.feed import Simulation
 from vigie.flights import faults, light
@@ -313,8 +314,8 @@ def test_no_fault_breaks_a_line_in_two() -> None:
 
 SOUND = messages(a_simulation(), 1)[0][1]
 MALFORMED = {
-    faults.truncated, faults.single_quotes, faults.not_a_number, faults.trailing_text, faults.two_objects,
-    faults.empty, faults.invalid_utf8,
+    spoiling.truncated, spoiling.single_quotes, spoiling.trailing_text, spoiling.two_objects, spoiling.empty,
+    faults.not_a_number, faults.invalid_utf8,
 }  # fmt: skip
 
 
@@ -324,7 +325,7 @@ def refuse(constant: str) -> None:
 
 @given(draw=st.floats(0, 1, exclude_max=True))
 @pytest.mark.parametrize("spoiler", SPOILERS)
-def test_a_fault_is_malformed_json_exactly_when_it_means_to_be(spoiler: faults.Spoiler, draw: float) -> None:
+def test_a_fault_is_malformed_json_exactly_when_it_means_to_be(spoiler: spoiling.Spoiler, draw: float) -> None:
     spoilt = spoiler(SOUND, draw)
 
     assert spoilt != SOUND

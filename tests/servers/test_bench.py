@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+import msgspec
 import pytest
+from bench.flights.handwritten import SILVER
+from bench.flights.messages import START, messages, originals
+from bench.flights.workload import FLIGHTS
 from bench.footprint import measured
-from bench.handwritten import SILVER
-from bench.messages import START, loaded, messages, originals
-from bench.speed import compare, span
+from bench.sensors import handwritten, workload
+from bench.sensors.messages import messages as readings
+from bench.speed import span
+from bench.workload import Workload
 from deltalake import DeltaTable
 
 from vigie.engine.broker import Broker
@@ -18,19 +24,35 @@ from vigie.engine.java import java_home
 from vigie.settings import read_settings
 
 ROWS = 60_000  # nearly four minutes of event time: one window closes
+READINGS, SENSORS = 20_000, 150  # more than an hour: a value has been stuck for long enough, and windows close
+Lakes = tuple[Path, Path]
 
 
 @pytest.fixture(scope="module")
-def lakes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """What each program made of the same topic."""
-    folder = tmp_path_factory.mktemp("bench")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     settings = read_settings()
     java = java_home(settings.cache)
+    with Broker(tmp_path_factory.mktemp("kafka"), java, kafka_jars(settings.cache, java)) as broker:
+        yield broker
+
+
+@pytest.fixture(scope="module")
+def lakes(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Lakes:
+    """What each program made of flights."""
+    return _made(FLIGHTS, broker, ROWS, tmp_path_factory.mktemp("flights"))
+
+
+@pytest.fixture(scope="module")
+def lakes_of_sensors(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Lakes:
+    """What each program made of readings."""
+    return _made(workload.workload(SENSORS), broker, READINGS, tmp_path_factory.mktemp("sensors"))
+
+
+def _made(work: Workload, broker: Broker, rows: int, folder: Path) -> Lakes:
     by_hand, ours = folder / "by-hand", folder / "vigie"
-    with Broker(folder / "kafka", java, kafka_jars(settings.cache, java)) as broker:
-        topic = loaded(broker, ROWS)
-        for module, lake in (("bench.handwritten", by_hand), ("bench.pipeline", ours)):
-            measured(module, broker.servers, topic, str(lake), log=folder / f"{module}.log")
+    topic = work.loaded(broker, rows)
+    for module, lake in ((work.by_hand, by_hand), (work.vigie, ours)):
+        measured(module, broker.servers, topic, str(lake), log=folder / f"{module}.log")
     return by_hand, ours
 
 
@@ -43,6 +65,7 @@ def test_the_messages_are_the_same_each_time_and_a_quarter_are_repeats() -> None
 
 def test_a_longer_topic_begins_as_a_shorter_one() -> None:
     assert list(islice(messages(9_000), 500)) == list(messages(500))
+    assert list(islice(readings(9_000), 500)) == list(readings(500))
 
 
 def test_event_times_never_go_back_by_more_than_repeats_do() -> None:
@@ -54,16 +77,26 @@ def test_event_times_never_go_back_by_more_than_repeats_do() -> None:
         newest = max(newest, at)
 
 
-def test_both_programs_make_the_same_three_tables(lakes: tuple[Path, Path]) -> None:
+def test_readings_are_json_in_the_order_of_their_times_with_repeats_and_impossible_values_among_them() -> None:
+    sent = [value for _, value in readings(READINGS, SENSORS)]
+    said = [msgspec.json.decode(value) for value in sent]
+    stamps = [each["timestamp"] for each in said]
+
+    assert stamps == sorted(stamps)
+    assert len(set(sent)) < len(sent)
+    assert any(isinstance(each["temperature"], float) and abs(each["temperature"]) > 50 for each in said)
+
+
+def test_both_programs_make_the_same_three_tables(lakes: Lakes) -> None:
     by_hand, ours = lakes
 
-    compare(by_hand, ours, ROWS)
+    FLIGHTS.compare(by_hand, ours, ROWS)
 
     assert span(by_hand) > 0
     assert span(ours) > 0
 
 
-def test_a_row_that_one_program_lost_is_found(lakes: tuple[Path, Path]) -> None:
+def test_a_row_that_one_program_lost_is_found(lakes: Lakes) -> None:
     by_hand, ours = lakes
     table = DeltaTable(str(ours / SILVER))
     before = table.version()
@@ -71,6 +104,25 @@ def test_a_row_that_one_program_lost_is_found(lakes: tuple[Path, Path]) -> None:
 
     try:
         with pytest.raises(SystemExit, match="holds 44,999 rows, and should hold 45,000"):
-            compare(by_hand, ours, ROWS)
+            FLIGHTS.compare(by_hand, ours, ROWS)
+    finally:
+        table.restore(before)
+
+
+def test_both_programs_make_the_same_tables_of_readings_and_open_the_same_alerts(lakes_of_sensors: Lakes) -> None:
+    workload.compare(*lakes_of_sensors, READINGS)
+
+    opened = workload.opened_by_hand(lakes_of_sensors[0])["rule"]
+    assert set(opened) == {*workload.EXACT, *workload.STATISTICAL}
+
+
+def test_an_alert_that_one_program_missed_is_found(lakes_of_sensors: Lakes) -> None:
+    table = DeltaTable(str(lakes_of_sensors[0] / handwritten.EVENTS))
+    before = table.version()
+    table.delete("rule = 'STUCK'")
+
+    try:
+        with pytest.raises(SystemExit, match="STUCK: 0 alerts by hand"):
+            workload.compare(*lakes_of_sensors, READINGS)
     finally:
         table.restore(before)

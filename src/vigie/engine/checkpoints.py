@@ -46,7 +46,7 @@ class Checkpoint:
                 where=str(self.folder),
                 do="Go on from where it was filled, or use another lake with --lake.",
             )
-        _write(note, identity)
+        write_whole(note, identity)
 
     def offsets(self, batch: int) -> tuple[str | None, str]:
         """Where a batch begins (none when its source does not say) and ends, in the source's own words.
@@ -85,7 +85,7 @@ class Checkpoint:
 
     def commit(self, batch: int, plan: dict[str, Any]) -> None:
         """Write a plan down, whole or not at all, and forget those that can no longer be needed."""
-        _write(self._plans / f"{batch}.json", json.dumps(plan, default=datetime.isoformat))
+        write_whole(self._plans / f"{batch}.json", json.dumps(plan, default=datetime.isoformat))
         old = self._plans / f"{batch - PLANS_KEPT}.json"
         old.unlink(missing_ok=True)
 
@@ -114,7 +114,8 @@ def _damaged(path: Path) -> LakeDamaged:
     )
 
 
-def _write(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
+    """Write a note, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.tmp")
     with aside.open("w") as file:

@@ -2,31 +2,107 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from threading import Event
 from typing import TYPE_CHECKING
 
+from vigie.duration import parse_duration
+from vigie.engine.backoff import Backoff, Clock
 from vigie.engine.ledger import Entry
 from vigie.engine.workshop import Workshop
-from vigie.graph import Sink
+from vigie.errors import RunFailed
+from vigie.graph import Delivery, RemoteSink, Surroundings, Writer
+from vigie.sinks import NotNow
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-Step = Callable[["DataFrame", int], list[Entry]]
+LAST_TRIES_S = 30.0
+
+log = logging.getLogger(__name__)
 
 
-def deliveries(shop: Workshop) -> Iterator[tuple[str, DataFrame, Step]]:
-    """The name of each delivery's query, the rows it follows, and what it does with a batch of them."""
+class LeftUndone(Exception):
+    """A batch that could not be delivered before the run was to end: the next run delivers it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The query of one delivery: the rows it follows, what it does with a batch of them, and how often at most."""
+
+    name: str
+    rows: DataFrame
+    step: Callable[[DataFrame, int], list[Entry]]
+    every: float
+
+
+def deliveries(shop: Workshop, around: Surroundings, ending: Event, once: bool) -> Iterator[Route]:
+    """Every delivery whose sink is not off. A batch that waits for its sink gives up when `ending` is set, and with
+    `once` after a while."""
     for at, delivery in enumerate(shop.graph.deliveries):
         node = shop.graph.find(delivery.table)
         assert node is not None
-        rows = shop.spark.readStream.format("delta").load(str(shop.lake.path(node.table)))
-        yield f"{node.name}-to-{type(delivery.to).__name__.lower()}-{at}", rows, _step(delivery.to)
+        name = f"{node.name}-to-{type(delivery.to).__name__.lower()}-{at}"
+        writer = _writer(delivery, around)
+        if writer is None:
+            continue
+        stream = shop.spark.readStream.format("delta").load(str(shop.lake.path(node.table)))
+        patience = LAST_TRIES_S if once else None
+        step = Step(name, writer, ending, patience)
+        every = getattr(delivery.to, "every", None)
+        yield Route(name, stream, step, parse_duration(every).total_seconds() if every else 0.0)
 
 
-def _step(sink: Sink) -> Step:
-    def step(batch: DataFrame, number: int) -> list[Entry]:
-        sink.write(batch, number)
-        return []
+def _writer(delivery: Delivery, around: Surroundings) -> Writer | None:
+    sink = delivery.to
+    if not isinstance(sink, RemoteSink):
+        return sink
+    if missing := sink.missing(around):
+        log.warning("%s is off: %s (%s)", type(sink).__name__, missing, delivery.place)
+        return None
+    return sink.opened(around)
 
-    return step
+
+class Step:
+    """Writes a batch to a sink, and again while the sink says that it is not now."""
+
+    def __init__(  # noqa: PLR0913  (the last two for tests)
+        self,
+        name: str,
+        writer: Writer,
+        ending: Event,
+        patience: float | None = None,
+        clock: Clock | None = None,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._name = name
+        self._writer = writer
+        self._ending = ending
+        self._patience = patience
+        self._clock = clock or Clock()
+        self._backoff = backoff or Backoff()
+
+    def __call__(self, batch: DataFrame, number: int) -> list[Entry]:
+        began = self._clock.time()
+        while True:
+            try:
+                self._writer.write(batch, number)
+            except NotNow as problem:
+                self._wait(problem, self._clock.time() - began)
+            else:
+                self._backoff.reset()
+                return []
+
+    def _wait(self, problem: NotNow, tried: float) -> None:
+        if self._patience is not None and tried > self._patience:
+            raise RunFailed(
+                f"{self._name} could not be delivered: {problem}",
+                do="Start its receiver, or mend its address. Nothing is lost: the next run delivers it.",
+            ) from problem
+        pause = self._backoff.after(problem)
+        log.warning("%s: %s; it is tried again in %.1f s", self._name, problem, pause)
+        self._clock.wait(self._ending, pause)
+        if self._ending.is_set():
+            raise LeftUndone(self._name)

@@ -85,12 +85,12 @@ def explained(lake: Lake) -> Iterator[None]:
         raise LakeDamaged(said, where=str(lake), do=PUT_BACK) from problem
 
 
-def made(table: Silver | Gold, rows: DataFrame) -> DataFrame:
+def made(table: Silver | Gold, rows: DataFrame, *beside: DataFrame) -> DataFrame:
     """What the table's own function makes of the rows; RunFailed with its name and line when it raises."""
     from pyspark.sql import DataFrame
 
     try:
-        answer = table.function(rows)
+        answer = table.function(rows, *beside)
     except VigieError:
         raise
     except Exception as problem:

@@ -1,13 +1,15 @@
 """Gold tables: each a query of its own, off the hot path, over the stream of a silver table.
 
 A table of windows is Spark's own streaming aggregation. A table that looks back is given settled rows as a plain
-DataFrame: silver is its memory, so nothing is kept in a state store, and a restart may change the function.
+DataFrame: silver is its memory, so nothing is kept in a state store, and a restart may change the function. A
+table that keeps the last value is in vigie.engine.latest.
 """
 
 from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -15,6 +17,7 @@ from pyspark.sql import functions as F
 from vigie.duration import parse_duration
 from vigie.engine import failures, tables
 from vigie.engine.checkpoints import Checkpoint
+from vigie.engine.hotpath import FEW
 from vigie.engine.ledger import Entry
 from vigie.engine.plan import SettledPlan
 from vigie.engine.tables import Stamp
@@ -28,20 +31,35 @@ if TYPE_CHECKING:
 
 FILES_PER_BATCH = 1_000
 BYTES_PER_BATCH = "1g"
+EVERY_S = 10.0
+LOOKS_WHILE_IT_WAITS = 20
+
+
+def every_s(gold: Gold) -> float:
+    """How often a table is looked at: one that waits ten minutes for late rows need not be in a hurry."""
+    waits = parse_duration(gold.late_by).total_seconds() if gold.late_by else 0.0
+    return max(EVERY_S, waits / LOOKS_WHILE_IT_WAITS)
+
+
+def silver_rows(shop: Workshop, gold: Gold, **options: str) -> DataFrame:
+    """The stream of the rows of the table's silver."""
+    Checkpoint(shop.lake.checkpoint(shop.graph.name, gold.name)).check()
+    bounds = {"maxFilesPerTrigger": str(FILES_PER_BATCH), "maxBytesPerTrigger": BYTES_PER_BATCH}
+    silver = shop.lake.silver(shop.graph.silver_of(gold).name)
+    return shop.spark.readStream.format("delta").options(**bounds, **options).load(str(silver))
 
 
 def silver_stream(shop: Workshop, gold: Gold) -> DataFrame:
     """The rows of the table's silver, in the order of their time when they are many that wait."""
-    silver = shop.graph.silver_of(gold)
-    Checkpoint(shop.lake.checkpoint(shop.graph.name, gold.name)).check()
-    rows = (
-        shop.spark.readStream.format("delta")
-        .option("maxFilesPerTrigger", FILES_PER_BATCH)
-        .option("maxBytesPerTrigger", BYTES_PER_BATCH)
-        .option("withEventTimeOrder", "true")
-        .load(str(shop.lake.silver(silver.name)))
-    )
-    return rows.withWatermark(str(silver.event_time), str(gold.late_by))
+    rows = silver_rows(shop, gold, withEventTimeOrder="true")
+    return rows.withWatermark(str(shop.graph.silver_of(gold).event_time), str(gold.late_by))
+
+
+def silver_version(checkpoint: Checkpoint, number: int) -> int:
+    """The version of silver whose rows have all been seen with this batch."""
+    _, end = checkpoint.offsets(number)
+    said = json.loads(end)
+    return int(said["reservoirVersion"]) - (1 if said["index"] < 0 else 0)
 
 
 def windows(shop: Workshop, gold: Gold) -> DataFrame:
@@ -68,16 +86,20 @@ class Settled:
         self._silver = shop.graph.silver_of(gold)
         self._from = shop.lake.silver(self._silver.name)
         self._to = shop.lake.gold(gold.name)
-        self._time = str(self._silver.event_time)
+        self._beside = {silver.name: shop.lake.silver(silver.name) for silver in shop.graph.beside(gold)}
+        self._time = self._settled_by = str(self._silver.event_time)
         self._late_by = parse_duration(str(gold.late_by))
         self._looks_back = parse_duration(str(gold.looks_back))
         self.checkpoint = Checkpoint(shop.lake.checkpoint(shop.graph.name, gold.name))
         self._prepare()
 
     def _prepare(self) -> None:
-        silver = tables.spark_schema(self._silver.schema)
-        made = failures.made(self._gold, self._shop.spark.createDataFrame([], silver))
-        if self._time not in made.columns:
+        graph, spark = self._shop.graph, self._shop.spark
+        schemas = [tables.spark_schema(silver.schema) for silver in (self._silver, *graph.beside(self._gold))]
+        made = self._made(*(spark.createDataFrame([], schema) for schema in schemas))
+        if "window_end" in made.columns:
+            self._settled_by = "window_end"
+        elif self._time not in made.columns:
             raise BadDeclaration(
                 f"gold table '{self._gold.name}' gives back rows without their event time, '{self._time}'",
                 where=str(self._gold.place),
@@ -94,7 +116,7 @@ class Settled:
         stamp = Stamp(f"{self.checkpoint.query}:{self._gold.table}", number)
         until = plan.newest - self._late_by if plan.newest else None
         if until is not None and (plan.after is None or until > plan.after):
-            tables.append(self._settled(plan, until), self._to, stamp)
+            self._append(self._settled(plan, until), plan, stamp)
             self._shop.committed(self._gold.table)
         entry = Entry(
             self._gold.name, self._gold.table, number, plan.read, late=plan.late, late_before=plan.after,
@@ -117,25 +139,46 @@ class Settled:
         ).collect()
         seen_newest = instant(seen.newest)
         newest = max(filter(None, (newest, seen_newest)), default=None)
-        plan = SettledPlan(number, self._version(number), after, newest, seen.read, seen.late)
+        beside = {name: tables.version(path) for name, path in self._beside.items()}
+        version = silver_version(self.checkpoint, number)
+        plan = SettledPlan(number, version, after, newest, seen.read, seen.late, beside)
         plan.commit(self.checkpoint)
         self._shop.committed(f"{self._gold.table} plan")
         return plan
 
-    def _version(self, number: int) -> int:
-        """The version of silver whose rows have all been seen with this batch."""
-        _, end = self.checkpoint.offsets(number)
-        said = json.loads(end)
-        return int(said["reservoirVersion"]) - (1 if said["index"] < 0 else 0)
-
     def _settled(self, plan: SettledPlan, until: datetime) -> DataFrame:
-        rows = self._shop.spark.read.format("delta").option("versionAsOf", plan.version).load(str(self._from))
-        time = F.col(self._time)
-        rows = rows.where(time <= F.lit(until))
-        if plan.after is None:
-            return failures.made(self._gold, rows)
-        made = failures.made(self._gold, rows.where(time > F.lit(plan.after - self._looks_back)))
-        return made.where(time > F.lit(plan.after))
+        time, settled = F.col(self._time), F.col(self._settled_by)
+        rows = self._read(self._from, plan.version).where(time <= F.lit(until))
+        if plan.after is not None:
+            rows = rows.where(time > F.lit(plan.after - self._looks_back))
+        made = self._made(rows, *(self._read(path, plan.beside.get(name)) for name, path in self._beside.items()))
+        made = made.where(settled <= F.lit(until))
+        if plan.after is not None:
+            made = made.where(settled > F.lit(plan.after))
+        return self._whole(made) if self._settled_by == "window_end" else made
+
+    def _read(self, path: Path, version: int | None) -> DataFrame:
+        known = tables.version(path) if version is None else version
+        return self._shop.spark.read.format("delta").option("versionAsOf", known).load(str(path))
+
+    def _made(self, rows: DataFrame, *beside: DataFrame) -> DataFrame:
+        return flat(failures.made(self._gold, rows, *beside))
+
+    def _whole(self, windows: DataFrame) -> DataFrame:
+        """The windows themselves; whoever reads one that reached further back than was looked is told."""
+        whole = F.col("window_start") + F.lit(self._looks_back) >= F.col("window_end")
+        said = (
+            f"gold table '{self._gold.name}' ({self._gold.place}) gives windows that are longer than it looks back, "
+            f"{self._gold.looks_back}: raise looks_back"
+        )
+        return windows.where(F.assert_true(whole, said).isNull())
+
+    def _append(self, rows: DataFrame, plan: SettledPlan, stamp: Stamp) -> None:
+        few = tables.held(rows) if plan.read <= FEW else None
+        if few is None:
+            tables.append(rows, self._to, stamp)
+        elif few.num_rows:
+            tables.append_arrow(few, self._to, stamp)
 
 
 def reported(progress: dict[str, object], gold: Gold) -> Entry:

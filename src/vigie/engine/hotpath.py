@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 # So many rows are written without Spark, whose every commit takes about a second.
 FEW = 50_000
 ROWS_PER_FILL = 500_000
+BEHIND = timedelta(minutes=1)
 
 
 class HotPath:
@@ -51,6 +52,7 @@ class HotPath:
         self._prepare()
         self._done = self._look_back()
         self._newest = {table.name: self._newest_in(table) for table in self._tables}
+        self.is_behind = False  # whether what is read now was sent long ago
 
     def _prepare(self) -> None:
         """Make the tables; refuse a lake that is another's, and functions that owe something, before data flows."""
@@ -82,6 +84,8 @@ class HotPath:
         self._shop.ledger.write(entries, Stamp(app, number))
         self._shop.committed("ledger")
         self._done |= {entry.table: number for entry in entries}
+        newest = max(filter(None, self._newest.values()), default=plan.received_at)
+        self.is_behind = self._reading.expected(plan.cut) > FEW and newest < plan.received_at - BEHIND
         self._reading.watch()
         return entries
 

@@ -49,7 +49,8 @@ class Plan:
 @dataclass(frozen=True, slots=True)
 class SettledPlan:
     """A batch of a table that looks back: rows of silver's `version` up to `newest` less the table's
-    `late_by`, of which those up to `after` have been given before."""
+    `late_by`, of which those up to `after` have been given before. `beside` is the version of each table that is
+    given beside them."""
 
     batch: int
     version: int
@@ -57,6 +58,7 @@ class SettledPlan:
     newest: datetime | None
     read: int
     late: int
+    beside: dict[str, int] = field(default_factory=dict)
 
     def commit(self, checkpoint: Checkpoint) -> None:
         checkpoint.commit(self.batch, asdict(self))
@@ -73,6 +75,7 @@ class SettledPlan:
             instant(said["newest"]),
             said["read"],
             said["late"],
+            said.get("beside", {}),
         )
 
 

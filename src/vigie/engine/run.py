@@ -14,20 +14,24 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from vigie.address import Address, Inbox, Kafka, Tcp
+from vigie.alerts import Event
 from vigie.check import checked
 from vigie.engine import failures, session
 from vigie.engine.broker import Broker
 from vigie.engine.caretaker import Caretaker
-from vigie.engine.deliveries import deliveries
-from vigie.engine.gold import Settled, reported, windows
+from vigie.engine.courier import Courier, at_work, couriers, see_through
+from vigie.engine.deliveries import LeftUndone, deliveries
+from vigie.engine.gold import Settled, every_s, reported, windows
 from vigie.engine.hotpath import HotPath
 from vigie.engine.jars import kafka_jars
 from vigie.engine.java import java_home
+from vigie.engine.latest import Latest
 from vigie.engine.ledger import Entry, Ledger
 from vigie.engine.tables import Stamp
+from vigie.engine.watching import Post, Teller, Watchman
 from vigie.engine.workshop import Workshop
 from vigie.errors import LakeMismatch, RequestError
-from vigie.graph import Gold, Graph, Source
+from vigie.graph import Gold, Graph, Source, Surroundings, Watch
 from vigie.lake import Lake
 from vigie.pipeline import Pipeline
 from vigie.settings import Settings
@@ -38,7 +42,7 @@ from vigie.sources.socket import Receiver
 if TYPE_CHECKING:
     from pyspark.sql.streaming import DataStreamWriter, StreamingQuery
 
-GOLD_EVERY_S = 10.0
+CONTEXT_EVERY_S = 10.0
 WATCH_EVERY_S = 0.5
 
 log = logging.getLogger(__name__)
@@ -58,12 +62,14 @@ class Request:
 @dataclass(frozen=True, slots=True)
 class Watcher:
     """Who is told what happens: `reads` of where each source is read from, `entry` of each line of the ledger,
-    and `committed` of each commit once it stands (a test may end the process there)."""
+    `committed` of each commit once it stands (a test may end the process there), and `alert` of each alert that
+    opens or closes."""
 
     reads: Callable[[Source, Address], None] = lambda source, address: log.info("%s reads %s", source.name, address)
 
     entry: Callable[[Entry], None] = lambda entry: log.info("%s", entry)
     committed: Callable[[str], None] = lambda _name: None
+    alert: Callable[[Event], None] = lambda event: log.info("%s", event)
 
 
 def run(
@@ -85,7 +91,8 @@ def run(
         log.info("Spark is ready; the first batch takes longest.")
         ledger = Ledger(request.lake.ledger(graph.name), graph.name)
         shop = Workshop(spark, graph, request.lake, ledger, watcher.committed)
-        _Run(shop, request, readings, stop or threading.Event(), watcher).go()
+        around = Surroundings(settings, _kafka(readings))
+        _Run(shop, request, readings, around, stop or threading.Event(), watcher).go()
 
 
 @contextmanager
@@ -134,7 +141,10 @@ def _readings(
         if address is None and broker is not None:
             address = Kafka(broker.servers, source.name.replace("_", "-"))
             broker.create_topic(address.topic)
-        address = address or Inbox(request.lake.inbox(source.name))
+        if address is None:
+            address = Inbox(request.lake.inbox(source.name))
+            if source.context:  # it says more of what others bring, and need not be there
+                address.folder.mkdir(parents=True, exist_ok=True)
         readings[source.name] = _reading(source, address, request, closing)
         readings[source.name].check()
         watcher.reads(source, address)
@@ -152,74 +162,110 @@ def _reading(source: Source, address: Address, request: Request, closing: ExitSt
     return InboxSource(address.folder)
 
 
-class _Run:
-    """The queries of one run."""
+def _kafka(readings: dict[str, Any]) -> str:
+    """The servers that messages are read from, if any are read from Kafka."""
+    servers = (reading.address.servers for reading in readings.values() if isinstance(reading, KafkaSource))
+    return next(servers, "")
 
-    def __init__(
-        self, shop: Workshop, request: Request, readings: dict[str, Any], stop: threading.Event, watcher: Watcher
+
+class _Run:
+    """The queries of one run, and the watches beside them."""
+
+    def __init__(  # noqa: PLR0913  (a run is made of these)
+        self,
+        shop: Workshop,
+        request: Request,
+        readings: dict[str, Any],
+        around: Surroundings,
+        stop: threading.Event,
+        watcher: Watcher,
     ) -> None:
         self._shop = shop
         self._request = request
         self._readings = readings
+        self._around = around
         self._stop = stop
         self._watcher = watcher
         self._failed: list[BaseException] = []
         self._steps = 0  # that are being taken at this moment
         self._read = 0
         self._idle = threading.Condition()
-        self._ending = False
+        self._ending = threading.Event()
         self._windows: list[tuple[Gold, StreamingQuery]] = []
         self._reported: dict[str, int] = {}
+        self._hot: list[HotPath] = []
 
     def go(self) -> None:
         """Start the queries and see them through; with `once`, gold follows when the hot path has finished."""
         hot = [self._start_hot(source) for source in self._shop.graph.sources]
+        watches = self._shop.graph.watches
+        watchmen = [self._watchman(watch) for watch in watches]
+        pairs = zip(watches, watchmen, strict=True)
+        sent = [courier for watch, watchman in pairs for courier in self._couriers(watch, watchman)]
         if self._request.once:
             self._watch(hot)
-            for start in (self._start_gold, self._start_deliveries):
-                if not self._stop.is_set():
-                    self._watch(start())
+            for watchman in watchmen:
+                watchman.catch_up(self._stop)
+            with at_work(sent):
+                for start in (self._start_gold, self._start_deliveries):
+                    if not self._stop.is_set():
+                        self._watch(start())
+                see_through(sent, self._stop)
             if not self._stop.is_set():
                 log.info("All that was there has gone through." if self._read else "Nothing new was there.")
             return
-        with Caretaker(self._shop.lake):
+        with Caretaker(self._shop.lake), at_work(sent), ExitStack() as posts:
+            for watchman in watchmen:
+                posts.enter_context(Post(watchman, self._is_behind, self._failed.append))
             self._watch([*hot, *self._start_gold(), *self._start_deliveries()])
 
     def _start_hot(self, source: Source) -> StreamingQuery:
         path = HotPath(self._shop, source, self._readings[source.name])
+        self._hot.append(path)
         for entry in path.fill():  # tables that were added to the lake
             self._watcher.entry(entry)
             if self._stop.is_set():
                 break
-        self._pool("hot")
+        self._pool("gold" if source.context else "hot")
         writer = path.stream().writeStream.foreachBatch(self._guarded(path))
-        return self._started(source.name, writer, self._request.every)
+        every = self._request.every
+        return self._started(source.name, writer, max(every, CONTEXT_EVERY_S) if source.context else every)
+
+    def _watchman(self, watch: Watch) -> Watchman:
+        shop = self._shop
+        return Watchman(shop.lake, shop.graph, watch, Teller(shop.committed, self._watcher.alert))
+
+    def _couriers(self, watch: Watch, watchman: Watchman) -> Iterator[Courier]:
+        return couriers(self._shop, watch, watchman.name, self._around, self._failed.append)
+
+    def _is_behind(self) -> bool:
+        return any(path.is_behind for path in self._hot)
 
     def _start_gold(self) -> list[StreamingQuery]:
         self._pool("gold")
         queries = []
         for gold in self._shop.graph.gold:
-            every = max(self._request.every, GOLD_EVERY_S)
-            if gold.looks_back is None:
+            every = max(self._request.every, every_s(gold))
+            if gold.is_stream:
                 made = windows(self._shop, gold)
                 self._reported[gold.name] = self._last_batch(gold)
                 query = self._started(gold.name, _delta(made, self._shop.lake.gold(gold.name)), every)
                 self._windows.append((gold, query))
             else:
-                settled = Settled(self._shop, gold)
-                rows = settled.stream()
-                query = self._started(
-                    gold.name,
-                    rows.writeStream.foreachBatch(self._guarded(settled)),
-                    every,
-                )
+                step = Latest(self._shop, gold) if gold.latest_by else Settled(self._shop, gold)
+                writer = step.stream().writeStream.foreachBatch(self._guarded(step))
+                query = self._started(gold.name, writer, every)
             queries.append(query)
         return queries
 
     def _start_deliveries(self) -> list[StreamingQuery]:
         return [
-            self._started(name, rows.writeStream.foreachBatch(self._guarded(step)), self._request.every)
-            for name, rows, step in deliveries(self._shop)
+            self._started(
+                route.name,
+                route.rows.writeStream.foreachBatch(self._guarded(route.step)),
+                max(self._request.every, route.every),
+            )
+            for route in deliveries(self._shop, self._around, self._ending, self._request.once)
         ]
 
     def _guarded(self, step: Callable[[Any, int], list[Entry]]) -> Any:
@@ -228,13 +274,15 @@ class _Run:
 
         def guarded(batch: Any, number: int) -> None:
             with self._idle:
-                if self._ending or self._stop.is_set():
+                if self._ending.is_set() or self._stop.is_set():
                     raise InterruptedError("a stop was asked for")
                 self._steps += 1
             try:
                 for entry in step(batch, number):
                     self._read += entry.read
                     self._watcher.entry(entry)
+            except LeftUndone:
+                raise InterruptedError("a stop was asked for") from None
             except BaseException as problem:
                 self._failed.append(problem)
                 # Spark looks for causes in the text it is given, and a long one overflows its stack.
@@ -270,7 +318,8 @@ class _Run:
         finally:
             asked = self._stop.is_set()
             with self._idle:
-                self._ending = any(query.isActive for query in queries)
+                if any(query.isActive for query in queries):
+                    self._ending.set()
                 self._idle.wait_for(lambda: not self._steps)
             for query in queries:
                 query.stop()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError
 from py4j.protocol import Py4JJavaError
 
 from vigie.errors import LakeDamaged, LakeMismatch, RunFailed
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 # A checkpoint of the log costs a live stream about a second, and readers replay fifty commits in milliseconds.
 PROPERTIES = {"delta.checkpointInterval": "50"}
+MERGES_TRIED = 5
+MERGES_PER_VACUUM = 100
+HOURS_KEPT = 1  # whoever reads the lake holds on to the files it found when it began
 COMMITS_LOOKED_THROUGH = 10, 200  # a batch's own is among the newest, unless it was made by a run before this one
 
 
@@ -138,6 +142,30 @@ def append_arrow(rows: pa.Table | pa.RecordBatchReader, path: Path, stamp: Stamp
             ),
         )
     return _rows_written(path, stamp, counts)
+
+
+def append_again(rows: pa.Table, path: Path) -> None:
+    """Append rows that may be there already, and of which whoever reads them keeps the first."""
+    write_deltalake(str(path), rows, mode="append", configuration=PROPERTIES)
+
+
+def merge(rows: pa.Table, path: Path, on: tuple[str, ...], changed: str) -> None:
+    """Bring a table to these rows, one for each value of `on`; a row that is there is replaced where `changed` holds
+    between the `held` and the `new`. Every merge writes the files anew that it changes: now and then those that
+    nobody can still be reading are deleted."""
+    for last in (*[False] * (MERGES_TRIED - 1), True):
+        table = opened(path)
+        same = " AND ".join(f'held."{name}" = new."{name}"' for name in on)
+        merger = table.merge(rows, same, source_alias="new", target_alias="held")
+        try:
+            merger.when_matched_update_all(changed).when_not_matched_insert_all().execute()
+        except CommitFailedError:  # its files were put together in that moment
+            if last:
+                raise
+        else:
+            break
+    if int(table.version()) % MERGES_PER_VACUUM == 0:
+        table.vacuum(retention_hours=HOURS_KEPT, dry_run=False, enforce_retention_duration=False)
 
 
 def _note(stamp: Stamp, counts: dict[str, int]) -> str:

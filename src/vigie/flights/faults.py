@@ -2,48 +2,32 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
-from collections.abc import Callable
-from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from vigie.flights.atmosphere import Floats
-
-Message = tuple[bytes | None, bytes]  # key and value
-# A spoiler gets a whole message and a draw of 0..1, and never puts a line end into it.
-Spoiler = Callable[[bytes, float], bytes]
+from vigie.spoiling import (
+    Message,
+    Spoiler,
+    changed,
+    empty,
+    single_quotes,
+    trailing_text,
+    truncated,
+    two_objects,
+    with_bad_utf8,
+    without_number,
+)
 
 SOUND = -1
 REMEMBERED = 2_000  # messages that may come again
 
 
-def truncated(message: bytes, draw: float) -> bytes:
-    return message[: 1 + int(draw * (len(message) - 1))]
-
-
-def single_quotes(message: bytes, _: float) -> bytes:
-    return message.replace(b'"', b"'")
-
-
 def not_a_number(message: bytes, draw: float) -> bytes:
-    field = (b"velocity", b"baro_altitude", b"latitude")[int(draw * 3)]
-    return re.sub(rb'"%s":[^,]+' % field, b'"%s":NaN' % field, message)
-
-
-def trailing_text(message: bytes, draw: float) -> bytes:
-    return message + (b" ok", b"}", b";", b",")[int(draw * 4)]
-
-
-def two_objects(message: bytes, draw: float) -> bytes:
-    return message + (b"", b" ")[int(draw * 2)] + message
-
-
-def empty(_: bytes, draw: float) -> bytes:
-    return (b"", b" ")[int(draw * 2)]
+    return without_number(message, (b"velocity", b"baro_altitude", b"latitude")[int(draw * 3)])
 
 
 def wrong_type(message: bytes, draw: float) -> bytes:
@@ -54,38 +38,33 @@ def wrong_type(message: bytes, draw: float) -> bytes:
         ("on_ground", "no"),
         ("category", {"light": True}),
     )[int(draw * 5)]
-    return _changed(message, {field: value})
+    return changed(message, {field: value})
 
 
 def invalid_utf8(message: bytes, draw: float) -> bytes:
-    cut = message.index(b'"origin_country":"') + len(b'"origin_country":"')
-    return message[:cut] + (b"\xff\xfe", b"C\xf4te ", b"\xed\xa0\x80")[int(draw * 3)] + message[cut:]
+    return with_bad_utf8(message, b'"origin_country":"', draw)
 
 
 def no_position(message: bytes, _: float) -> bytes:
-    return _changed(message, {"latitude": None, "longitude": None})
+    return changed(message, {"latitude": None, "longitude": None})
 
 
 def no_time(message: bytes, _: float) -> bytes:
-    return _changed(message, {"time_position": None})
+    return changed(message, {"time_position": None})
 
 
 def impossible_altitude(message: bytes, draw: float) -> bytes:
-    return _changed(message, {"baro_altitude": round(15_000 + 15_000 * draw, 2)})
+    return changed(message, {"baro_altitude": round(15_000 + 15_000 * draw, 2)})
 
 
 def impossible_speed(message: bytes, draw: float) -> bytes:
-    return _changed(message, {"velocity": round(300 + 400 * draw, 2)})
+    return changed(message, {"velocity": round(300 + 400 * draw, 2)})
 
 
 def from_the_future(message: bytes, draw: float) -> bytes:
     ahead = 600 + int(draw * 12 * 3_600)
     state = msgspec.json.decode(message)
-    return _changed(message, {name: state[name] + ahead for name in ("time_position", "last_contact")})
-
-
-def _changed(message: bytes, fields: dict[str, Any]) -> bytes:
-    return msgspec.json.encode({**msgspec.json.decode(message), **fields})
+    return changed(message, {name: state[name] + ahead for name in ("time_position", "last_contact")})
 
 
 SPOILERS: tuple[Spoiler, ...] = (

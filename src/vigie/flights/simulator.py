@@ -15,10 +15,11 @@ import numpy as np
 from vigie.errors import BadSetting
 from vigie.feed import Simulation, Tick
 from vigie.flights.atmosphere import Floats
-from vigie.flights.faults import Faults, Message
+from vigie.flights.faults import Faults
 from vigie.flights.fleet import COUNTRIES, callsign, fleet, squawk
 from vigie.flights.performance import performance
 from vigie.flights.schedule import Indices, Motion, Schedule
+from vigie.spoiling import Message
 
 ALTITUDE_STEP = 7.62  # m: ADS-B sends altitudes in 25 ft
 CLIMB_STEP = 0.32512  # m/s: and vertical rates in 64 ft/min

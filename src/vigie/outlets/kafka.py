@@ -44,7 +44,7 @@ class KafkaOutlet:
         self.delivered = 0
         self._address = address
         self._refusal: KafkaError | None = None
-        self._producer = _open(address)
+        self._producer = connected(address, "vigie-feed")
 
     def send(self, messages: Sequence[Message]) -> int:
         from confluent_kafka import KafkaException
@@ -92,7 +92,7 @@ class KafkaOutlet:
             )
 
 
-def _open(address: Kafka) -> Producer:
+def connected(address: Kafka, client: str) -> Producer:
     """A producer for a topic that is there, and was created if it was missing."""
     try:
         from confluent_kafka import KafkaError, KafkaException, Producer
@@ -100,13 +100,13 @@ def _open(address: Kafka) -> Producer:
         from confluent_kafka.cimpl import NewTopic
     except ImportError as problem:
         raise BadSetting(
-            "feeding Kafka needs the package confluent-kafka, which is not installed",
+            "writing to Kafka needs the package confluent-kafka, which is not installed",
             where=str(address),
             do="pip install 'vigie[kafka]'",
         ) from problem
     servers: dict[str, str | int | float | bool] = {
         "bootstrap.servers": address.servers,
-        "client.id": "vigie-feed",
+        "client.id": client,
     }
     try:
         admin = AdminClient(servers, logger=log)
@@ -115,7 +115,7 @@ def _open(address: Kafka) -> Producer:
             try:
                 admin.create_topics([topic], request_timeout=ANSWER_SECONDS)[address.topic].result()
             except KafkaException as problem:
-                if problem.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another feed was quicker
+                if problem.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another was quicker
                     raise
         return Producer(servers | PRODUCER, logger=log)
     except KafkaException as problem:

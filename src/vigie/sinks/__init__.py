@@ -1,1 +1,24 @@
-"""What a table can be delivered to: one file each. See `vigie.graph.Sink` for the contract."""
+"""What a table, or what a watch finds, can be delivered to: one file each. See `vigie.graph.Sink` and `AlertSink`.
+
+A sink is a frozen value. It opens nothing before it is used, and it holds no secret: those come from the environment.
+"""
+
+from __future__ import annotations
+
+from vigie.errors import RunFailed
+
+
+class NotNow(Exception):
+    """What a sink raises when its receiver did not take something, and time may mend it: the same is tried again.
+
+    `wait` is the number of seconds that the receiver asks for, when it asks for any.
+    """
+
+    def __init__(self, reason: str, wait: float = 0.0) -> None:
+        self.reason = reason
+        self.wait = wait
+        super().__init__(reason)
+
+
+class Refused(RunFailed):
+    """What a sink raises when its receiver will not take something until somebody mends what is wrong."""

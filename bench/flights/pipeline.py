@@ -1,6 +1,6 @@
 """The three tables of the benchmark as a pipeline: what ships with flights, less its other gold tables.
 
-Run as `python -m bench.pipeline SERVERS TOPIC FOLDER`.
+Run as `python -m bench.flights.pipeline SERVERS TOPIC FOLDER`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The same three tables as a good engineer writes them in PySpark: one query a table, one after the other.
 
-Run as `python -m bench.handwritten SERVERS TOPIC FOLDER`.
+Run as `python -m bench.flights.handwritten SERVERS TOPIC FOLDER`.
 """
 
 from __future__ import annotations
@@ -11,35 +11,21 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from bench.streams import topic_of, write
 from vigie.engine.session import start
 from vigie.flights.classes import aircraft_class
 from vigie.flights.opensky import STATE_VECTOR
 from vigie.flights.phases import flight_phase
 from vigie.settings import read_settings
-from vigie.sources.kafka import MESSAGES_PER_BATCH
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
 SILVER_COLUMNS = (
     "icao24", "time_position", "event_timestamp", "callsign", "origin_country", "latitude", "longitude",
     "altitude_meters", "velocity_kmh", "vertical_rate_ms", "heading_deg", "on_ground", "category",
     "flight_phase", "aircraft_class",
 )  # fmt: skip
-
-
-def topic_of(spark: SparkSession, servers: str, topic: str) -> DataFrame:
-    """The topic as a stream, fetched in pieces as large as Vigie's."""
-    return (
-        spark.readStream.format("kafka")
-        .option("kafka.bootstrap.servers", servers)
-        .option("subscribe", topic)
-        .option("startingOffsets", "earliest")
-        .option("maxOffsetsPerTrigger", MESSAGES_PER_BATCH)
-        .option("kafka.max.partition.fetch.bytes", 16 << 20)
-        .option("kafka.fetch.max.bytes", 64 << 20)
-        .load()
-    )
 
 
 def silver(messages: DataFrame) -> DataFrame:
@@ -78,17 +64,6 @@ def gold(reports: DataFrame) -> DataFrame:
     )
     bounds = F.col("window.start").alias("window_start"), F.col("window.end").alias("window_end")
     return counted.select(*bounds, "flight_phase", "flight_count", "avg_altitude", "avg_velocity")
-
-
-def write(rows: DataFrame, folder: Path, table: str) -> None:
-    """Append all that is there to a table, and return when it stands."""
-    (
-        rows.writeStream.format("delta")
-        .option("checkpointLocation", str(folder / "checkpoints" / table.replace("/", "-")))
-        .trigger(availableNow=True)
-        .start(str(folder / table))
-        .awaitTermination()
-    )
 
 
 def main(servers: str, topic: str, folder: Path) -> None:

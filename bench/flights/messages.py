@@ -1,26 +1,19 @@
-"""State vectors for the benchmark: always the same bytes, a quarter of them exact repeats, in a Kafka topic."""
+"""State vectors for the benchmark: always the same bytes, a quarter of them exact repeats."""
 
 from __future__ import annotations
 
 import random
-import time
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
-
-from vigie.engine.broker import Broker
 
 AIRCRAFT = 2_000
 SECONDS_BETWEEN = 10  # two reports of one aircraft
 START = 1_767_225_600  # 2026-01-01: a topic that is kept is as far from the future on every later day
 REPEATED_AMONG = 1_000  # a repeat is of one of the last so many messages, as OpenSky repeats within seconds
 COUNTRIES = ("France", "Germany", "United Kingdom", "Spain", "Switzerland", "Ireland", "United States")
-PARTITIONS = 2
-PATIENCE_S = 60.0
 
 
 def originals(rows: int) -> int:
@@ -70,52 +63,3 @@ def _message(number: int, chance: random.Random) -> tuple[bytes, bytes]:
         "category": aircraft % 9,
     }
     return icao24.encode(), msgspec.json.encode(vector)
-
-
-def loaded(broker: Broker, rows: int) -> str:
-    """The topic that holds so many messages; it is filled once, and kept with the broker's folder."""
-    topic = f"state-vectors-{rows}"
-    there = _held(broker, topic)
-    if there == rows:
-        return topic
-    if there is not None:
-        _drop(broker, topic)
-    print(f"Loading {rows:,} messages into {topic}, once ...", flush=True)
-    broker.create_topic(topic)
-    producer = Producer({"bootstrap.servers": broker.servers, "linger.ms": 50, "queue.buffering.max.messages": 200_000})
-    for key, value in messages(rows):
-        while True:
-            try:
-                producer.produce(topic, value, key)
-                break
-            except BufferError:
-                producer.poll(0.1)
-        producer.poll(0)
-    producer.flush(PATIENCE_S)
-    held = _held(broker, topic)
-    if held != rows:
-        raise SystemExit(f"{topic} should hold {rows:,} messages, and holds {held}")
-    return topic
-
-
-def _held(broker: Broker, topic: str) -> int | None:
-    """How many messages a topic holds; none when there is no such topic."""
-    consumer = Consumer({"bootstrap.servers": broker.servers, "group.id": "bench"})
-    try:
-        known = consumer.list_topics(timeout=PATIENCE_S).topics
-        if topic not in known:
-            return None
-        spans = [
-            consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=PATIENCE_S)
-            for partition in known[topic].partitions
-        ]
-        return sum(high - low for low, high in spans)
-    finally:
-        consumer.close()
-
-
-def _drop(broker: Broker, topic: str) -> None:
-    AdminClient({"bootstrap.servers": broker.servers}).delete_topics([topic])[topic].result(PATIENCE_S)
-    deadline = time.monotonic() + PATIENCE_S
-    while _held(broker, topic) is not None and time.monotonic() < deadline:
-        time.sleep(0.2)

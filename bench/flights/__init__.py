@@ -1,0 +1,1 @@
+"""Flights as a workload: two million state vectors, a quarter of them repeats, in three tables."""

@@ -1,0 +1,21 @@
+"""Ways of spotting trouble in the readings of a key: plain values, and what they ask in SQL."""
+
+from vigie.detectors.changes import Rising, Stuck, SuddenChange
+from vigie.detectors.course import OffCourse
+from vigie.detectors.limits import Above, Below
+from vigie.detectors.silence import Silent
+from vigie.detectors.streaks import InARow
+from vigie.detectors.usual import AboveUsual, Outlier
+
+__all__ = [
+    "Above",
+    "AboveUsual",
+    "Below",
+    "InARow",
+    "OffCourse",
+    "Outlier",
+    "Rising",
+    "Silent",
+    "Stuck",
+    "SuddenChange",
+]

@@ -1,0 +1,68 @@
+"""A value beyond a limit that a person set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from vigie.detectors.judgement import Judgement, exactly, no_column, no_number, number
+
+
+@dataclass(frozen=True, slots=True)
+class Above:
+    """Fires over `limit`, and is over at `clears_at` or below: between the two, nothing changes."""
+
+    column: str
+    limit: float
+    clears_at: float | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    @property
+    def judgement(self) -> Judgement:
+        value, limit = number(self.column), exactly(self.limit)
+        back = limit if self.clears_at is None else exactly(self.clears_at)
+        return Judgement(f"{value} > {limit}", f"{value} <= {back}", value, limit)
+
+    def problems(self) -> Iterator[str]:
+        amiss = [*no_column(self.column), *no_number("limit", self.limit)]
+        if self.clears_at is not None:
+            amiss += no_number("clears_at", self.clears_at)
+        yield from amiss
+        if not amiss and self.clears_at is not None and self.clears_at > self.limit:
+            yield f"it clears at {self.clears_at:g}, which is above its limit of {self.limit:g}"
+
+    def says(self, value: float, threshold: float) -> str:
+        return f"{self.column} is {value:.4g}, above {threshold:.4g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Below:
+    """Fires under `limit`, and is over at `clears_at` or above: between the two, nothing changes."""
+
+    column: str
+    limit: float
+    clears_at: float | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    @property
+    def judgement(self) -> Judgement:
+        value, limit = number(self.column), exactly(self.limit)
+        back = limit if self.clears_at is None else exactly(self.clears_at)
+        return Judgement(f"{value} < {limit}", f"{value} >= {back}", value, limit)
+
+    def problems(self) -> Iterator[str]:
+        amiss = [*no_column(self.column), *no_number("limit", self.limit)]
+        if self.clears_at is not None:
+            amiss += no_number("clears_at", self.clears_at)
+        yield from amiss
+        if not amiss and self.clears_at is not None and self.clears_at < self.limit:
+            yield f"it clears at {self.clears_at:g}, which is below its limit of {self.limit:g}"
+
+    def says(self, value: float, threshold: float) -> str:
+        return f"{self.column} is {value:.4g}, below {threshold:.4g}"

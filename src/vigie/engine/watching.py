@@ -1,0 +1,417 @@
+"""A watch at work: it follows a silver table commit by commit, and writes down which alerts open and close.
+
+It needs no Spark. What it does with a version of silver follows from the versions up to it alone: after a crash it
+starts from its last note, reads the past from silver again, and finds the same alerts under the same ids.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable
+
+from vigie.alerts import ALERTS, CLOSED, EVENTS, INSTANT, OPENED, Alert, Event, alert_id, standing, table_of
+from vigie.detectors import Silent
+from vigie.detectors.judgement import MICROSECOND, Judgement
+from vigie.detectors.judging import changes
+from vigie.duration import parse_duration
+from vigie.engine import following, tables
+from vigie.engine.checkpoints import write_whole
+from vigie.engine.past import Past
+from vigie.engine.quiet import QuietTimes
+from vigie.engine.tables import Stamp
+from vigie.engine.verdict import instant, micros
+from vigie.graph import Graph, Rule, Silver, Watch
+from vigie.lake import Lake, rows
+
+FIRING = pa.schema([("rule", pa.string()), ("key", pa.string())])
+KEY = pa.schema([("key", pa.string())])
+CHANGED = (
+    "(held.closed_at IS NULL AND new.closed_at IS NOT NULL)"
+    " OR (held.suppressed_by IS NOT NULL AND new.suppressed_by IS NULL)"
+)
+MOST_ROWS = 500_000  # of silver that are judged at once
+LOOK_EVERY_S = 0.1
+TICK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """Who is told what a watch does: the name of each commit once it stands, and each alert that opens or closes."""
+
+    committed: Callable[[str], None] = lambda _name: None
+    alert: Callable[[Event], None] = lambda _event: None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at silver came to."""
+
+    rows: int
+    overtaken: int
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Readings that are judged at once: what a version of silver brought, or of that version what is up to a moment."""
+
+    stamp: Stamp | None
+    version: int
+    read_to: int | None
+    rows: pa.Table
+
+
+class Watchman:
+    """One watch of a pipeline in a lake."""
+
+    def __init__(
+        self,
+        lake: Lake,
+        graph: Graph,
+        watch: Watch,
+        teller: Teller | None = None,
+        most_rows: int = MOST_ROWS,
+    ) -> None:
+        self._graph = graph
+        self._silver: Silver = graph.silver_of(watch)
+        self.name = f"watch-{self._silver.name}-by-{watch.key}"
+        self._path = lake.silver(self._silver.name)
+        self._events = lake.alert_events(graph.name)
+        self._alerts = lake.alerts(graph.name)
+        self._note = lake.checkpoint(graph.name, self.name) / "note.json"
+        self._watch = watch
+        self._rules = {rule.name: rule for rule in watch.rules}
+        self._judgements: dict[str, Judgement] = {
+            rule.name: judgement for rule in watch.rules if (judgement := rule.detector.judgement) is not None
+        }
+        self._silences = [(rule, rule.detector.span) for rule in watch.rules if isinstance(rule.detector, Silent)]
+        self._quiet = QuietTimes(lake.silver(graph.silver_of(watch.quiet).name), watch.quiet) if watch.quiet else None
+        self._teller = teller or Teller()
+        self._most_rows = most_rows
+        self._waiting: deque[_Part] = deque()
+        self._begin()
+
+    def _begin(self) -> None:
+        tables.ensure(self._events, EVENTS, "alert_events", self._graph.name)
+        tables.ensure(self._alerts, ALERTS, "alerts", self._graph.name)
+        self.version, self._read_to = self._noted()
+        found = [Event.of(row) for row in rows(self._events) if row["watch"] == self.name]
+        before = sorted((event for event in found if self._is_past(event)), key=_order)
+        self._ahead = max((event.silver_version for event in found), default=-1)
+        self._open = {(alert.rule, alert.key): alert for alert in standing(before).values() if alert.closed_at is None}
+        self._put(standing(sorted(found, key=_order)).values())
+        time = str(self._silver.event_time)
+        self._past = Past(self._schema(), self._looks_back(), self._path, self._watch.key, time)
+        if self.version >= 0:
+            self._past.recall(self.version, self._read_to)
+
+    def _noted(self) -> tuple[int, int | None]:
+        """How far it has come: to the end of a version of silver, or, in that version, to a moment.
+
+        The first time it follows silver from its first version. Where that can no longer be read, it takes silver as
+        it is now, in the order of time.
+        """
+        if self._note.exists():
+            note = json.loads(self._note.read_text())
+            following.check(self._path, note["silver_version"])
+            return note["silver_version"], note.get("read_to")
+        if following.follows(self._path, -1):
+            return -1, None
+        return self._write_note(tables.version(self._path), following.EARLIEST)
+
+    def _write_note(self, version: int, read_to: int | None) -> tuple[int, int | None]:
+        note = {"silver": self._silver.name, "silver_version": version}
+        write_whole(self._note, json.dumps(note if read_to is None else {**note, "read_to": read_to}))
+        return version, read_to
+
+    def _is_past(self, event: Event) -> bool:
+        """Whether what led to it has been judged, and noted."""
+        if self._read_to is not None and event.silver_version == self.version:
+            return micros(event.at) <= self._read_to
+        return event.silver_version <= self.version
+
+    @property
+    def newest(self) -> int | None:
+        """The moment of the newest reading."""
+        return self._past.newest
+
+    def _looks_back(self) -> timedelta:
+        """As far as any rule does from the oldest row that silver may still take."""
+        furthest = max((judgement.looks_back for judgement in self._judgements.values()), default=timedelta())
+        return furthest + parse_duration(str(self._silver.late_by))
+
+    def _schema(self) -> pa.Schema:
+        there = pa.schema(DeltaTable(self._path).schema().to_arrow())
+        columns = dict.fromkeys(name for rule in self._watch.rules for name in rule.detector.columns)
+        if self._watch.quiet is not None:
+            columns[self._watch.quiet.on] = None
+        own = [(name, there.field(name).type) for name in columns]
+        return pa.schema([("key", pa.string()), ("moment", pa.int64()), *own])
+
+    def look(self) -> Look | None:
+        """Judge what silver has gained since the last look; none when it gained nothing."""
+        if not self._waiting:
+            self._waiting.extend(self._parts())
+        if not self._waiting:
+            return None
+        part = self._waiting.popleft()
+        overtaken = self._past.arrived(part.rows)
+        events = [*self._judged(part), *self._raised(part)] if part.rows.num_rows else []
+        self._write(events, part.stamp)
+        self._past.remember(part.rows)
+        self.version, self._read_to = self._write_note(part.version, part.read_to)
+        self._teller.committed(f"{self.name} note")
+        return Look(part.rows.num_rows, overtaken, tuple(events))
+
+    def _parts(self) -> Iterator[_Part]:
+        if self._read_to is not None:
+            yield from self._of_the_start(self._read_to)
+            return
+        until = self._ahead if self._ahead > self.version else None
+        gain = following.gained(self._path, self.version, self._most_rows, until)
+        if gain is None:
+            return
+        commits = self._read(gain)
+        for version, part in self._past.in_order(commits) if commits else [(gain.version, self._none())]:
+            yield _Part(Stamp(self.name, version), version, None, part)
+
+    def _of_the_start(self, read_to: int) -> Iterator[_Part]:
+        """The next readings, in the order of time, of what silver held when the watch was first set up."""
+        app = f"{self.name} start"
+        ahead = tables.last_batch(self._events, app) + following.EARLIEST
+        until = ahead if ahead > read_to else self._past.next_moment(self.version, read_to, self._most_rows)
+        if until is None:
+            yield _Part(Stamp(app, 0), self.version, None, self._none())
+        else:
+            rows = self._past.between(self.version, read_to, until)
+            yield _Part(Stamp(app, until - following.EARLIEST), self.version, until, rows)
+
+    def _none(self) -> pa.Table:
+        return self._past.schema.empty_table()
+
+    def catch_up(self, stop: threading.Event) -> None:
+        """Judge all that silver holds, and who is silent at the end of it."""
+        while not stop.is_set():
+            if self.look() is None:
+                self.silences()
+                return
+
+    def silences(self, ahead: timedelta = timedelta()) -> tuple[Event, ...]:
+        """The keys that have been silent for too long, when so much time has gone by since the newest reading."""
+        if self._past.newest is None:
+            return ()
+        now = self._past.newest + ahead // MICROSECOND
+        events = [event for rule, span in self._silences for event in self._silent(rule, span, now)]
+        events += self._raised(_Part(None, self.version, None, self._none()), ahead)
+        self._write(events, None)
+        return tuple(events)
+
+    def _read(self, gain: following.Gain) -> list[tuple[int, pa.Table]]:
+        own = self._past.schema.names[2:]
+        columns = [self._watch.key, str(self._silver.event_time), *own]
+        schema = pa.schema([("key", pa.string()), ("moment", INSTANT), *list(self._past.schema)[2:]])
+        return [(version, _timed(part)) for version, part in following.by_version(self._path, gain, columns, schema)]
+
+    def _judged(self, part: _Part) -> Iterator[Event]:
+        """What opens and closes, in the order of time."""
+        database = self._past.database
+        firing = [{"rule": rule, "key": key} for rule, key in self._open]
+        database.register("firing", pa.Table.from_pylist(firing, FIRING))
+        own = ", ".join(f'"{name}"' for name in self._past.schema.names)
+        furthest = max((judgement.looks_back for judgement in self._judgements.values()), default=timedelta())
+        database.execute(
+            f"""CREATE OR REPLACE TABLE readings AS
+            SELECT {own}, false AS is_new FROM past WHERE key IN (SELECT key FROM fresh)
+                AND moment >= (SELECT min(moment) FROM fresh) - {furthest // MICROSECOND}
+            UNION ALL SELECT {own}, false AS is_new FROM overtaken
+            UNION ALL SELECT {own}, true AS is_new FROM fresh"""
+        )
+        turns: list[Any] = changes(database, self._judgements).fetchall() if self._judgements else []
+        turns += [turn for rule, span in self._silences for turn in self._gaps(rule, span)]
+        places = self._places([turn[1] for turn in turns if turn[3]], part.rows)
+        for rule, key, moment, fires, value, threshold in sorted(turns, key=lambda turn: (turn[2], turn[0], turn[1])):
+            if fires:
+                alert = self._found(self._rules[rule], key, moment, value, threshold, part.version)
+                yield self._opened(self._marked(alert, places), part.version)
+            elif (rule, key) in self._open:
+                yield self._closed(rule, key, moment, part.version)
+
+    def _gaps(self, rule: Rule, span: timedelta) -> Iterator[tuple[str, str, int, bool, float, float]]:
+        """The silences that a reading ended: those that were known, and those of which nothing was known.
+
+        A known one ends with any reading: its clock may have been ahead of readings that were under way.
+        """
+        longest, seconds = span // MICROSECOND, span.total_seconds()
+        self._past.database.register(
+            "silent", pa.table({"key": [key for name, key in self._open if name == rule.name]}, KEY)
+        )
+        found = self._past.database.execute(
+            """SELECT key, moment, before, is_known FROM (
+                SELECT key, moment, before IS NULL AND key IN (SELECT key FROM silent) AS is_known,
+                    coalesce(before, heard_at) AS before
+                FROM (SELECT *, lag(moment) OVER (PARTITION BY key ORDER BY moment) AS before FROM fresh))
+            WHERE is_known OR moment - before > $1 ORDER BY moment, key""",
+            [longest],
+        ).fetchall()
+        for key, moment, before, is_known in found:
+            if not is_known:
+                yield rule.name, key, before + longest, True, seconds, seconds
+            yield rule.name, key, moment, False, seconds, seconds
+
+    def _silent(self, rule: Rule, span: timedelta, now: int) -> Iterator[Event]:
+        quiet = self._past.database.execute(
+            "SELECT key, moment FROM heard WHERE $1 - moment > $2 ORDER BY moment, key", [now, span // MICROSECOND]
+        ).fetchall()
+        unknown = [(key, moment) for key, moment in quiet if (rule.name, key) not in self._open]
+        places = self._places([key for key, _ in unknown], self._none())
+        for key, moment in unknown:
+            since, seconds = moment + span // MICROSECOND, span.total_seconds()
+            alert = self._found(rule, key, since, seconds, seconds, self.version)
+            yield self._opened(self._marked(alert, places), self.version)
+
+    def _raised(self, part: _Part, ahead: timedelta = timedelta()) -> Iterator[Event]:
+        """The alerts that were marked, and are still open now that what was going on is over."""
+        marked = [alert for alert in self._open.values() if alert.suppressed_by is not None]
+        if self._quiet is None or not marked:
+            return
+        newest = max([moment for moment in (self._past.newest, pc.max(part.rows["moment"]).as_py()) if moment])
+        now = instant(newest)
+        assert now is not None
+        places = self._places([alert.key for alert in marked], part.rows)
+        for alert in marked:
+            if self._quiet.covering(places.get(alert.key), now + ahead) is None:
+                yield self._opened(replace(alert, suppressed_by=None, raised_at=datetime.now(UTC)), part.version)
+
+    def _places(self, keys: list[str], arrived: pa.Table) -> dict[str, str]:
+        """Where each of these keys was last heard of, if that is what silences it."""
+        if self._quiet is None or not keys:
+            return {}
+        self._quiet.look()
+        return self._past.newest_of(self._quiet.on, keys, arrived)
+
+    def _marked(self, alert: Alert, places: dict[str, str]) -> Alert:
+        if self._quiet is None:
+            return alert
+        return replace(alert, suppressed_by=self._quiet.covering(places.get(alert.key), alert.opened_at))
+
+    def _found(
+        self, rule: Rule, key: str, moment: int, value: float | None, threshold: float | None, version: int
+    ) -> Alert:
+        at = instant(moment)
+        assert at is not None
+        said = rule.detector.says(0.0 if value is None else value, 0.0 if threshold is None else threshold)
+        return Alert(
+            alert_id(self._graph.name, rule.name, key, at), rule.name, key, rule.severity, at, value, threshold,
+            f"{rule.name} at {key}: {said}",
+            json.dumps(self._evidence(rule, version)),
+            datetime.now(UTC),
+        )  # fmt: skip
+
+    def _opened(self, alert: Alert, version: int) -> Event:
+        self._open[alert.rule, alert.key] = alert
+        return Event(OPENED, alert, self.name, version)
+
+    def _evidence(self, rule: Rule, version: int) -> dict[str, Any]:
+        """What was looked at: all that silver held of the key at a version, up to the reading that opened the alert."""
+        return {
+            "detector": repr(rule.detector),
+            "table": self._silver.table,
+            "key": self._watch.key,
+            "event_time": self._silver.event_time,
+            "silver_version": version,
+        }
+
+    def _closed(self, rule: str, key: str, moment: int, version: int) -> Event:
+        at = instant(moment)
+        assert at is not None
+        return Event(CLOSED, self._open.pop((rule, key)).closed(at), self.name, version)
+
+    def _write(self, events: list[Event], stamp: Stamp | None) -> None:
+        if not events:
+            return
+        if stamp is None:
+            tables.append_again(table_of(events), self._events)
+        else:
+            tables.append_arrow(table_of(events), self._events, stamp)
+        self._teller.committed(f"{self.name} events")
+        self._put(standing(events).values())
+        self._teller.committed(f"{self.name} alerts")
+        for event in events:
+            self._teller.alert(event)
+
+    def _put(self, alerts: Iterable[Alert]) -> None:
+        """Bring the table of alerts to where these are; what is there already stays as it is."""
+        wanted = pa.Table.from_pylist(
+            [{name: getattr(alert, name) for name in ALERTS.names} for alert in alerts], ALERTS
+        )
+        if wanted.num_rows:
+            tables.merge(wanted, self._alerts, ("alert_id",), CHANGED)
+
+
+def _timed(rows: pa.Table) -> pa.Table:
+    """The rows that have a key and a moment, in microseconds."""
+    rows = rows.filter(pc.and_(pc.is_valid(rows["key"]), pc.is_valid(rows["moment"])))
+    return rows.set_column(1, "moment", rows["moment"].cast(pa.int64()))
+
+
+def _order(event: Event) -> tuple[int, int, str, str]:
+    return event.silver_version, micros(event.at), event.alert.rule, event.alert.key
+
+
+class Post:
+    """A watch at its post: a thread that looks at silver whenever it grew, and turns the clock when it does not."""
+
+    def __init__(
+        self,
+        watchman: Watchman,
+        is_behind: Callable[[], bool],
+        failed: Callable[[BaseException], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._watchman = watchman
+        self._is_behind = is_behind
+        self._failed = failed
+        self._clock = clock
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._go, name=watchman.name, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _go(self) -> None:
+        try:
+            self._keep()
+        except BaseException as problem:
+            self._failed(problem)
+
+    def _keep(self) -> None:
+        newest, came = self._watchman.newest, self._clock()
+        ticked = came
+        while not self._stop.is_set():
+            look = self._watchman.look()
+            if self._watchman.newest != newest:
+                newest, came = self._watchman.newest, self._clock()
+            if look is not None:
+                continue
+            if self._clock() - ticked >= TICK_S and not self._is_behind():
+                ticked = self._clock()
+                self._watchman.silences(timedelta(seconds=ticked - came))
+            self._stop.wait(LOOK_EVERY_S)

@@ -1,0 +1,32 @@
+"""One thing that is wrong with a declaration, and the words in which it is told."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from vigie.graph import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong: what, where, and what to do."""
+
+    kind: str
+    what: str
+    place: Place
+    do: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.what} ({self.place})\n{self.do}"
+
+
+def listed(names: Iterable[str]) -> str:
+    return ", ".join(Counter(names)) or "(none is declared)"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean '{near[0]}'?" if near else ""

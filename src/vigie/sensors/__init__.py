@@ -1,0 +1,1 @@
+"""Sensors in buildings: their readings, what is usual for them, and what raises an alert."""

@@ -1,0 +1,39 @@
+"""An alert that opened or closed, as a receiver is told of it."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import Any
+
+from vigie.alerts import CLOSED, Event
+
+FIELDS = ("alert_id", "rule", "key", "severity", "opened_at", "closed_at", "value", "threshold", "message")
+
+
+def fields(event: Event) -> dict[str, Any]:
+    """What happened, as an object of JSON: instants in ISO 8601, a number that JSON has no form for as null."""
+    return {"event": event.event, **{name: _plain(getattr(event.alert, name)) for name in FIELDS}}
+
+
+def key(event: Event) -> str:
+    """The same whenever the same is sent: a receiver that keeps keys takes each once."""
+    return f"{event.alert.alert_id}-closed" if event.event == CLOSED else event.alert.alert_id
+
+
+def line(event: Event) -> str:
+    """What happened, for a person."""
+    alert = event.alert
+    if event.event == CLOSED:
+        return f"[over] {alert.message} (it began {_at(alert.opened_at)} and ended {_at(event.at)})"
+    return f"[{alert.severity}] {alert.message} (since {_at(alert.opened_at)})"
+
+
+def _at(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

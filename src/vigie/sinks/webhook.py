@@ -1,0 +1,118 @@
+"""A web address that is told of each alert: Slack, Mattermost, or a program of one's own."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, ClassVar
+
+from vigie.sinks import NotNow, Refused
+from vigie.sinks.letters import fields, key, line
+
+if TYPE_CHECKING:
+    import httpx
+    from pydantic import SecretStr
+
+    from vigie.alerts import Event
+    from vigie.graph import Surroundings
+
+PATIENCE_S = 10.0
+LONGEST_WAIT_S = 3_600.0
+PASSING = frozenset({408, 409, 423, 425, 429})  # and all from 500
+TO_DO = {
+    400: "It does not take this form of message: is it the address of an incoming webhook, or a receiver of your own?",
+    401: "The address holds no right to write there, or no longer: make a new one.",
+    403: "The address holds no right to write there, or no longer: make a new one.",
+    404: "There is no receiver at that address: it was mistyped, or taken away.",
+    410: "The receiver was taken away: make a new one.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A POST for each alert that opens and closes, to VIGIE_WEBHOOK_URL, of JSON with its fields and a `text`.
+
+    The header `Idempotency-Key` is the alert's id, with `-closed` behind it when the alert closed.
+    """
+
+    timeout: float = PATIENCE_S
+    name: ClassVar[str] = "webhook"
+    module: ClassVar[str] = ""
+    extra: ClassVar[str] = ""
+    at_once: ClassVar[int] = 1
+
+    def missing(self, around: Surroundings) -> str:
+        return "" if around.settings.webhook_url else "VIGIE_WEBHOOK_URL is not set"
+
+    def opened(self, around: Surroundings) -> Hook:
+        assert around.settings.webhook_url is not None
+        return Hook(around.settings.webhook_url, self.timeout)
+
+
+class Hook:
+    """The connection to a webhook. Whoever knows its address may write there, so no one is told it."""
+
+    def __init__(self, url: SecretStr, timeout: float, now: Callable[[], float] = time.time) -> None:
+        self._url = url
+        self._timeout = timeout
+        self._now = now
+        self._client: httpx.Client | None = None
+
+    def send(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self._post(event)
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+
+    def _post(self, event: Event) -> None:
+        import httpx
+
+        if self._client is None:
+            logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it writes every address
+            logging.getLogger("httpcore").setLevel(logging.WARNING)
+            self._client = httpx.Client(timeout=self._timeout, headers={"User-Agent": "vigie"})
+        try:
+            with self._client.stream(
+                "POST",
+                self._url.get_secret_value(),
+                json={"text": _escaped(line(event)), **fields(event)},
+                headers={"Idempotency-Key": key(event)},
+            ) as response:
+                status, wait = response.status_code, response.headers.get("Retry-After", "")
+        except httpx.TimeoutException:
+            raise NotNow(f"it did not answer within {self._timeout:g} s") from None  # the cause holds the address
+        except httpx.HTTPError as problem:
+            raise NotNow(f"it cannot be reached ({type(problem).__name__})") from None
+        if status in PASSING or status >= 500:
+            raise NotNow(f"it answered {status}", self._seconds(wait))
+        if not 200 <= status < 300:
+            raise Refused(
+                f"the webhook refused an alert with {status}",
+                where="VIGIE_WEBHOOK_URL",
+                do=TO_DO.get(status, "Look at what the receiver says of it, and mend the address or the receiver."),
+            )
+
+    def _seconds(self, retry_after: str) -> float:
+        """How long the receiver asks to be left alone: it says so in seconds, or names an instant."""
+        try:
+            seconds = float(retry_after)
+        except ValueError:
+            try:
+                seconds = parsedate_to_datetime(retry_after).timestamp() - self._now()
+            except ValueError:
+                return 0.0
+        return min(max(seconds, 0.0), LONGEST_WAIT_S) if math.isfinite(seconds) else 0.0
+
+
+def _escaped(text: str) -> str:
+    """As Slack wants it; a key from the data could otherwise call a whole channel.
+
+    https://docs.slack.dev/messaging/formatting-message-text#escaping
+    """
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

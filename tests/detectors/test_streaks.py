@@ -1,0 +1,28 @@
+"""The same thing several times in a row."""
+
+from __future__ import annotations
+
+from tests.detectors.readings import firing
+from vigie.detectors import InARow
+
+
+def test_three_in_a_row_fire_and_the_first_that_is_not_ends_it() -> None:
+    assert firing(InARow("c > 30"), 31, 31, 31, 31, 29, 31, 31) == [False, False, True, True, False, False, False]
+
+
+def test_two_and_two_are_no_three() -> None:
+    assert not any(firing(InARow("c > 30"), 31, 31, 29, 31, 31))
+
+
+def test_a_row_that_takes_too_long_is_none() -> None:
+    assert firing(InARow("c > 30", within="2 minutes"), 31, 31, 31, every=60)[-1] is True
+    assert firing(InARow("c > 30", within="2 minutes"), 31, 31, 31, every=61)[-1] is False
+
+
+def test_what_cannot_be_told_does_not_hold() -> None:
+    assert firing(InARow("c > 30"), 31.0, 31.0, None, 31, 31, 31) == [False] * 5 + [True]
+
+
+def test_the_condition_is_spark_s_sql() -> None:
+    assert firing(InARow("`c` BETWEEN 30 AND 40 AND c <=> 31"), 31, 31, 31)[-1] is True
+    assert firing(InARow("is_alert"), True, True, True, column="is_alert")[-1] is True

@@ -1,0 +1,83 @@
+"""A batch on its way to a sink that does not take it at once."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from vigie import Pipeline
+from vigie.check import problems
+from vigie.engine.backoff import Backoff, Clock
+from vigie.engine.deliveries import LeftUndone, Step
+from vigie.errors import RunFailed
+from vigie.sinks import NotNow, Refused
+from vigie.sinks.parquet import Parquet
+
+ROWS: Any = object()
+
+
+class Troubled:
+    """A writer that raises what is lined up, and then takes what it is given."""
+
+    def __init__(self, *troubles: Exception) -> None:
+        self.troubles = list(troubles)
+        self.written: list[int] = []
+
+    def write(self, _rows: object, batch: int) -> None:
+        if self.troubles:
+            raise self.troubles.pop(0)
+        self.written.append(batch)
+
+
+def a_step(writer: Troubled, ending: threading.Event, patience: float | None = None) -> tuple[Step, list[float]]:
+    waits: list[float] = []
+    clock = Clock(lambda: sum(waits), lambda _event, seconds: waits.append(seconds))
+    return Step("t-to-x-0", writer, ending, patience, clock, Backoff(lambda: 1.0)), waits
+
+
+def test_a_batch_is_tried_again_until_it_is_taken_ever_less_often() -> None:
+    writer = Troubled(*(NotNow("away") for _ in range(3)), NotNow("busy", wait=90))
+    step, waits = a_step(writer, threading.Event())
+
+    assert step(ROWS, 7) == []
+
+    assert writer.written == [7]
+    assert waits == [1, 2, 4, 90]
+
+
+def test_a_batch_that_waits_for_its_sink_gives_up_when_the_run_ends() -> None:
+    ending = threading.Event()
+    ending.set()
+    step, _ = a_step(Troubled(NotNow("away")), ending)
+
+    with pytest.raises(LeftUndone):
+        step(ROWS, 7)
+
+
+def test_a_run_that_takes_what_is_there_does_not_wait_for_ever() -> None:
+    step, waits = a_step(Troubled(*(NotNow("away") for _ in range(99))), threading.Event(), patience=30)
+
+    with pytest.raises(RunFailed, match="t-to-x-0 could not be delivered: away\nStart its receiver"):
+        step(ROWS, 7)
+    assert 30 < sum(waits) < 70
+
+
+def test_what_is_refused_ends_the_run() -> None:
+    step, waits = a_step(Troubled(Refused("the table has other columns")), threading.Event())
+
+    with pytest.raises(Refused):
+        step(ROWS, 7)
+    assert waits == []
+
+
+def test_a_span_of_a_delivery_that_is_none_is_reported_with_its_line() -> None:
+    pipeline = Pipeline("p")
+    raw = pipeline.source("raw", schema="k STRING")
+    pipeline.deliver(raw, to=Parquet("archive", every="10 secnds"))
+
+    [problem] = problems(pipeline)
+
+    assert (problem.kind, problem.place.line) == ("BadDuration", pipeline.graph().deliveries[0].place.line)
+    assert "every of a delivery: '10 secnds' is not a span of time" in problem.what

@@ -1,0 +1,329 @@
+"""The outbox: what was found is sent, in order, at least once, and never under two ids."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from tests.runs import ROOT
+from tests.sinks.receivers import WATCH, Hooks, Kept, a_log, closed, found, opened
+from vigie.alerts import Event
+from vigie.engine.backoff import LONGEST_S, REFUSED_S, Backoff, Clock
+from vigie.engine.courier import Courier, at_work, see_through
+from vigie.engine.outbox import Outbox
+from vigie.errors import RunFailed
+from vigie.graph import Receiver
+from vigie.sinks import NotNow, Refused
+from vigie.sinks.webhook import Hook
+
+
+def an_outbox(tmp_path: Path, receiver: Receiver, at_once: int = 1, **hooks: Any) -> Outbox:
+    return Outbox(tmp_path / "log", tmp_path / "outbox-x" / "note.json", receiver, is_told, at_once, **hooks)
+
+
+def is_told(event: Event) -> bool:
+    return event.watch == WATCH and event.alert.suppressed_by is None
+
+
+def note(tmp_path: Path) -> dict[str, int]:
+    said: dict[str, int] = json.loads((tmp_path / "outbox-x" / "note.json").read_text())
+    return said
+
+
+def sent_all(outbox: Outbox) -> None:
+    while outbox.send():
+        pass
+
+
+class TurnedClock:
+    """A clock that a wait turns; `until` is told the time, and ends the courier's work when it says so."""
+
+    def __init__(self, until: Callable[[float], bool]) -> None:
+        self.now = 0.0
+        self.waits: list[float] = []
+        self._until = until
+
+    def wait(self, event: threading.Event, seconds: float) -> None:
+        self.now += seconds
+        self.waits.append(seconds)
+        if self._until(self.now):
+            event.set()
+
+    def clock(self) -> Clock:
+        return Clock(lambda: self.now, self.wait)
+
+
+def carried(outbox: Outbox, clock: TurnedClock) -> Courier:
+    """A courier that has worked until the clock said that it is enough."""
+    failed: list[BaseException] = []
+    courier = Courier(outbox, failed.append, clock.clock(), Backoff(lambda: 1.0))
+    courier.start()
+    courier.leave(60)
+    assert failed == []
+    return courier
+
+
+def test_all_that_a_watch_found_is_sent_in_the_order_in_which_it_was_found(tmp_path: Path) -> None:
+    log, receiver = a_log(tmp_path / "log"), Kept()
+    outbox = an_outbox(tmp_path, receiver, at_once=2)
+    events = [opened("a"), opened("b"), opened("c"), closed("a"), opened("d")]
+    found(log, *events[:3])
+    found(log, *events[3:])
+
+    sent_all(outbox)
+
+    assert receiver.events == events
+    assert receiver.calls == [2, 1, 2]
+    assert note(tmp_path) == {"version": 2, "sent": 0}
+    assert outbox.waiting() == 0
+
+
+def test_what_another_watch_found_or_is_suppressed_is_not_sent(tmp_path: Path) -> None:
+    log, receiver = a_log(tmp_path / "log"), Kept()
+    outbox = an_outbox(tmp_path, receiver)
+    found(log, opened("a", watch="watch-others-by-id"))
+    found(log, opened("b", suppressed_by="maintenance"), opened("c"))
+    found(log, opened("d", suppressed_by="maintenance"))
+
+    assert outbox.waiting() == 1
+    sent_all(outbox)
+
+    assert [event.alert.key for event in receiver.events] == ["c"]
+    assert outbox.waiting() == 0
+
+
+def test_a_sink_that_is_new_to_a_lake_is_told_what_is_found_from_then_on(tmp_path: Path) -> None:
+    log, receiver = a_log(tmp_path / "log"), Kept()
+    found(log, opened("long ago"))
+
+    outbox = an_outbox(tmp_path, receiver)
+    found(log, opened("now"))
+    sent_all(outbox)
+
+    assert [event.alert.key for event in receiver.events] == ["now"]
+
+
+def test_a_sink_that_is_there_before_the_log_is_told_all(tmp_path: Path) -> None:
+    outbox = an_outbox(tmp_path, receiver := Kept())
+    assert not outbox.send()
+
+    found(a_log(tmp_path / "log"), opened("first"))
+    sent_all(outbox)
+
+    assert [event.alert.key for event in receiver.events] == ["first"]
+
+
+def test_an_outbox_goes_on_within_a_commit_where_the_one_before_it_stopped(tmp_path: Path) -> None:
+    log = a_log(tmp_path / "log")
+    first = an_outbox(tmp_path, Kept())
+    found(log, *(opened(key) for key in "abcde"))
+    assert first.send() and first.send()
+    assert note(tmp_path) == {"version": 0, "sent": 2}
+
+    again = an_outbox(tmp_path, receiver := Kept(), at_once=10)
+    assert again.waiting() == 3
+    sent_all(again)
+
+    assert [event.alert.key for event in receiver.events] == ["c", "d", "e"]
+
+
+def test_what_was_not_taken_stays_the_next(tmp_path: Path) -> None:
+    log = a_log(tmp_path / "log")
+    outbox = an_outbox(tmp_path, receiver := Kept(NotNow("down"), Refused("no")))
+    found(log, opened("a"))
+
+    with pytest.raises(NotNow):
+        outbox.send()
+    with pytest.raises(Refused):
+        outbox.send()
+    assert note(tmp_path) == {"version": 0, "sent": 0}
+    sent_all(outbox)
+
+    assert [event.alert.key for event in receiver.events] == ["a"]
+
+
+def test_nothing_is_lost_while_a_receiver_is_down_slow_or_in_trouble_for_five_minutes(tmp_path: Path) -> None:
+    log = a_log(tmp_path / "log")
+    events = [event for key in "abcdef" for event in (opened(key), closed(key))]
+    wanted = [f"{event.alert.alert_id}{'-closed' if event.event == 'closed' else ''}" for event in events]
+    hooks, answered = Hooks(), threading.Event()
+
+    def answer(before: int) -> tuple[int, dict[str, str]]:
+        if clock.now < 100:
+            return 500, {}
+        if clock.now < 200:
+            return 503, {"Retry-After": "70"}
+        if clock.now < 300:
+            answered.wait(10)  # until this one has given up
+        return 200, {}
+
+    def until(now: float) -> bool:
+        answered.set() if now >= 300 else answered.clear()
+        return not outbox.waiting()
+
+    clock = TurnedClock(until)
+    hooks.answer = answer
+    with hooks.running():
+        url = hooks.url
+    early = an_outbox(tmp_path, Hook(SecretStr(url), timeout=0.2))
+    found(log, *events[:4])
+    found(log, *events[4:])
+    assert carried(early, TurnedClock(lambda now: now > 50)).outbox.waiting() == len(events)  # nobody listens
+
+    outbox = an_outbox(tmp_path, Hook(SecretStr(url), timeout=0.2))
+    with hooks.running(int(url.split(":")[2].split("/")[0])):
+        carried(outbox, clock)
+
+    assert clock.now >= 300
+    in_order = list(dict.fromkeys(hooks.taken()))
+    assert in_order == wanted, "each is there, in order; one that was slow to be answered may be there twice"
+    assert {post.body["alert_id"] for post in hooks.posted} == {event.alert.alert_id for event in events}
+    assert max(clock.waits) == 70, "the receiver asked for it"
+
+
+def test_tries_come_ever_less_often_but_no_less_than_once_a_minute(tmp_path: Path) -> None:
+    log = a_log(tmp_path / "log")
+    outbox = an_outbox(tmp_path, Kept(*(NotNow("down") for _ in range(100))))
+    found(log, opened())
+    clock = TurnedClock(lambda now: now > 600)
+
+    carried(outbox, clock)
+
+    assert clock.waits[:8] == [1, 2, 4, 8, 16, 32, LONGEST_S, LONGEST_S]
+    assert max(clock.waits) == LONGEST_S
+
+
+def test_jitter_takes_up_to_half_of_a_pause() -> None:
+    assert Backoff(lambda: 0.0).after(NotNow("down")) == 0.5
+    assert Backoff(lambda: 1.0).after(NotNow("down")) == 1.0
+
+
+def test_a_refusal_is_told_as_an_error_and_tried_again_slowly(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "vigie")
+    log = a_log(tmp_path / "log")
+    outbox = an_outbox(tmp_path, receiver := Kept(Refused("it is gone", do="Make a new one.")))
+    found(log, opened("a"))
+    clock = TurnedClock(lambda _: bool(receiver.events))
+
+    carried(outbox, clock)
+
+    assert clock.waits[0] == REFUSED_S
+    assert [event.alert.key for event in receiver.events] == ["a"]
+    [told] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "it is gone\nMake a new one." in told.getMessage()
+    assert "takes alerts again" in caplog.text
+
+
+def test_a_receiver_that_does_not_answer_holds_up_neither_the_log_nor_the_end(tmp_path: Path) -> None:
+    log = a_log(tmp_path / "log")
+    hooks, enough = Hooks(), threading.Event()
+    hooks.answer = lambda _: (200, {}) if enough.wait(60) else (500, {})
+    with hooks.running():
+        outbox = an_outbox(tmp_path, Hook(SecretStr(hooks.url), timeout=60))
+        courier = Courier(outbox, lambda problem: pytest.fail(str(problem)))
+        found(log, opened("first"))
+        began = time.monotonic()
+        with at_work([courier]):
+            assert hooks.came.acquire(timeout=30)
+            for number in range(20):
+                found(log, opened(str(number)))
+        took = time.monotonic() - began
+        enough.set()
+        assert courier.resting.wait(30)
+
+    assert took < 20, "it was given up, and not waited for"
+    assert note(tmp_path) == {"version": 0, "sent": 0}, "whoever comes next sends it again"
+
+
+def test_a_run_that_ends_waits_for_what_is_left_and_says_what_it_could_not_send(tmp_path: Path) -> None:
+    log = a_log(tmp_path / "log")
+    outbox = an_outbox(tmp_path, Kept(Refused("it is gone")))
+    found(log, opened("a"), opened("b"))
+    courier = Courier(outbox, lambda problem: pytest.fail(str(problem)))
+
+    with (
+        at_work([courier]),
+        pytest.raises(RunFailed, match="wait: 2 for outbox-x\nThe log says why. Nothing is lost: the next run"),
+    ):
+        see_through([courier], threading.Event())
+
+    again = Courier(an_outbox(tmp_path, receiver := Kept()), lambda problem: pytest.fail(str(problem)))
+    with at_work([again]):
+        see_through([again], threading.Event())
+    assert [event.alert.key for event in receiver.events] == ["a", "b"]
+
+
+def test_a_receiver_that_is_down_is_waited_for_no_longer_than_said(tmp_path: Path) -> None:
+    log = a_log(tmp_path / "log")
+    outbox = an_outbox(tmp_path, Kept(*(NotNow("down") for _ in range(100))))
+    found(log, opened("a"))
+    courier = Courier(outbox, lambda problem: pytest.fail(str(problem)))
+
+    with at_work([courier]), pytest.raises(RunFailed, match="wait: 1 for outbox-x"):
+        see_through([courier], threading.Event(), within=0.3)
+
+
+def test_what_no_courier_can_mend_ends_the_run(tmp_path: Path) -> None:
+    log = a_log(tmp_path / "log")
+    failed: list[BaseException] = []
+    courier = Courier(an_outbox(tmp_path, Kept(ValueError("a bug"))), failed.append)
+    found(log, opened("a"))
+
+    with at_work([courier]), pytest.raises(ValueError, match="a bug"):
+        see_through([courier], threading.Event())
+
+    assert [str(problem) for problem in failed] == ["a bug"]
+
+
+DIES = """
+import os, signal, sys
+from pathlib import Path
+from pydantic import SecretStr
+from vigie.engine.outbox import Outbox
+from vigie.sinks.webhook import Hook
+
+log, note, url, sends = sys.argv[1:]
+
+def committed(name):
+    global sends
+    sends = int(sends) - name.endswith("sent")
+    if name.endswith("sent") and sends == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+outbox = Outbox(Path(log), Path(note), Hook(SecretStr(url), 10), lambda event: True, committed=committed)
+while outbox.send():
+    pass
+"""
+
+
+def test_a_process_that_is_killed_between_the_answer_and_the_note_sends_it_again_under_the_same_id(
+    tmp_path: Path,
+) -> None:
+    log, path = a_log(tmp_path / "log"), tmp_path / "outbox-x" / "note.json"
+    an_outbox(tmp_path, Kept())
+    found(log, *(opened(key) for key in "abc"))
+    wanted = [opened(key).alert.alert_id for key in "abc"]
+    with Hooks().running() as hooks:
+        script = [sys.executable, "-c", DIES, str(log), str(path), hooks.url]
+
+        for dies_at, taken in ((1, wanted[:1]), (2, [wanted[0], wanted[0], wanted[1]])):
+            ended = subprocess.run([*script, str(dies_at)], cwd=ROOT, check=False, capture_output=True, text=True)
+            assert ended.returncode == -signal.SIGKILL, ended.stderr
+            assert hooks.taken() == taken
+        ended = subprocess.run([*script, "0"], cwd=ROOT, check=False, capture_output=True, text=True)
+
+    assert ended.returncode == 0, ended.stderr
+    assert list(dict.fromkeys(hooks.taken())) == wanted, "a receiver that keeps keys has each once"
+    assert len(hooks.taken()) == len(wanted) + 2
+    assert note(tmp_path) == {"version": 1, "sent": 0}

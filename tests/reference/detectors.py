@@ -1,0 +1,245 @@
+"""The detectors and the life of alerts a second time: one reading after the other, without SQL and without Vigie's own
+reckoning. It takes a detector's settings and the sentence in its docstring, and nothing else.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import singledispatch
+from typing import Any
+
+from vigie.detectors import Above, AboveUsual, Below, InARow, Outlier, Rising, Silent, Stuck, SuddenChange
+from vigie.duration import parse_duration
+
+SECOND = 1_000_000  # moments are whole microseconds
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a key said at a moment."""
+
+    key: str
+    at: int
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a detector makes of a reading."""
+
+    fires: bool
+    clears: bool
+    value: float | None = None
+    threshold: float | None = None
+
+
+@dataclass
+class Raised:
+    """An alert, with the rule, the key and the moment of its opening as its name."""
+
+    value: float
+    threshold: float
+    closed_at: int | None = None
+
+
+NOTHING = Said(fires=False, clears=False)
+Conditions = Mapping[str, Callable[[Mapping[str, Any]], bool | None]]  # what SQL says, said in Python
+
+
+def span(text: str) -> int:
+    return round(parse_duration(text).total_seconds() * SECOND)
+
+
+@singledispatch
+def judge(detector: object, before: Sequence[Reading], reading: Reading, conditions: Conditions) -> Said:
+    """What a detector makes of a reading. `before` is what was known of its key that is older, oldest first."""
+    raise NotImplementedError(detector)
+
+
+def _of(column: str, readings: Iterable[Reading]) -> list[tuple[int, float]]:
+    return [(reading.at, reading.values[column]) for reading in readings if reading.values[column] is not None]
+
+
+@judge.register
+def _above(detector: Above, before: Sequence[Reading], reading: Reading, conditions: Conditions) -> Said:
+    value = reading.values[detector.column]
+    if value is None:
+        return NOTHING
+    back = detector.limit if detector.clears_at is None else detector.clears_at
+    return Said(value > detector.limit, value <= back, value, detector.limit)
+
+
+@judge.register
+def _below(detector: Below, before: Sequence[Reading], reading: Reading, conditions: Conditions) -> Said:
+    value = reading.values[detector.column]
+    if value is None:
+        return NOTHING
+    back = detector.limit if detector.clears_at is None else detector.clears_at
+    return Said(value < detector.limit, value >= back, value, detector.limit)
+
+
+@judge.register
+def _sudden_change(detector: SuddenChange, before: Sequence[Reading], reading: Reading, conditions: Conditions) -> Said:
+    value = reading.values[detector.column]
+    if value is None:
+        return NOTHING
+    others = [v for at, v in _of(detector.column, before) if at >= reading.at - span(detector.within)]
+    risen = max([value - other for other in others], default=0.0)
+    fallen = max([other - value for other in others], default=0.0)
+    risen, fallen = max(risen, 0.0), max(fallen, 0.0)
+    far = max(risen, fallen)
+    return Said(far > detector.by, far <= detector.by, risen if risen >= fallen else -fallen, detector.by)
+
+
+@judge.register
+def _above_usual(detector: AboveUsual, before: Sequence[Reading], reading: Reading, conditions: Conditions) -> Said:
+    value = reading.values[detector.column]
+    if value is None:
+        return NOTHING
+    usual = [Fraction(v) for at, v in _of(detector.column, before) if at >= reading.at - span(detector.over)]
+    if len(usual) < detector.readings:
+        return Said(fires=False, clears=True)
+    mean, variance = statistics.mean(usual), statistics.variance(usual)
+    above, least, squared = (
+        Fraction(value) - mean,
+        Fraction(detector.least),
+        Fraction(detector.deviations) ** 2 * variance,
+    )
+    fires = above > least and above > 0 and above**2 > squared
+    clears = above <= least / 2 or above <= 0 or 4 * above**2 <= squared
+    most = max(detector.deviations * float(variance) ** 0.5, detector.least)
+    return Said(fires, clears, value, float(mean) + most)
+
+
+@judge.register
+def _outlier(detector: Outlier, before: Sequence[Reading], reading: Reading, conditions: Conditions) -> Said:
+    value = reading.values[detector.column]
+    if value is None:
+        return NOTHING
+    usual = [v for at, v in _of(detector.column, before) if at >= reading.at - span(detector.over)]
+    if len(usual) < detector.readings:
+        return Said(fires=False, clears=True)
+    median = statistics.median(usual)
+    deviation = max(1.4826 * statistics.median(abs(v - median) for v in usual), detector.least)
+    far = abs(value - median)
+    return Said(
+        far > detector.z * deviation,
+        far <= detector.z / 2 * deviation,
+        (value - median) / deviation,
+        detector.z,
+    )
+
+
+@judge.register
+def _in_a_row(detector: InARow, before: Sequence[Reading], reading: Reading, conditions: Conditions) -> Said:
+    holds = conditions[detector.condition]
+    last = [*before, reading][-detector.times :]
+    fires = (
+        len(last) == detector.times
+        and all(holds(one.values) is True for one in last)
+        and reading.at - last[0].at <= span(detector.within)
+    )
+    return Said(fires, holds(reading.values) is not True, detector.times, detector.times)
+
+
+def _run(
+    column: str, over: int, before: Sequence[Reading], reading: Reading, goes_on: Callable[[float, float], bool]
+) -> tuple[int, float]:
+    """Where the run that ends with a reading begins, and with which value."""
+    first = (reading.at, reading.values[column])
+    for at, value in reversed(_of(column, before)):
+        if first[0] - at > over or not goes_on(value, first[1]) or at < reading.at - 2 * over:
+            break
+        first = (at, value)
+    return first
+
+
+@judge.register
+def _rising(detector: Rising, before: Sequence[Reading], reading: Reading, conditions: Conditions) -> Said:
+    value = reading.values[detector.column]
+    if value is None:
+        return NOTHING
+    over = span(detector.over)
+    since, first = _run(detector.column, over, before, reading, lambda one, next: next > one - detector.dips)
+    fires = reading.at - since >= over and value - first >= detector.by
+    return Said(fires, not fires, value - first, over / SECOND)
+
+
+@judge.register
+def _stuck(detector: Stuck, before: Sequence[Reading], reading: Reading, conditions: Conditions) -> Said:
+    value = reading.values[detector.column]
+    if value is None:
+        return NOTHING
+    over = span(detector.over)
+    since, _ = _run(detector.column, over, before, reading, lambda one, next: next == one)
+    fires = reading.at - since >= over
+    return Said(fires, not fires, value, over / SECOND)
+
+
+@dataclass
+class Watch:
+    """A watch over what silver gains, commit by commit: `alerts` by rule, key and moment of opening."""
+
+    rules: Mapping[str, object]
+    conditions: Conditions = field(default_factory=dict)
+    alerts: dict[tuple[str, str, int], Raised] = field(default_factory=dict)
+    overtaken: int = 0
+    _known: dict[str, list[Reading]] = field(default_factory=dict)
+    _heard: dict[str, int] = field(default_factory=dict)
+    _open: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def commit(self, readings: Iterable[Reading]) -> None:
+        """All of a commit is known before any of it is judged; what is not newer than what was judged is not."""
+        arrived = sorted(readings, key=lambda reading: reading.at)
+        fresh = [reading for reading in arrived if reading.at > self._heard.get(reading.key, reading.at - 1)]
+        self.overtaken += len(arrived) - len(fresh)
+        for reading in arrived:
+            self._known.setdefault(reading.key, []).append(reading)
+        for key in {reading.key for reading in arrived}:
+            self._known[key].sort(key=lambda reading: reading.at)
+        for reading in fresh:
+            self._see(reading)
+
+    def turn_the_clock(self, ahead: int = 0) -> None:
+        """So many microseconds have gone by since the newest reading."""
+        for key, heard in self._heard.items():
+            for rule, detector in self.rules.items():
+                if isinstance(detector, Silent) and max(self._heard.values()) + ahead - heard > span(detector.after):
+                    self._silent(rule, detector, key)
+
+    def _see(self, reading: Reading) -> None:
+        before = [other for other in self._known[reading.key] if other.at < reading.at]
+        heard = self._heard.get(reading.key)
+        for rule, detector in self.rules.items():
+            if not isinstance(detector, Silent):
+                self._turn(rule, reading, judge(detector, before, reading, self.conditions))
+                continue
+            if heard is not None and reading.at - heard > span(detector.after):
+                self._silent(rule, detector, reading.key)
+            self._close(rule, reading.key, reading.at)
+        self._heard[reading.key] = reading.at
+
+    def _turn(self, rule: str, reading: Reading, said: Said) -> None:
+        if said.fires and (rule, reading.key) not in self._open:
+            assert said.value is not None and said.threshold is not None
+            self._opened(rule, reading.key, reading.at, said.value, said.threshold)
+        elif said.clears:
+            self._close(rule, reading.key, reading.at)
+
+    def _silent(self, rule: str, detector: Silent, key: str) -> None:
+        if (rule, key) not in self._open:
+            after = span(detector.after)
+            self._opened(rule, key, self._heard[key] + after, after / SECOND, after / SECOND)
+
+    def _opened(self, rule: str, key: str, at: int, value: float, threshold: float) -> None:
+        assert (rule, key, at) not in self.alerts
+        self._open[rule, key] = at
+        self.alerts[rule, key, at] = Raised(value, threshold)
+
+    def _close(self, rule: str, key: str, at: int) -> None:
+        if (rule, key) in self._open:
+            opened = self._open.pop((rule, key))
+            self.alerts[rule, key, opened].closed_at = max(at, opened)

@@ -1,0 +1,205 @@
+"""Tables delivered to a real PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import SecretStr
+
+from tests.servers.postgresql import Server, a_server
+from vigie.engine.deliveries import Step
+from vigie.errors import BadSetting
+from vigie.graph import Surroundings, Writer
+from vigie.settings import Settings
+from vigie.sinks import NotNow, Refused
+from vigie.sinks.postgres import Postgres
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+NOON = datetime(2025, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
+READING = "sensor_id STRING, at TIMESTAMP, c DOUBLE"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with a_server() as running:
+        yield running
+
+
+@pytest.fixture
+def empty(server: Server) -> Server:
+    server.ask("DROP SCHEMA public CASCADE")
+    server.ask("CREATE SCHEMA public")
+    return server
+
+
+def a_writer(server: Server, sink: Postgres | None = None) -> Writer:
+    sink = sink or Postgres("readings", id=("sensor_id", "at"))
+    around = Surroundings(Settings(postgres=SecretStr(server.address)))
+    assert not sink.missing(around)
+    return sink.opened(around)
+
+
+def readings(spark: SparkSession, *rows: tuple[Any, ...]) -> DataFrame:
+    return spark.createDataFrame(rows, READING).repartition(2)
+
+
+def test_without_an_address_it_is_off() -> None:
+    assert Postgres("t", id="k").missing(Surroundings(Settings(postgres=None))) == "VIGIE_POSTGRES is not set"
+
+
+def test_a_repeat_of_a_batch_changes_nothing(spark: SparkSession, empty: Server) -> None:
+    writer = a_writer(empty)
+    batch = readings(spark, ("a", NOON, 20.0), ("b", NOON, 21.0))
+    writer.write(batch, 0)
+    before = empty.ask("SELECT xmin, * FROM readings ORDER BY sensor_id")
+
+    writer.write(batch, 0)
+
+    assert empty.ask("SELECT xmin, * FROM readings ORDER BY sensor_id") == before, "no row was even touched"
+    assert [row[1:] for row in before] == [("a", NOON, 20.0), ("b", NOON, 21.0)]
+
+
+def test_a_row_that_comes_again_with_other_values_replaces_the_one_that_is_there(
+    spark: SparkSession, empty: Server
+) -> None:
+    writer = a_writer(empty)
+    writer.write(readings(spark, ("a", NOON, 20.0), ("b", NOON, 21.0)), 0)
+
+    writer.write(readings(spark, ("a", NOON, None)), 1)
+
+    assert empty.ask("SELECT sensor_id, c FROM readings ORDER BY sensor_id") == [("a", None), ("b", 21.0)]
+
+
+def test_of_a_batch_s_rows_with_one_id_one_is_kept(spark: SparkSession, empty: Server) -> None:
+    writer = a_writer(empty)
+
+    writer.write(spark.createDataFrame([("a", NOON, 1.0), ("a", NOON, 2.0)], READING).coalesce(1), 0)
+
+    assert empty.ask("SELECT c FROM readings") == [(2.0,)]
+
+
+def test_every_kind_of_value_is_there_as_it_was(spark: SparkSession, empty: Server) -> None:
+    schema = """k STRING, flag BOOLEAN, tiny TINYINT, small SMALLINT, whole INT, big BIGINT, single FLOAT,
+        double DOUBLE, exact DECIMAL(12, 3), day DATE, at TIMESTAMP, clock TIMESTAMP_NTZ, raw BINARY,
+        many ARRAY<STRING>, named MAP<STRING, DOUBLE>, inside STRUCT<a: INT, at: TIMESTAMP>"""
+    full = ("a\tb\n\\N \u20ac", True, -128, -32768, 7, 2**62, 0.5, 1e-300, Decimal("123456789.125"), date(2024, 2, 29),
+            NOON, datetime(2025, 3, 30, 2, 30), b"\x00\xff", ["x", None, '"'], {"y": 1.5}, (1, NOON))  # fmt: skip
+    nulls = ("nulls", *[None] * 15)
+
+    a_writer(empty, Postgres("kinds", id="k")).write(spark.createDataFrame([full, nulls], schema), 0)
+
+    held, empties = empty.ask("SELECT * FROM kinds ORDER BY flag NULLS LAST")
+    assert held[:13] == full[:13]
+    assert held[13:] == (["x", None, '"'], {"y": 1.5}, {"a": 1, "at": "2025-06-01T12:00:00.123Z"})
+    assert empties == nulls
+    types = dict(empty.ask("SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'kinds'"))
+    assert types["at"] == "timestamp with time zone"
+    assert (types["double"], types["exact"], types["many"]) == ("double precision", "numeric", "jsonb")
+
+
+def test_what_only_one_of_the_two_has_a_form_for_is_kept_as_near_as_can_be(spark: SparkSession, empty: Server) -> None:
+    rows = [("nul \0", float("nan"), ["\0"]), ("infinite", float("-inf"), None)]
+
+    a_writer(empty, Postgres("odd", id="k")).write(
+        spark.createDataFrame(rows, "k STRING, v DOUBLE, l ARRAY<STRING>"), 0
+    )
+
+    assert empty.ask("SELECT k, v::text, l FROM odd ORDER BY v") == [
+        ("infinite", "-Infinity", None),
+        ("nul \ufffd", "NaN", ["\ufffd"]),
+    ]
+
+
+def test_names_are_taken_as_they_are(spark: SparkSession, empty: Server) -> None:
+    empty.ask('CREATE SCHEMA "Own"')
+    rows = spark.createDataFrame([(1, 2)], '`order` INT, `has "quotes"; and` INT')
+
+    a_writer(empty, Postgres('Own.A "table"', id="order")).write(rows, 0)
+
+    assert empty.ask('SELECT * FROM "Own"."A ""table"""') == [(1, 2)]
+
+
+def test_a_table_that_is_all_key_takes_each_row_once(spark: SparkSession, empty: Server) -> None:
+    writer = a_writer(empty, Postgres("seen", id="k"))
+
+    for batch in range(2):
+        writer.write(spark.createDataFrame([("a",)], "k STRING"), batch)
+
+    assert empty.ask("SELECT * FROM seen") == [("a",)]
+
+
+def test_a_batch_is_there_whole_or_not_at_all(spark: SparkSession, empty: Server) -> None:
+    writer = a_writer(empty)
+    writer.write(readings(spark, ("a", NOON, 1.0)), 0)
+    empty.ask("ALTER TABLE readings ADD CHECK (c < 10)")
+
+    with pytest.raises(Refused, match="violates check constraint") as refusal:
+        writer.write(readings(spark, ("a", NOON, 2.0), ("b", NOON, 99.0)), 1)
+
+    assert empty.ask("SELECT sensor_id, c FROM readings") == [("a", 1.0)]
+    assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("table", "remedy"),
+    [
+        ("(sensor_id text, at timestamptz, c float)", "ALTER TABLE readings ADD UNIQUE \\(sensor_id, at\\)"),
+        ("(sensor_id text, at timestamptz, PRIMARY KEY (sensor_id, at))", "has other columns"),
+        ("(sensor_id int, at timestamptz, c float, PRIMARY KEY (sensor_id, at))", "has other columns"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_refused_with_what_to_do(
+    spark: SparkSession, empty: Server, table: str, remedy: str
+) -> None:
+    empty.ask(f"CREATE TABLE readings {table}")
+
+    with pytest.raises(Refused, match=remedy):
+        a_writer(empty).write(readings(spark, ("a", NOON, 1.0)), 0)
+
+
+def test_a_server_that_goes_away_and_comes_back_has_every_batch_once(spark: SparkSession, empty: Server) -> None:
+    step = Step("readings-to-postgres-0", a_writer(empty), threading.Event())
+    step(readings(spark, ("a", NOON, 1.0)), 0)
+    empty.stop()
+    with pytest.raises(NotNow, match="PostgreSQL is away") as setback:
+        a_writer(empty).write(readings(spark, ("b", NOON, 2.0)), 1)
+    back = threading.Timer(1.0, empty.start)
+    back.start()
+
+    step(readings(spark, ("b", NOON, 2.0)), 1)
+
+    back.join()
+    assert empty.ask("SELECT sensor_id FROM readings ORDER BY sensor_id") == [("a",), ("b",)]
+    assert "secret" not in str(setback.value)
+
+
+def test_a_connection_that_is_cut_in_the_middle_of_a_batch_leaves_nothing_of_it(
+    spark: SparkSession, empty: Server
+) -> None:
+    writer = a_writer(empty)
+    writer.write(readings(spark, ("a", NOON, 1.0)), 0)
+    empty.ask("CREATE FUNCTION cut() RETURNS trigger AS "
+              "'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END' LANGUAGE plpgsql")  # fmt: skip
+    empty.ask("CREATE TRIGGER cut AFTER INSERT ON readings EXECUTE FUNCTION cut()")
+
+    with pytest.raises(NotNow):
+        writer.write(readings(spark, ("b", NOON, 2.0)), 1)
+    empty.ask("DROP TRIGGER cut ON readings")
+    writer.write(readings(spark, ("b", NOON, 2.0)), 1)
+
+    assert empty.ask("SELECT sensor_id FROM readings ORDER BY sensor_id") == [("a",), ("b",)]
+
+
+def test_an_address_that_is_none_is_refused_without_being_shown() -> None:
+    around = Surroundings(Settings(postgres=SecretStr("postgres a-secret")))
+
+    with pytest.raises(BadSetting, match="it is not an address of PostgreSQL") as refusal:
+        Postgres("t", id="k").opened(around)
+    assert "a-secret" not in f"{refusal.value} {refusal.value.__cause__}"

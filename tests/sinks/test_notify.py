@@ -1,0 +1,119 @@
+"""E-mail, through Apprise, to an SMTP server on this machine."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from email.message import Message
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Message as Taking
+from pydantic import SecretStr
+
+from tests.sinks.receivers import a_free_port, closed, opened
+from vigie.errors import BadSetting
+from vigie.graph import Surroundings
+from vigie.settings import Settings
+from vigie.sinks import NotNow
+from vigie.sinks.notify import Notify
+
+
+class Post(Taking):
+    """Keeps what it is sent."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__()
+        self.port = port
+        self.messages: list[Message] = []
+
+    def handle_message(self, message: Message) -> None:
+        self.messages.append(message)
+
+    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
+        if address.startswith("nobody"):
+            return "550 no such person"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    def bodies(self, kind: str = "plain") -> list[str]:
+        parts = [part for message in self.messages for part in message.walk()]
+        return [_text(part) for part in parts if part.get_content_subtype() == kind]
+
+
+def _text(part: Message) -> str:
+    body = part.get_payload(decode=True)
+    assert isinstance(body, bytes)
+    return body.decode()
+
+
+@pytest.fixture
+def post() -> Iterator[Post]:
+    kept = Post(a_free_port())
+    controller = Controller(kept, hostname="127.0.0.1", port=kept.port)
+    controller.start()
+    yield kept
+    controller.stop()
+
+
+def an_address(post: Post, to: str = "person") -> str:
+    return f"mailto://127.0.0.1:{post.port}?from=vigie@example.com&to={to}@example.com&mode=insecure"
+
+
+def around(*addresses: str) -> Surroundings:
+    return Surroundings(Settings(notify=SecretStr(" ".join(addresses)) if addresses else None))
+
+
+def test_without_an_address_it_is_off() -> None:
+    assert Notify().missing(around()) == "VIGIE_NOTIFY is not set"
+
+
+def test_an_alert_is_an_e_mail_with_its_id(post: Post) -> None:
+    receiver = Notify().opened(around(an_address(post)))
+
+    receiver.send([opened()])
+    receiver.send([closed()])
+
+    assert [message["Subject"] for message in post.messages] == ["HIGH at s1", "HIGH at s1 is over"]
+    assert [message["To"] for message in post.messages] == ["person@example.com"] * 2
+    first, second = post.bodies()
+    assert "[warning] HIGH at s1: 31.5 is above 30" in first
+    assert opened().alert.alert_id in first
+    assert f"{opened().alert.alert_id}-closed" in second
+
+
+def test_a_key_from_the_data_is_no_html(post: Post) -> None:
+    Notify().opened(around(f"{an_address(post)}&format=html")).send([opened("<img src=x>")])
+
+    [html] = post.bodies("html")
+    assert "&lt;img" in html
+    assert "<img" not in html
+
+
+def test_who_took_a_message_is_not_sent_it_again_while_another_is_waited_for(post: Post) -> None:
+    receiver = Notify().opened(around(an_address(post), an_address(post, "nobody")))
+
+    for _ in range(3):
+        with pytest.raises(NotNow, match="did not take a message"):
+            receiver.send([opened()])
+
+    assert [message["To"] for message in post.messages] == ["person@example.com"]
+
+
+def test_a_server_that_is_not_there_is_tried_again(post: Post, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    receiver = Notify().opened(
+        around("mailto://user:a-secret@127.0.0.1:1?from=vigie@example.com&to=person@example.com&mode=insecure")
+    )
+
+    with pytest.raises(NotNow) as setback:
+        receiver.send([opened()])
+
+    assert "secret" not in f"{setback.value} {caplog.text}"
+
+
+def test_an_address_that_apprise_does_not_know_is_refused_without_being_shown(post: Post) -> None:
+    with pytest.raises(BadSetting, match="address 2 is none that Apprise knows") as refusal:
+        Notify().opened(around(an_address(post), "carrier-pigeon://a-secret"))
+    assert "secret" not in str(refusal.value)
