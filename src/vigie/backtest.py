@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 
 from vigie.alerts import alert_id
 from vigie.detectors import Silent
-from vigie.detectors.judgement import MICROSECOND, Judgement
+from vigie.detectors.judgement import Judgement
 from vigie.detectors.judging import changes
+from vigie.detectors.readings import MICROSECOND
 from vigie.errors import RequestError
 from vigie.graph import Detector, Graph, Rule, Silver, Watch
 from vigie.lake import Lake, is_table, opened, reading
@@ -158,7 +159,6 @@ class _Judge:
     def raised(self, say: Callable[[str], None]) -> tuple[tuple[Raised, ...], tuple[Raised, ...]]:
         """The alerts of the rule as it is declared, and as it is tried."""
         database = duckdb.connect(config={"temp_directory": gettempdir()})
-        database.register("firing", FIRING.empty_table())
         with reading(self._path):
             dataset = opened(self._path).to_pyarrow_dataset()
             shares = max(1, -(-dataset.count_rows() // AT_ONCE))
@@ -198,7 +198,7 @@ class _Judge:
             for way, detector in self._ways.items()
             if not isinstance(detector, Silent) and detector.judgement is not None
         }
-        turns: list[Any] = changes(database, judgements).fetchall() if judgements else []
+        turns: list[Any] = list(changes(database, judgements, ()))
         for way, detector in self._ways.items():
             if isinstance(detector, Silent) and newest is not None:
                 turns += self._silences(database, way, detector, newest)

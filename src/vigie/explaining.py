@@ -16,8 +16,9 @@ import pyarrow.compute as pc
 from vigie import detectors
 from vigie.commands import silenced_until
 from vigie.detectors import Silent
-from vigie.detectors.judgement import MICROSECOND, Judgement
+from vigie.detectors.judgement import Judgement
 from vigie.detectors.judging import judged
+from vigie.detectors.readings import MICROSECOND
 from vigie.errors import LakeDamaged
 from vigie.graph import Detector, Graph
 from vigie.lake import Lake, opened, reading
@@ -185,13 +186,15 @@ class _Seen:
         with duckdb.connect() as database:
             database.register("arrived", pa.table(named))
             database.execute("CREATE TABLE readings AS FROM arrived")
-            said = judged(database, judgement).fetchall()
+            said = {verdict.moment: verdict for verdict in judged(database, judgement)}
         verdicts = {}
-        for index, (_, moment, fires, clears, value, threshold) in enumerate(said):
-            verdict = "fires" if fires else "clears" if clears else "neither"
+        for index, moment in enumerate(moments.to_pylist()):
+            if (of_it := said.get(moment)) is None:
+                continue
+            verdict = "fires" if of_it.fires else "clears" if of_it.clears else "neither"
             if _at(moment) == opening:
-                verdict = OPENED_HERE if fires else f"opened the alert, and now {verdict}"
-            verdicts[index] = {"value": value, "threshold": threshold, "verdict": verdict}
+                verdict = OPENED_HERE if of_it.fires else f"opened the alert, and now {verdict}"
+            verdicts[index] = {"value": of_it.value, "threshold": of_it.threshold, "verdict": verdict}
         return verdicts
 
     def _gaps(self, rows: Sequence[Row]) -> Iterator[Row]:

@@ -9,14 +9,13 @@ import duckdb
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from tests.reference.detectors import SECOND, Reading, Said
+from tests.reference.detectors import NOTHING, SECOND, Reading, Said
 from vigie.detectors import Above, AboveUsual, Below, InARow, Outlier, Rising, Silent, Stuck, SuddenChange
 from vigie.detectors.judging import changes, judged
 from vigie.graph import Detector
 
 NOON = 1_767_268_800 * SECOND
 ROWS = pa.schema([("key", pa.string()), ("moment", pa.int64()), ("is_new", pa.bool_())])
-FIRING = pa.schema([("rule", pa.string()), ("key", pa.string())])
 
 # Short spans, so that few readings reach over their ends. Halves and tenths, so that ties are ties.
 RULES: dict[str, Detector] = {
@@ -71,9 +70,9 @@ def said(detector: Detector, readings: list[Reading], kind: pa.DataType | None =
     assert detector.judgement is not None
     with duckdb.connect() as database:
         database.register("readings", table_of(readings, kinds))
-        found = judged(database, detector.judgement).fetchall()
-    by_reading = {(key, moment): Said(*rest) for key, moment, *rest in found}
-    return [by_reading[one.key, one.at] for one in readings]
+        found = judged(database, detector.judgement)
+    by_reading = {(one.key, one.moment): Said(*one[2:]) for one in found}
+    return [by_reading.get((one.key, one.at), NOTHING) for one in readings]
 
 
 def firing(detector: Detector, *values: object, every: float = 30, column: str = "c") -> list[bool]:
@@ -91,8 +90,6 @@ def firing(detector: Detector, *values: object, every: float = 30, column: str =
 def turned(rules: dict[str, Detector], readings: pa.Table, already: Iterable[tuple[str, str]] = ()) -> list[Any]:
     """Where rules turn: rule, key, moment and whether it fires from there on."""
     judgements = {name: rule.judgement for name, rule in rules.items() if rule.judgement is not None}
-    firing_now = [{"rule": rule, "key": key} for rule, key in already]
     with duckdb.connect() as database:
         database.register("readings", readings)
-        database.register("firing", pa.Table.from_pylist(firing_now, FIRING))
-        return [list(row[:4]) for row in changes(database, judgements).fetchall()]
+        return [list(turn[:4]) for turn in changes(database, judgements, already)]

@@ -32,7 +32,7 @@ BAD: dict[str, tuple[Any, str]] = {
         Stuck("c", over=30),  # type: ignore[arg-type]
         "over: 30 is no text; write for example '6 minutes', '5s' or '1 hour'",
     ),
-    "twenty years": (Stuck("c", over="7300 days"), "over is 7300 days: ten years are the most"),
+    "twenty years": (Stuck("c", over="7300 days"), "over is 7300 days: a year is the most"),
     "no deviations": (AboveUsual("c", deviations=0), "deviations is 0: it must be a number above 0"),
     "less than nothing": (AboveUsual("c", least=-1), "least is -1: it must be a number, and not less than 0"),
     "one reading": (AboveUsual("c", readings=1), "readings is 1: it must be a whole number from 2 to 100000"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
@@ -101,3 +103,38 @@ def test_a_few_rows_that_are_appended_twice_are_there_once(tmp_path: Path) -> No
     write_deltalake(path, row, mode="append")
 
     assert held(path) == 3
+
+
+def test_a_merge_replaces_what_changed_adds_what_is_new_and_leaves_the_rest(tmp_path: Path) -> None:
+    schema = pa.schema([("id", pa.string()), ("n", pa.int64()), ("at", pa.timestamp("us", tz="UTC"))])
+    tables.ensure(tmp_path, schema, "gold/t", "p")
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+    for rows in ([("a", 1), ("b", 5), ("c", 1)], [("a", 2), ("b", 4), ("d", 1)]):
+        new = pa.Table.from_pylist([{"id": name, "n": n, "at": noon} for name, n in rows], schema)
+        tables.merge(new, tmp_path, ("id",), "new.n > held.n")
+
+    table = DeltaTable(tmp_path)
+    found = sorted((row["id"], row["n"], row["at"]) for row in table.to_pyarrow_table().to_pylist())
+    assert found == [("a", 2, noon), ("b", 5, noon), ("c", 1, noon), ("d", 1, noon)]
+    assert table.metadata().name == "p"
+
+
+def test_a_merge_that_brings_nothing_new_writes_nothing(tmp_path: Path) -> None:
+    tables.ensure(tmp_path, SCHEMA, "gold/t", "p")
+    rows = pa.table({"a": [1], "at": [None]}, SCHEMA)
+    tables.merge(rows, tmp_path, ("a",), "false")
+
+    tables.merge(rows, tmp_path, ("a",), "false")
+
+    assert tables.version(tmp_path) == 1
+
+
+def test_text_in_a_merged_table_can_be_compared_by_every_reader(tmp_path: Path) -> None:
+    tables.ensure(tmp_path, pa.schema([("id", pa.string())]), "gold/t", "p")
+    for name in "ab":
+        tables.merge(pa.table({"id": [name]}), tmp_path, ("id",), "false")
+
+    rows = DeltaTable(tmp_path).to_pyarrow_dataset().to_table(filter=pc.field("id") == "a")
+
+    assert rows.to_pylist() == [{"id": "a"}]

@@ -18,7 +18,8 @@ from tests.detectors.readings import CONDITIONS, NOON, RULES, series
 from tests.engine.watches import INSTANT, Bench, Killed
 from tests.reference.detectors import SECOND, Raised, Reading, Watch
 from vigie.detectors import Above, InARow, Silent, SuddenChange
-from vigie.engine.watching import Post, Teller, Watchman
+from vigie.engine.post import Post
+from vigie.engine.watching import Teller, Watchman
 from vigie.errors import LakeDamaged
 from vigie.graph import Detector
 from vigie.maintenance import compact_small

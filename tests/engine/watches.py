@@ -62,7 +62,7 @@ class Bench:
         self.silver = self.lake.silver("readings")
         self.schema = schema
         DeltaTable.create(str(self.silver), schema=schema, name="tests")
-        DeltaTable.create(str(self.lake.silver("work")), schema=WORK, name="tests")
+        DeltaTable.create(str(self.lake.silver("work")), schema=WORK, mode="ignore", name="tests")
 
     def gains(self, readings: Iterable[Reading]) -> None:
         """A commit."""

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
-from vigie.detectors.judgement import (
-    MICROSECOND,
-    PREVIOUS,
-    Judgement,
-    during,
-    exactly,
-    less_than,
-    no_column,
-    no_span,
-    not_above,
-    number,
-)
+import numpy as np
+
+from vigie.detectors.judgement import Judgement, Marks, less_than, no_column, no_span, not_above
+from vigie.detectors.readings import MICROSECOND, Bools, Floats, Indices, Readings, Series
 from vigie.duration import parse_duration
 
 
@@ -35,15 +28,15 @@ class SuddenChange:
 
     @property
     def judgement(self) -> Judgement:
-        value, lately = number(self.column), during(parse_duration(self.within))
-        return Judgement(
-            fires=f"greatest({{risen}}, {{fallen}}) > {exactly(self.by)}",
-            clears=f"greatest({{risen}}, {{fallen}}) <= {exactly(self.by)}",
-            value="CASE WHEN {risen} >= {fallen} THEN {risen} ELSE -{fallen} END",
-            threshold=exactly(self.by),
-            steps=({"risen": f"{value} - min({value}) {lately}", "fallen": f"max({value}) {lately} - {value}"},),
-            looks_back=parse_duration(self.within),
-        )
+        return Judgement(self._judge, self.columns, looks_back=parse_duration(self.within))
+
+    def _judge(self, readings: Readings) -> Marks:
+        series = readings.of(self.column)
+        value, lately = series.value[series.new], series.during(parse_duration(self.within), series.new)
+        risen = value - lately.reduced(np.minimum, series.value, np.inf)
+        fallen = lately.reduced(np.maximum, series.value, -np.inf) - value
+        far, limit = np.maximum(risen, fallen), np.full(len(value), float(self.by))
+        return Marks(series.row[series.new], far > limit, far <= limit, np.where(risen >= fallen, far, -far), limit)
 
     def problems(self) -> Iterator[str]:
         yield from no_column(self.column)
@@ -73,10 +66,13 @@ class Rising:
 
     @property
     def judgement(self) -> Judgement:
-        value = number(self.column)
-        goes_on = f"{value} > lag({value} IGNORE NULLS) {PREVIOUS} - {exactly(self.dips)}"
-        risen = f"{value} - {{first}}"
-        return _unbroken(goes_on, value, self.over, f"{risen} >= {exactly(self.by)}", risen)
+        return Judgement(self._judge, self.columns, looks_back=2 * parse_duration(self.over))
+
+    def _judge(self, readings: Readings) -> Marks:
+        series, over = readings.of(self.column), parse_duration(self.over)
+        begins, lasts = _unbroken(series, over, lambda value, after: after > value - self.dips)
+        risen = series.value[series.new] - series.value[begins]
+        return _marks(series, lasts & (risen >= self.by), risen, over)
 
     def problems(self) -> Iterator[str]:
         amiss = [*no_column(self.column), *no_span("over", self.over)]
@@ -103,8 +99,12 @@ class Stuck:
 
     @property
     def judgement(self) -> Judgement:
-        value = number(self.column)
-        return _unbroken(f"{value} = lag({value} IGNORE NULLS) {PREVIOUS}", value, self.over, "true", value)
+        return Judgement(self._judge, self.columns, looks_back=2 * parse_duration(self.over))
+
+    def _judge(self, readings: Readings) -> Marks:
+        series, over = readings.of(self.column), parse_duration(self.over)
+        _, lasts = _unbroken(series, over, lambda value, after: after == value)
+        return _marks(series, lasts, series.value[series.new], over)
 
     def problems(self) -> Iterator[str]:
         yield from no_column(self.column)
@@ -114,28 +114,12 @@ class Stuck:
         return f"{self.column} has been {value:.4g} in every reading for {threshold / 60:g} minutes"
 
 
-def _unbroken(goes_on: str, value: str, over: str, and_also: str, shown: str) -> Judgement:
-    """Fires when `goes_on` has held from each reading to the next for a span.
+def _unbroken(series: Series, over: timedelta, goes_on: Callable[[Floats, Floats], Bools]) -> tuple[Indices, Bools]:
+    """Where the run begins that each new reading belongs to, of no more than twice a span; and which lasted for it."""
+    begins = np.maximum(series.runs(goes_on, over)[series.new], series.during(2 * over, series.new).low)
+    return begins, series.moment[series.new] - series.moment[begins] >= over // MICROSECOND
 
-    A run begins at the last reading at which it did not hold; what is older than twice the span cannot matter. A
-    reading without a value is passed over.
-    """
-    span = parse_duration(over)
-    twice, micros = during(2 * span), span // MICROSECOND
-    before = f"lag(CASE WHEN {value} IS NOT NULL THEN moment END IGNORE NULLS) {PREVIOUS}"
-    broken = "CASE WHEN NOT {goes_on} THEN moment END"
-    lasts = f"moment - {{since}} >= {micros} AND {and_also}"
-    return Judgement(
-        f"{value} IS NOT NULL AND {lasts}",
-        f"{value} IS NOT NULL AND NOT ({lasts})",
-        shown,
-        exactly(span.total_seconds()),
-        (
-            {"goes_on": f"{value} IS NULL OR coalesce({goes_on} AND moment - {before} <= {micros}, false)"},
-            {
-                "since": f"coalesce(max({broken}) {twice}, min(moment) {twice})",
-                "first": f"coalesce(arg_max({value}, {broken}) {twice}, first_value({value} IGNORE NULLS) {twice})",
-            },
-        ),
-        2 * span,
-    )
+
+def _marks(series: Series, fires: Bools, shown: Floats, over: timedelta) -> Marks:
+    """It is over when it does not fire; the limit that a person is shown is the span, in seconds."""
+    return Marks(series.row[series.new], fires, ~fires, shown, np.full(len(fires), over.total_seconds()))

@@ -5,9 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
-from vigie.detectors.judgement import Judgement, before, during, last, no_span, not_above, quoted
+import numpy as np
+
+from vigie.detectors.judgement import Judgement, Marks, no_column, no_count, no_span, not_above
+from vigie.detectors.readings import MICROSECOND, Floats, Indices, Readings, Series, Span
 from vigie.duration import parse_duration
+
+MINUTE = 60e6  # microseconds
 
 CALM = 5  # readings that say nothing unusual, after which it is over
 
@@ -37,45 +43,72 @@ class OffCourse:
 
     @property
     def judgement(self) -> Judgement:
-        value, span = quoted(self.column), parse_duration(self.over)
-        past, minutes = before(span), "((moment - (SELECT min(moment) FROM readings)) / 60e6)"
-        enough = math.log(self.one_in)
-        return Judgement(
-            fires=f"{{evidence}} >= {enough}",
-            clears=f"{{evidence}} < {enough} AND {{lately}} <= 0",
-            value="{off}",
-            threshold="0",
-            steps=(
-                {
-                    "slope": f"regr_slope({value}, {minutes}) {past}",
-                    "start": f"regr_intercept({value}, {minutes}) {past}",
-                    "spread": f"regr_syy({value}, {minutes}) {past}",
-                    "run": f"regr_sxx({value}, {minutes}) {past}",
-                    "known": f"count({value}) {past}",
-                },
-                {
-                    "off": f"CASE WHEN {{known}} >= {self.readings} "
-                    f"THEN {value} - {{start}} - {{slope}} * {minutes} END",
-                    "deviation": "greatest(sqrt(greatest({spread} - {slope} * {slope} * {run}, 0) / ({known} - 2)), "
-                    f"{self.least})",
-                },
-                {"far": "abs({off}) / {deviation}"},
-                {"share": "cume_dist() OVER (PARTITION BY {far} IS NULL ORDER BY {far} DESC)"},
-                {"gain": "CASE WHEN {far} IS NULL THEN 0 ELSE -ln(2) - ln({share}) / 2 END"},
-                {"sum": "sum({gain}) OVER (PARTITION BY key ORDER BY moment)"},
-                {
-                    "evidence": f"{{sum}} - min({{sum}} - {{gain}}) {during(span)}",
-                    "lately": f"sum({{gain}}) {last(CALM)}",
-                },
-            ),
-            looks_back=2 * span,
-        )
+        return Judgement(self._judge, self.columns, looks_back=2 * parse_duration(self.over))
+
+    def _judge(self, readings: Readings) -> Marks:
+        series, span = readings.of(self.column), parse_duration(self.over)
+        new, counted = series.new, _counted(series, span)
+        past = series.ahead(span, counted)
+        off, deviation = _off(series, past, counted)
+        far = np.where(past.count >= self.readings, np.abs(off) / np.maximum(deviation, self.least), np.nan)
+        gain, shown = np.zeros((2, len(series.row)))
+        gain[counted], shown[counted] = _gain(far), off
+        total = np.cumsum(gain)
+        evidence = total[new] - series.during(span, new).reduced(np.minimum, total - gain, np.inf)
+        lately = total[new] - np.concatenate([np.zeros(1), total])[_since(series, CALM)[new]]
+        enough = evidence >= math.log(self.one_in)
+        return Marks(series.row[new], enough, ~enough & (lately <= 0), shown[new], np.zeros(len(new)))
 
     def problems(self) -> Iterator[str]:
+        yield from no_column(self.column)
         yield from no_span("over", self.over)
         yield from not_above("one_in", self.one_in, 1)
-        yield from not_above("readings", self.readings, 2)
+        yield from no_count("readings", self.readings, 3)
         yield from not_above("least", self.least, 0)
 
     def says(self, value: float, _threshold: float) -> str:
         return f"{self.column} has left its course of the last {self.over}, now by {value:+.3g}"
+
+
+def _counted(series: Series, span: timedelta) -> Indices:
+    """The readings whose evidence counts: the new ones, and those of a span before the first new one of their key."""
+    first = np.full(series.key.max(initial=-1) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(first, series.key[series.new], series.moment[series.new])
+    return np.flatnonzero(series.moment >= first[series.key] - span // MICROSECOND)
+
+
+def _off(series: Series, past: Span, of: Indices) -> tuple[Floats, Floats]:
+    """How far each of these is from the line through its past, and the deviation of that past from the line."""
+    off, deviation = np.full((2, len(of)), np.nan)
+    for rows, places, belongs in past.laid_out():
+        count = belongs.sum(axis=1)
+        enough = count > 2
+        times = np.where(belongs, (series.moment[places] - series.moment[of[rows]][:, None]) / MINUTE, 0.0)
+        values = np.where(belongs, series.value[places] - series.value[of[rows]][:, None], 0.0)
+        few = np.maximum(count, 1)
+        time, value = times.sum(axis=1) / few, values.sum(axis=1) / few
+        times, values = np.where(belongs, times - time[:, None], 0.0), np.where(belongs, values - value[:, None], 0.0)
+        run = (times**2).sum(axis=1)
+        slope = np.divide((times * values).sum(axis=1), run, out=np.full(len(run), np.nan), where=enough & (run > 0))
+        off[rows] = slope * time - value
+        left = np.maximum((values**2).sum(axis=1) - slope**2 * run, 0)
+        deviation[rows] = np.sqrt(left / np.maximum(count - 2, 1))
+    return off, deviation
+
+
+def _gain(far: Floats) -> Floats:
+    """By how much each reading adds to the evidence: the logarithm of 1 / (2 sqrt(p)), or nothing."""
+    known = np.isfinite(far)
+    ranked = np.sort(far[known])
+    share = 1 - np.searchsorted(ranked, far[known], "left") / max(len(ranked), 1)
+    gain = np.zeros(len(far))
+    gain[known] = -math.log(2) - np.log(share) / 2
+    return gain
+
+
+def _since(series: Series, readings: int) -> Indices:
+    """Where the last so many readings of the same key begin."""
+    begins = np.ones(len(series.key), bool)
+    begins[1:] = series.key[1:] != series.key[:-1]
+    first = np.maximum.accumulate(np.where(begins, np.arange(len(begins)), 0))
+    return np.maximum(series.back(readings - 1), first)

@@ -1,72 +1,49 @@
-"""How a detector judges: in SQL, over the readings of one key in the order of their time.
-
-The same words are asked of a stream batch by batch, of a whole table in a backtest, and of a single key when an
-alert is explained.
-"""
+"""How a detector judges readings, and what is wrong with its settings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from vigie.detectors.readings import LARGEST, Bools, Floats, Indices, Readings
 from vigie.duration import parse_duration
 
-MICROSECOND = timedelta(microseconds=1)
-LARGEST = 1e150  # the square of what is larger is no number any more
-LONGEST = timedelta(days=3660)
+LONGEST = timedelta(days=366)
 MOST_READINGS = 100_000
 TAKEN = ("key", "moment", "is_new", "heard_at")  # what the columns of readings are called beside their own
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """What a reading is held against.
+class Marks:
+    """What a detector makes of new readings, which stand at `row`: where it fires and where it clears. A reading that
+    is not there, or of which it does neither, leaves things as they are. `value` and `threshold` are what a person is
+    shown."""
 
-    `fires` and `clears` are conditions; a reading of which neither holds leaves things as they are. `value` and
-    `threshold` are what a person is shown. `steps` are worked out first, one after the other, and what follows names
-    them as `{step}`. `looks_back` is how far before a reading the SQL looks: so much of the past is there to be seen.
+    row: Indices
+    fires: Bools
+    clears: Bools
+    value: Floats
+    threshold: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How a detector judges: a function of readings, which have the `columns` it looks at as numbers, and of which
+    it is known whether each of the `conditions` in SQL holds.
+
+    The same function judges a stream batch by batch, a whole table in a backtest, and the readings of a single key
+    when an alert is explained. `looks_back` is how far before a reading it looks: so much of the past is there.
     """
 
-    fires: str
-    clears: str
-    value: str
-    threshold: str
-    steps: tuple[Mapping[str, str], ...] = ()
+    judge: Callable[[Readings], Marks]
+    columns: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
     looks_back: timedelta = timedelta()
-
-
-PREVIOUS = "OVER (PARTITION BY key ORDER BY moment)"  # for lag()
-
-
-def during(span: timedelta) -> str:
-    """The readings of a span up to this one."""
-    return f"OVER (PARTITION BY key ORDER BY moment RANGE BETWEEN {span // MICROSECOND} PRECEDING AND CURRENT ROW)"
-
-
-def before(span: timedelta) -> str:
-    """The readings of a span before this one, without it: what is usual must not be what is being judged."""
-    return f"{during(span)[:-1]} EXCLUDE CURRENT ROW)"
-
-
-def last(readings: int) -> str:
-    """So many readings, and this is the last of them."""
-    return f"OVER (PARTITION BY key ORDER BY moment ROWS BETWEEN {readings - 1} PRECEDING AND CURRENT ROW)"
 
 
 def quoted(column: str) -> str:
     return '"' + column.replace('"', '""') + '"'
-
-
-def number(column: str) -> str:
-    """A column as a number. One that is no number, or beyond all measure, says as little as none at all."""
-    value = f"CAST({quoted(column)} AS DOUBLE)"
-    return f"CASE WHEN abs({value}) <= {exactly(LARGEST)} THEN {value} END"
-
-
-def exactly(value: float) -> str:
-    """A number as Python has it: SQL would read 0.1 as a decimal."""
-    return f"CAST('{float(value)!r}' AS DOUBLE)"
 
 
 def no_column(name: str) -> Iterator[str]:
@@ -87,7 +64,7 @@ def no_span(name: str, text: str) -> Iterator[str]:
     if not span:
         yield f"{name} is nothing: give it a span, as '15 minutes'"
     elif span > LONGEST:
-        yield f"{name} is {text}: ten years are the most"
+        yield f"{name} is {text}: a year is the most"
 
 
 def no_number(name: str, value: float) -> Iterator[str]:

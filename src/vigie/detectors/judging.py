@@ -1,81 +1,124 @@
-"""What all rules of a watch say of readings, in one pass of DuckDB."""
+"""What rules say of readings that DuckDB holds."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vigie.detectors.judgement import Judgement
+import numpy as np
+
+from vigie.detectors.judgement import Judgement, Marks, quoted
+from vigie.detectors.readings import Bools, Readings
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection, DuckDBPyRelation
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection
 
-STEP = re.compile(r"\{(\w+)\}")
+
+class Turn(NamedTuple):
+    """A rule begins to fire for a key, or ends, at the moment of a reading."""
+
+    rule: str
+    key: str
+    moment: int
+    fires: bool
+    value: float | None
+    threshold: float | None
 
 
-def changes(database: DuckDBPyConnection, rules: Mapping[str, Judgement]) -> DuckDBPyRelation:
-    """Where each rule turns from quiet to firing or back: rule, key, moment, fires, value, threshold.
+class Verdict(NamedTuple):
+    """What one rule makes of a reading."""
 
-    Asked of a table `readings` (key, moment in microseconds, is_new, the columns that the rules name) and a table
-    `firing` (rule, key) of what fires already. Readings that are not new are the past, and change nothing.
+    key: str
+    moment: int
+    fires: bool
+    clears: bool
+    value: float | None
+    threshold: float | None
+
+
+def changes(
+    database: DuckDBPyConnection, rules: Mapping[str, Judgement], firing: Iterable[tuple[str, str]]
+) -> list[Turn]:
+    """Where each rule turns from quiet to firing or back, when these (rule and key) fire already.
+
+    Asked of a table `readings`: key, moment in microseconds, is_new, and the columns that the rules name. Readings
+    that are not new are the past, and change nothing.
     """
-    return database.sql(
-        f"""WITH {_judged(rules)},
-        every AS ({" UNION ALL ".join(_signs(at, name) for at, name in enumerate(rules))}),
-        signs AS (SELECT rule, key, moment, bool_or(fires) AS fires, max(value) FILTER (fires) AS value,
-            max(threshold) FILTER (fires) AS threshold FROM every GROUP BY rule, key, moment)
-        SELECT rule, key, moment, fires, value, threshold FROM (
-            SELECT *, lag(fires) OVER (PARTITION BY rule, key ORDER BY moment) AS fired FROM signs)
-        WHERE fires != coalesce(fired, (rule, key) IN (SELECT (rule, key) FROM firing))
-        ORDER BY moment, rule, key"""
-    )
+    readings, keys = _readings(database, rules.values())
+    codes = {key: code for code, key in enumerate(keys)}
+    fired = {rule: np.zeros(len(keys), bool) for rule in rules}
+    for rule, key in firing:
+        if rule in fired and key in codes:
+            fired[rule][codes[key]] = True
+    turns = [
+        turn
+        for rule, judgement in rules.items()
+        for turn in _turns(rule, readings, judgement.judge(readings), fired[rule], keys)
+    ]
+    return sorted(turns, key=lambda turn: (turn.moment, turn.rule, turn.key))
 
 
-def judged(database: DuckDBPyConnection, judgement: Judgement) -> DuckDBPyRelation:
-    """Each reading with what one rule makes of it: key, moment, fires, clears, value, threshold."""
-    return database.sql(
-        f"""WITH {_judged({"": judgement})}
-        SELECT key, moment, fires_0 AS fires, clears_0 AS clears, value_0 AS value, threshold_0 AS threshold
-        FROM judged WHERE is_new ORDER BY key, moment"""
-    )
+def judged(database: DuckDBPyConnection, judgement: Judgement) -> list[Verdict]:
+    """Each new reading of which the rule makes anything, in the order of key and moment."""
+    readings, keys = _readings(database, [judgement])
+    marks = judgement.judge(readings)
+    columns = (readings.moment[marks.row], marks.fires, marks.clears, marks.value, marks.threshold)
+    rows = zip(readings.key[marks.row].tolist(), *(column.tolist() for column in columns), strict=True)
+    return [
+        Verdict(keys[key], moment, fires, clears, _known(value), _known(threshold))
+        for key, moment, fires, clears, value, threshold in rows
+    ]
 
 
-def _judged(rules: Mapping[str, Judgement]) -> str:
-    """The parts of a query whose last, `judged`, has a column of each kind for each rule."""
-    numbered = list(enumerate(rules.values()))
-    depth = max(len(judgement.steps) for _, judgement in numbered)
-    parts, source = [], "readings"
-    for layer in range(depth):
-        steps = [
-            f"{_named(text, at, judgement)} AS _{name}_{at}"
-            for at, judgement in numbered
-            if layer < len(judgement.steps)
-            for name, text in judgement.steps[layer].items()
-        ]
-        parts.append(f"steps_{layer} AS (SELECT *, {', '.join(steps)} FROM {source})")
-        source = f"steps_{layer}"
-    answers = ", ".join(column for at, judgement in numbered for column in _answers(at, judgement))
-    parts.append(f"judged AS MATERIALIZED (SELECT key, moment, is_new, {answers} FROM {source})")
-    return ", ".join(parts)
+def _readings(database: DuckDBPyConnection, judgements: Iterable[Judgement]) -> tuple[Readings, list[str]]:
+    """The readings in order, and the name of each key."""
+    judgements = list(judgements)
+    columns = list(dict.fromkeys(name for judgement in judgements for name in judgement.columns))
+    conditions = list(dict.fromkeys(said for judgement in judgements for said in judgement.conditions))
+    asked = ["key", "moment", "is_new"]
+    asked += [f"CAST({quoted(name)} AS DOUBLE) AS c{at}" for at, name in enumerate(columns)]
+    asked += [f"coalesce({said}, false) AS s{at}" for at, said in enumerate(conditions)]
+    table = database.sql(f"SELECT {', '.join(asked)} FROM readings").to_arrow_table().combine_chunks()
+    names = table["key"].combine_chunks().dictionary_encode()
+    keys: list[str] = names.dictionary.to_pylist()
+    # In the order of their names, so that nothing hangs on the order in which they came.
+    ranks = np.empty(len(keys), np.int64)
+    ranks[np.argsort(np.array(keys, object), kind="stable")] = np.arange(len(keys))
+    key, moment = ranks[names.indices.to_numpy(zero_copy_only=False)], _numbers(table, "moment")
+    order = np.lexsort((moment, key))
+    return Readings(
+        key[order],
+        moment[order],
+        _numbers(table, "is_new")[order],
+        {name: _numbers(table, f"c{at}")[order] for at, name in enumerate(columns)},
+        {said: _numbers(table, f"s{at}")[order] for at, said in enumerate(conditions)},
+    ), sorted(keys)
 
 
-def _answers(at: int, judgement: Judgement) -> Iterator[str]:
-    yield f"coalesce({_named(judgement.fires, at, judgement)}, false) AS fires_{at}"
-    yield f"coalesce({_named(judgement.clears, at, judgement)}, false) AS clears_{at}"
-    yield f"CAST({_named(judgement.value, at, judgement)} AS DOUBLE) AS value_{at}"
-    yield f"CAST({_named(judgement.threshold, at, judgement)} AS DOUBLE) AS threshold_{at}"
+def _numbers(table: pa.Table, column: str) -> Any:
+    return table[column].to_numpy()
 
 
-def _named(text: str, at: int, judgement: Judgement) -> str:
-    """The text with each `{step}` as the column that it is for this rule."""
-    own = {name for layer in judgement.steps for name in layer}
-    return STEP.sub(lambda found: f"_{found[1]}_{at}" if found[1] in own else found[0], text)
+def _turns(rule: str, readings: Readings, marks: Marks, fired: Bools, keys: list[str]) -> list[Turn]:
+    decided = marks.fires | marks.clears
+    rows, fires = marks.row[decided], marks.fires[decided]
+    if not len(rows) or not (fires.any() or fired.any()):
+        return []
+    key, moment = readings.key[rows], readings.moment[rows]
+    begins = np.flatnonzero(np.r_[True, (key[1:] != key[:-1]) | (moment[1:] != moment[:-1])])
+    fires_now = np.logical_or.reduceat(fires, begins)  # two readings of one moment are one
+    shown = [
+        np.fmax.reduceat(np.where(fires, column[decided], np.nan), begins) for column in (marks.value, marks.threshold)
+    ]
+    key, moment = key[begins], moment[begins]
+    fired_before = np.r_[False, fires_now[:-1]]
+    first = np.r_[True, key[1:] != key[:-1]]
+    fired_before[first] = fired[key[first]]
+    turned = np.flatnonzero(fires_now != fired_before)
+    found = zip(*(column[turned].tolist() for column in (key, moment, fires_now, *shown)), strict=True)
+    return [Turn(rule, keys[k], at, fires, _known(value), _known(limit)) for k, at, fires, value, limit in found]
 
 
-def _signs(at: int, rule: str) -> str:
-    """The new readings at which a rule fires or clears, of those keys of which it may change anything."""
-    name = rule.replace("'", "''")
-    return f"""SELECT '{name}' AS rule, key, moment, fires_{at} AS fires, value_{at} AS value,
-        threshold_{at} AS threshold FROM judged WHERE is_new AND (fires_{at} OR clears_{at}) AND key IN (
-            SELECT key FROM judged WHERE is_new AND fires_{at} UNION SELECT key FROM firing WHERE rule = '{name}')"""
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vigie.detectors.judgement import Judgement, exactly, no_column, no_number, number
+import numpy as np
+
+from vigie.detectors.judgement import Judgement, Marks, no_column, no_number
+from vigie.detectors.readings import Readings
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +25,13 @@ class Above:
 
     @property
     def judgement(self) -> Judgement:
-        value, limit = number(self.column), exactly(self.limit)
-        back = limit if self.clears_at is None else exactly(self.clears_at)
-        return Judgement(f"{value} > {limit}", f"{value} <= {back}", value, limit)
+        return Judgement(self._judge, self.columns)
+
+    def _judge(self, readings: Readings) -> Marks:
+        series = readings.of(self.column)
+        value, back = series.value[series.new], self.limit if self.clears_at is None else self.clears_at
+        limit = np.full(len(value), float(self.limit))
+        return Marks(series.row[series.new], value > limit, value <= back, value, limit)
 
     def problems(self) -> Iterator[str]:
         amiss = [*no_column(self.column), *no_number("limit", self.limit)]
@@ -52,9 +59,13 @@ class Below:
 
     @property
     def judgement(self) -> Judgement:
-        value, limit = number(self.column), exactly(self.limit)
-        back = limit if self.clears_at is None else exactly(self.clears_at)
-        return Judgement(f"{value} < {limit}", f"{value} >= {back}", value, limit)
+        return Judgement(self._judge, self.columns)
+
+    def _judge(self, readings: Readings) -> Marks:
+        series = readings.of(self.column)
+        value, back = series.value[series.new], self.limit if self.clears_at is None else self.clears_at
+        limit = np.full(len(value), float(self.limit))
+        return Marks(series.row[series.new], value < limit, value >= back, value, limit)
 
     def problems(self) -> Iterator[str]:
         amiss = [*no_column(self.column), *no_number("limit", self.limit)]

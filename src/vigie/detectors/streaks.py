@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
 
 from vigie import ddl
-from vigie.detectors.judgement import MICROSECOND, Judgement, exactly, last, no_column, no_count, no_span
+from vigie.detectors.judgement import Judgement, Marks, no_column, no_count, no_span
+from vigie.detectors.readings import MICROSECOND, Readings
 from vigie.duration import parse_duration
+
+EVER = timedelta(days=36_600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +30,19 @@ class InARow:
 
     @property
     def judgement(self) -> Judgement:
-        these, holds = last(self.times), f"coalesce({ddl.condition(self.condition).sql(dialect='duckdb')}, false)"
-        within = parse_duration(self.within)
+        condition = ddl.condition(self.condition).sql(dialect="duckdb")
         return Judgement(
-            fires=f"{{all_hold}} AND moment - {{since}} <= {within // MICROSECOND}",
-            clears=f"NOT {holds}",
-            value=exactly(self.times),
-            threshold=exactly(self.times),
-            steps=(
-                {
-                    "all_hold": f"count_if({holds}) {these} = {self.times}",
-                    "since": f"min(moment) {these}",
-                },
-            ),
-            looks_back=within,
+            lambda readings: self._judge(readings, condition), (), (condition,), parse_duration(self.within)
         )
+
+    def _judge(self, readings: Readings, condition: str) -> Marks:
+        series = readings.that(condition)
+        begins = series.runs(lambda value, after: (value == 1) & (after == 1), EVER)[series.new]
+        first = np.maximum(series.new - self.times + 1, 0)
+        as_many = series.new - begins + 1 >= self.times
+        near = series.moment[series.new] - series.moment[first] <= parse_duration(self.within) // MICROSECOND
+        holds, times = series.value[series.new] == 1, np.full(len(series.new), float(self.times))
+        return Marks(series.new, holds & as_many & near, ~holds, times, times)
 
     def problems(self) -> Iterator[str]:
         yield from no_span("within", self.within)

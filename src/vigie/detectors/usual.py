@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vigie.detectors.judgement import (
-    Judgement,
-    before,
-    exactly,
-    less_than,
-    no_column,
-    no_count,
-    no_span,
-    not_above,
-    number,
-)
+import numpy as np
+
+from vigie.detectors.judgement import Judgement, Marks, less_than, no_column, no_count, no_span, not_above
+from vigie.detectors.readings import Floats, Readings, Series, Span
 from vigie.duration import parse_duration
 
 MAD_TO_SIGMA = 1.4826  # of normal values: the median of deviations in standard deviations
@@ -42,23 +35,17 @@ class AboveUsual:
 
     @property
     def judgement(self) -> Judgement:
-        value, usual = number(self.column), before(parse_duration(self.over))
-        rounding = f"{exactly(ROUNDING)} * ({{most}} + abs({{mean}}))"
-        return Judgement(
-            fires=f"{{enough}} AND {value} - {{mean}} > {{most}} + {rounding}",
-            clears=f"{value} IS NOT NULL AND (NOT {{enough}} OR {value} - {{mean}} <= {{most}} / 2 + {rounding})",
-            value=value,
-            threshold="{mean} + {most}",
-            steps=(
-                {
-                    "enough": f"count({value}) {usual} >= {self.readings}",
-                    "mean": f"avg({value}) {usual}",
-                    "most": f"greatest({exactly(self.deviations)} * stddev_samp({value}) {usual}, "
-                    f"{exactly(self.least)})",
-                },
-            ),
-            looks_back=parse_duration(self.over),
-        )
+        return Judgement(self._judge, self.columns, looks_back=parse_duration(self.over))
+
+    def _judge(self, readings: Readings) -> Marks:
+        series = readings.of(self.column)
+        value, usual = series.value[series.new], series.ahead(parse_duration(self.over), series.new)
+        mean, deviation = _mean_and_deviation(series, usual)
+        most = np.maximum(self.deviations * deviation, self.least)
+        enough = usual.count >= self.readings
+        above, rounding = value - mean, ROUNDING * (most + np.abs(mean))
+        fires, clears = enough & (above > most + rounding), ~enough | (above <= most / 2 + rounding)
+        return Marks(series.row[series.new], fires, clears, value, mean + most)
 
     def problems(self) -> Iterator[str]:
         yield from no_span("over", self.over)
@@ -92,25 +79,17 @@ class Outlier:
 
     @property
     def judgement(self) -> Judgement:
-        value, usual = number(self.column), before(parse_duration(self.over))
-        return Judgement(
-            fires=f"{{enough}} AND abs({value} - {{median}}) > {exactly(self.z)} * {{deviation}}",
-            clears=f"{value} IS NOT NULL AND "
-            f"(NOT {{enough}} OR abs({value} - {{median}}) <= {exactly(self.z / 2)} * {{deviation}})",
-            value=f"({value} - {{median}}) / {{deviation}}",
-            threshold=exactly(self.z),
-            # A list for each reading, and the medians of the new ones alone: four times as quick as windows of medians.
-            steps=(
-                {"usual": f"list({value}) FILTER ({value} IS NOT NULL) {usual}"},
-                {
-                    "enough": f"coalesce(len({{usual}}), 0) >= {self.readings}",
-                    "median": "CASE WHEN is_new THEN list_median({usual}) END",
-                    "deviation": f"CASE WHEN is_new THEN greatest({exactly(MAD_TO_SIGMA)} * list_mad({{usual}}), "
-                    f"{exactly(self.least)}) END",
-                },
-            ),
-            looks_back=parse_duration(self.over),
-        )
+        return Judgement(self._judge, self.columns, looks_back=parse_duration(self.over))
+
+    def _judge(self, readings: Readings) -> Marks:
+        series = readings.of(self.column)
+        value, usual = series.value[series.new], series.ahead(parse_duration(self.over), series.new)
+        median, spread = _median_and_spread(series, usual)
+        deviation = np.maximum(MAD_TO_SIGMA * spread, self.least)
+        enough, far = usual.count >= self.readings, np.abs(value - median)
+        fires, clears = enough & (far > self.z * deviation), ~enough | (far <= self.z / 2 * deviation)
+        shown, limit = (value - median) / deviation, np.full(len(value), float(self.z))
+        return Marks(series.row[series.new], fires, clears, shown, limit)
 
     def problems(self) -> Iterator[str]:
         yield from no_span("over", self.over)
@@ -121,3 +100,38 @@ class Outlier:
 
     def says(self, value: float, threshold: float) -> str:
         return f"{self.column} is {value:+.3g} deviations from its median of the last {self.over}, beyond {threshold:g}"
+
+
+def _mean_and_deviation(series: Series, usual: Span) -> tuple[Floats, Floats]:
+    """Of each; no numbers where there is nothing, or one alone."""
+    mean, deviation = np.full((2, len(usual.low)), np.nan)
+    for rows, places, belongs in usual.laid_out():
+        count = belongs.sum(axis=1)
+        found, several = count > 0, count > 1
+        values = series.value[places]
+        sums = np.where(belongs, values, 0.0).sum(axis=1)
+        mean[rows] = np.divide(sums, count, out=mean[rows], where=found)
+        squares = np.where(belongs, (values - mean[rows][:, None]) ** 2, 0.0).sum(axis=1)
+        variance = np.divide(squares, count - 1, out=np.full(len(count), np.nan), where=several)
+        deviation[rows] = np.sqrt(variance)
+    return mean, deviation
+
+
+def _median_and_spread(series: Series, usual: Span) -> tuple[Floats, Floats]:
+    """The median of each, and of the distances from it; no numbers where there is nothing."""
+    median, spread = np.full((2, len(usual.low)), np.nan)
+    for rows, places, belongs in usual.laid_out():
+        values = np.where(belongs, series.value[places], np.inf)
+        count = belongs.sum(axis=1)
+        median[rows] = _middle(values, count)
+        with np.errstate(invalid="ignore"):  # where there is nothing, infinity is taken from infinity
+            spread[rows] = _middle(np.where(belongs, np.abs(values - median[rows][:, None]), np.inf), count)
+    return median, spread
+
+
+def _middle(values: Floats, count: Floats) -> Floats:
+    """The median of the first `count` numbers of each row, once they are sorted; what is beyond them is infinite."""
+    values.sort(axis=1)
+    rows, half = np.arange(len(values)), np.maximum(count, 1)
+    middle: Floats = (values[rows, (half - 1) // 2] + values[rows, half // 2]) / 2
+    return np.where(count > 0, middle, np.nan)

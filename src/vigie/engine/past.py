@@ -12,7 +12,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vigie.detectors.judgement import MICROSECOND, quoted
+from vigie.detectors.judgement import quoted
+from vigie.detectors.readings import MICROSECOND
 from vigie.engine import tables
 
 CHUNKS = 64  # of readings, before they are put together

@@ -27,8 +27,9 @@ from vigie.engine.jars import kafka_jars
 from vigie.engine.java import java_home
 from vigie.engine.latest import Latest
 from vigie.engine.ledger import Entry, Ledger
+from vigie.engine.post import Post
 from vigie.engine.tables import Stamp
-from vigie.engine.watching import Post, Teller, Watchman
+from vigie.engine.watching import Teller, Watchman
 from vigie.engine.workshop import Workshop
 from vigie.errors import LakeMismatch, RequestError
 from vigie.graph import Gold, Graph, Source, Surroundings, Watch

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
@@ -151,14 +152,17 @@ def append_again(rows: pa.Table, path: Path) -> None:
 
 def merge(rows: pa.Table, path: Path, on: tuple[str, ...], changed: str) -> None:
     """Bring a table to these rows, one for each value of `on`; a row that is there is replaced where `changed` holds
-    between the `held` and the `new`. Every merge writes the files anew that it changes: now and then those that
-    nobody can still be reading are deleted."""
+    between the `held` and the `new`. It is written anew whole, and nothing is written when nothing is new.
+
+    delta-rs has a merge of its own, whose files hold text in a form that pyarrow cannot compare.
+    """
     for last in (*[False] * (MERGES_TRIED - 1), True):
         table = opened(path)
-        same = " AND ".join(f'held."{name}" = new."{name}"' for name in on)
-        merger = table.merge(rows, same, source_alias="new", target_alias="held")
+        merged = _merged(rows, table.to_pyarrow_table(), on, changed)
+        if merged is None:
+            return
         try:
-            merger.when_matched_update_all(changed).when_not_matched_insert_all().execute()
+            write_deltalake(table, merged, mode="overwrite")
         except CommitFailedError:  # its files were put together in that moment
             if last:
                 raise
@@ -166,6 +170,23 @@ def merge(rows: pa.Table, path: Path, on: tuple[str, ...], changed: str) -> None
             break
     if int(table.version()) % MERGES_PER_VACUUM == 0:
         table.vacuum(retention_hours=HOURS_KEPT, dry_run=False, enforce_retention_duration=False)
+
+
+def _merged(new: pa.Table, held: pa.Table, on: tuple[str, ...], changed: str) -> pa.Table | None:
+    """What the table is to hold; none when it holds that already."""
+    same = " AND ".join(f'held."{name}" = new."{name}"' for name in on)
+    with duckdb.connect() as database:
+        database.execute("SET TimeZone = 'UTC'")
+        database.register("new", new.select(held.column_names))
+        database.register("held", held)
+        database.execute(
+            f"""CREATE TABLE taken AS FROM new
+            WHERE NOT EXISTS (SELECT 1 FROM held WHERE {same} AND NOT coalesce({changed}, false))"""
+        )
+        if not database.sql("SELECT 1 FROM taken LIMIT 1").fetchall():
+            return None
+        kept = f"SELECT held.* FROM held WHERE NOT EXISTS (SELECT 1 FROM taken AS new WHERE {same})"
+        return database.sql(f"FROM taken UNION ALL {kept}").to_arrow_table().cast(held.schema)
 
 
 def _note(stamp: Stamp, counts: dict[str, int]) -> str:

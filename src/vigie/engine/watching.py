@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,8 +20,9 @@ from deltalake import DeltaTable
 
 from vigie.alerts import ALERTS, CLOSED, EVENTS, INSTANT, OPENED, Alert, Event, alert_id, standing, table_of
 from vigie.detectors import Silent
-from vigie.detectors.judgement import MICROSECOND, Judgement
-from vigie.detectors.judging import changes
+from vigie.detectors.judgement import Judgement
+from vigie.detectors.judging import Turn, changes
+from vigie.detectors.readings import MICROSECOND
 from vigie.duration import parse_duration
 from vigie.engine import following, tables
 from vigie.engine.checkpoints import write_whole
@@ -34,15 +33,12 @@ from vigie.engine.verdict import instant, micros
 from vigie.graph import Graph, Rule, Silver, Watch
 from vigie.lake import Lake, rows
 
-FIRING = pa.schema([("rule", pa.string()), ("key", pa.string())])
 KEY = pa.schema([("key", pa.string())])
 CHANGED = (
     "(held.closed_at IS NULL AND new.closed_at IS NOT NULL)"
     " OR (held.suppressed_by IS NOT NULL AND new.suppressed_by IS NULL)"
 )
 MOST_ROWS = 500_000  # of silver that are judged at once
-LOOK_EVERY_S = 0.1
-TICK_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +222,6 @@ class Watchman:
     def _judged(self, part: _Part) -> Iterator[Event]:
         """What opens and closes, in the order of time."""
         database = self._past.database
-        firing = [{"rule": rule, "key": key} for rule, key in self._open]
-        database.register("firing", pa.Table.from_pylist(firing, FIRING))
         own = ", ".join(f'"{name}"' for name in self._past.schema.names)
         furthest = max((judgement.looks_back for judgement in self._judgements.values()), default=timedelta())
         database.execute(
@@ -237,17 +231,16 @@ class Watchman:
             UNION ALL SELECT {own}, false AS is_new FROM overtaken
             UNION ALL SELECT {own}, true AS is_new FROM fresh"""
         )
-        turns: list[Any] = changes(database, self._judgements).fetchall() if self._judgements else []
+        turns = changes(database, self._judgements, self._open)
         turns += [turn for rule, span in self._silences for turn in self._gaps(rule, span)]
-        places = self._places([turn[1] for turn in turns if turn[3]], part.rows)
-        for rule, key, moment, fires, value, threshold in sorted(turns, key=lambda turn: (turn[2], turn[0], turn[1])):
-            if fires:
-                alert = self._found(self._rules[rule], key, moment, value, threshold, part.version)
-                yield self._opened(self._marked(alert, places), part.version)
-            elif (rule, key) in self._open:
-                yield self._closed(rule, key, moment, part.version)
+        places = self._places([turn.key for turn in turns if turn.fires], part.rows)
+        for turn in sorted(turns, key=lambda turn: (turn.moment, turn.rule, turn.key)):
+            if turn.fires:
+                yield self._opened(self._marked(self._found(turn, part.version), places), part.version)
+            elif (turn.rule, turn.key) in self._open:
+                yield self._closed(turn.rule, turn.key, turn.moment, part.version)
 
-    def _gaps(self, rule: Rule, span: timedelta) -> Iterator[tuple[str, str, int, bool, float, float]]:
+    def _gaps(self, rule: Rule, span: timedelta) -> Iterator[Turn]:
         """The silences that a reading ended: those that were known, and those of which nothing was known.
 
         A known one ends with any reading: its clock may have been ahead of readings that were under way.
@@ -266,8 +259,8 @@ class Watchman:
         ).fetchall()
         for key, moment, before, is_known in found:
             if not is_known:
-                yield rule.name, key, before + longest, True, seconds, seconds
-            yield rule.name, key, moment, False, seconds, seconds
+                yield Turn(rule.name, key, before + longest, True, seconds, seconds)
+            yield Turn(rule.name, key, moment, False, seconds, seconds)
 
     def _silent(self, rule: Rule, span: timedelta, now: int) -> Iterator[Event]:
         quiet = self._past.database.execute(
@@ -276,9 +269,9 @@ class Watchman:
         unknown = [(key, moment) for key, moment in quiet if (rule.name, key) not in self._open]
         places = self._places([key for key, _ in unknown], self._none())
         for key, moment in unknown:
-            since, seconds = moment + span // MICROSECOND, span.total_seconds()
-            alert = self._found(rule, key, since, seconds, seconds, self.version)
-            yield self._opened(self._marked(alert, places), self.version)
+            seconds = span.total_seconds()
+            turn = Turn(rule.name, key, moment + span // MICROSECOND, True, seconds, seconds)
+            yield self._opened(self._marked(self._found(turn, self.version), places), self.version)
 
     def _raised(self, part: _Part, ahead: timedelta = timedelta()) -> Iterator[Event]:
         """The alerts that were marked, and are still open now that what was going on is over."""
@@ -305,16 +298,13 @@ class Watchman:
             return alert
         return replace(alert, suppressed_by=self._quiet.covering(places.get(alert.key), alert.opened_at))
 
-    def _found(
-        self, rule: Rule, key: str, moment: int, value: float | None, threshold: float | None, version: int
-    ) -> Alert:
-        at = instant(moment)
+    def _found(self, turn: Turn, version: int) -> Alert:
+        rule, at = self._rules[turn.rule], instant(turn.moment)
         assert at is not None
-        said = rule.detector.says(0.0 if value is None else value, 0.0 if threshold is None else threshold)
+        said = rule.detector.says(turn.value or 0.0, turn.threshold or 0.0)
         return Alert(
-            alert_id(self._graph.name, rule.name, key, at), rule.name, key, rule.severity, at, value, threshold,
-            f"{rule.name} at {key}: {said}",
-            json.dumps(self._evidence(rule, version)),
+            alert_id(self._graph.name, rule.name, turn.key, at), rule.name, turn.key, rule.severity, at, turn.value,
+            turn.threshold, f"{rule.name} at {turn.key}: {said}", json.dumps(self._evidence(rule, version)),
             datetime.now(UTC),
         )  # fmt: skip
 
@@ -367,51 +357,3 @@ def _timed(rows: pa.Table) -> pa.Table:
 
 def _order(event: Event) -> tuple[int, int, str, str]:
     return event.silver_version, micros(event.at), event.alert.rule, event.alert.key
-
-
-class Post:
-    """A watch at its post: a thread that looks at silver whenever it grew, and turns the clock when it does not."""
-
-    def __init__(
-        self,
-        watchman: Watchman,
-        is_behind: Callable[[], bool],
-        failed: Callable[[BaseException], None],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._watchman = watchman
-        self._is_behind = is_behind
-        self._failed = failed
-        self._clock = clock
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._go, name=watchman.name, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _go(self) -> None:
-        try:
-            self._keep()
-        except BaseException as problem:
-            self._failed(problem)
-
-    def _keep(self) -> None:
-        newest, came = self._watchman.newest, self._clock()
-        ticked = came
-        while not self._stop.is_set():
-            look = self._watchman.look()
-            if self._watchman.newest != newest:
-                newest, came = self._watchman.newest, self._clock()
-            if look is not None:
-                continue
-            if self._clock() - ticked >= TICK_S and not self._is_behind():
-                ticked = self._clock()
-                self._watchman.silences(timedelta(seconds=ticked - came))
-            self._stop.wait(LOOK_EVERY_S)
