@@ -1,7 +1,6 @@
 """All rules in one stateful operator of Spark, by hand: `transformWithStateInPandas`, a call a sensor in each batch.
 
-`applyInPandasWithState`, its older form, was to be tried too: PySpark 4.1.1 with pyarrow 26 fails in it whenever
-there are fewer sensors than readings, because the places of their rows come as floats.
+`applyInPandasWithState`, its older form, was to be tried too: PySpark 4.1.1 with pyarrow 26 failed in its serializer.
 """
 
 from __future__ import annotations

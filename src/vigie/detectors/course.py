@@ -80,19 +80,18 @@ def _counted(series: Series, span: timedelta) -> Indices:
 def _off(series: Series, past: Span, of: Indices) -> tuple[Floats, Floats]:
     """How far each of these is from the line through its past, and the deviation of that past from the line."""
     off, deviation = np.full((2, len(of)), np.nan)
-    for rows, places, belongs in past.laid_out():
-        count = belongs.sum(axis=1)
-        enough = count > 2
-        times = np.where(belongs, (series.moment[places] - series.moment[of[rows]][:, None]) / MINUTE, 0.0)
-        values = np.where(belongs, series.value[places] - series.value[of[rows]][:, None], 0.0)
-        few = np.maximum(count, 1)
-        time, value = times.sum(axis=1) / few, values.sum(axis=1) / few
-        times, values = np.where(belongs, times - time[:, None], 0.0), np.where(belongs, values - value[:, None], 0.0)
-        run = (times**2).sum(axis=1)
-        slope = np.divide((times * values).sum(axis=1), run, out=np.full(len(run), np.nan), where=enough & (run > 0))
-        off[rows] = slope * time - value
-        left = np.maximum((values**2).sum(axis=1) - slope**2 * run, 0)
-        deviation[rows] = np.sqrt(left / np.maximum(count - 2, 1))
+    for some in past.gathered():
+        here = of[some.rows]
+        times = (series.moment[some.places] - some.each(series.moment[here])) / MINUTE
+        values = series.value[some.places] - some.each(series.value[here])
+        time, value = some.total(times) / some.count, some.total(values) / some.count
+        times, values = times - some.each(time), values - some.each(value)
+        run = some.total(times**2)
+        known = (some.count > 2) & (run > 0)
+        slope = np.divide(some.total(times * values), run, out=np.full(len(run), np.nan), where=known)
+        off[some.rows] = slope * time - value
+        left = np.maximum(some.total(values**2) - slope**2 * run, 0)
+        deviation[some.rows] = np.sqrt(left / np.maximum(some.count - 2, 1))
     return off, deviation
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,27 @@ class Readings:
 
 
 @dataclass(frozen=True, slots=True)
+class Gathered:
+    """Readings, each with the places of those that belong to it: `count` of them from `begins` on.
+
+    What is summed up here hangs on nothing but these, to the last digit: not on what else is judged at once.
+    """
+
+    rows: Indices
+    places: Indices
+    begins: Indices
+    count: Indices
+
+    def total(self, values: Floats) -> Floats:
+        """The sum for each reading."""
+        return np.add.reduceat(values, self.begins)
+
+    def each(self, value: NDArray[Any]) -> NDArray[Any]:
+        """What is known of each reading, beside each of those that belong to it."""
+        return np.repeat(value, self.count)
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """For each of some readings, the readings from `low` up to `high`, which is not one of them."""
 
@@ -62,6 +84,20 @@ class Span:
         if len(bounds):
             found[some] = by.reduceat(np.append(values, empty), bounds)[::2]
         return found
+
+    def gathered(self) -> Iterator[Gathered]:
+        """The places of all of these, one reading's after the other's; some readings at a time."""
+        some = np.flatnonzero(self.high > self.low)
+        ends = np.cumsum(self.count[some])
+        start = 0
+        while start < len(some):
+            before = ends[start - 1] if start else 0
+            stop = max(start + 1, int(np.searchsorted(ends, before + AT_ONCE, "right")))
+            rows = some[start:stop]
+            count = self.count[rows]
+            begins = np.cumsum(count) - count
+            yield Gathered(rows, np.repeat(self.low[rows] - begins, count) + np.arange(count.sum()), begins, count)
+            start = stop
 
     def laid_out(self) -> Iterator[tuple[slice, Indices, Bools]]:
         """A table of places, a row for each reading, and which of them belong to it; some rows at a time."""

@@ -105,15 +105,12 @@ class Outlier:
 def _mean_and_deviation(series: Series, usual: Span) -> tuple[Floats, Floats]:
     """Of each; no numbers where there is nothing, or one alone."""
     mean, deviation = np.full((2, len(usual.low)), np.nan)
-    for rows, places, belongs in usual.laid_out():
-        count = belongs.sum(axis=1)
-        found, several = count > 0, count > 1
-        values = series.value[places]
-        sums = np.where(belongs, values, 0.0).sum(axis=1)
-        mean[rows] = np.divide(sums, count, out=mean[rows], where=found)
-        squares = np.where(belongs, (values - mean[rows][:, None]) ** 2, 0.0).sum(axis=1)
-        variance = np.divide(squares, count - 1, out=np.full(len(count), np.nan), where=several)
-        deviation[rows] = np.sqrt(variance)
+    for some in usual.gathered():
+        values = series.value[some.places]
+        means = some.total(values) / some.count
+        squares = some.total((values - some.each(means)) ** 2)
+        mean[some.rows] = means
+        deviation[some.rows] = np.sqrt(np.where(some.count > 1, squares / np.maximum(some.count - 1, 1), np.nan))
     return mean, deviation
 
 

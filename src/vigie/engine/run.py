@@ -191,6 +191,7 @@ class _Run:
         self._steps = 0  # that are being taken at this moment
         self._read = 0
         self._idle = threading.Condition()
+        self._turn = threading.Lock()  # of the tables that are off the hot path
         self._ending = threading.Event()
         self._windows: list[tuple[Gold, StreamingQuery]] = []
         self._reported: dict[str, int] = {}
@@ -254,7 +255,7 @@ class _Run:
                 self._windows.append((gold, query))
             else:
                 step = Latest(self._shop, gold) if gold.latest_by else Settled(self._shop, gold)
-                writer = step.stream().writeStream.foreachBatch(self._guarded(step))
+                writer = step.stream().writeStream.foreachBatch(self._in_turn(step))
                 query = self._started(gold.name, writer, every)
             queries.append(query)
         return queries
@@ -268,6 +269,16 @@ class _Run:
             )
             for route in deliveries(self._shop, self._around, self._ending, self._request.once)
         ]
+
+    def _in_turn(self, step: Callable[[Any, int], list[Entry]]) -> Any:
+        """The step, guarded, and one at a time: tables that need not hurry leave the cores to those that do."""
+        guarded = self._guarded(step)
+
+        def in_turn(batch: Any, number: int) -> None:
+            with self._turn:
+                guarded(batch, number)
+
+        return in_turn
 
     def _guarded(self, step: Callable[[Any, int], list[Entry]]) -> Any:
         """The step, with what it raises kept as it is: Spark would hand back its text alone. A step that has
