@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vigie.errors import BadSetting, RequestError
-from vigie.feed import Simulation, Tick
+from vigie.feed import Simulate, Simulation, Tick
 from vigie.graph import Source
 from vigie.pipeline import Pipeline
 
@@ -70,9 +70,9 @@ def simulated(source: Source, wish: Wish, rows: int | None) -> Iterator[Tick]:
     usual = Simulation(start=0)
     keys = wish.keys or usual.keys
     interval = wish.interval or usual.interval
-    span = 0.0 if rows is None else rows / keys * interval
-    start = time.time() - span if wish.start is None else instant(wish.start)
-    simulation = Simulation(start, keys, interval, wish.seed or 0, wish.faults or 0.0)
+    now = Simulation(time.time(), keys, interval, wish.seed or 0, wish.faults or 0.0)
+    span = 0.0 if rows is None else _taken(source.simulated, now, rows) if source.context else rows / keys * interval
+    simulation = replace(now, start=now.start - span if wish.start is None else instant(wish.start))
     if wish.labels is None:
         return source.simulated(simulation)
     if not wish.faults:
@@ -98,6 +98,16 @@ def _empty(file: Path) -> None:
 def _write_down(file: Path, label: dict[str, Any]) -> None:
     with file.open("a", encoding="utf-8") as labels:
         labels.write(json.dumps(label, ensure_ascii=False) + "\n")
+
+
+def _taken(simulate: Simulate, simulation: Simulation, rows: int) -> float:
+    """How many seconds so many messages take of a source that keeps its own pace, whatever interval is asked for."""
+    made, first = 0, math.inf
+    for tick in simulate(simulation):
+        made, first = made + len(tick.messages), min(first, tick.at)
+        if made >= rows:
+            return tick.at - first
+    return 0.0
 
 
 def live(source: Source, wish: Wish, stop: threading.Event) -> Iterator[Tick]:
