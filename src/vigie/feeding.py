@@ -71,8 +71,13 @@ def simulated(source: Source, wish: Wish, rows: int | None) -> Iterator[Tick]:
     keys = wish.keys or usual.keys
     interval = wish.interval or usual.interval
     now = Simulation(time.time(), keys, interval, wish.seed or 0, wish.faults or 0.0)
-    span = 0.0 if rows is None else _taken(source.simulated, now, rows) if source.context else rows / keys * interval
-    simulation = replace(now, start=now.start - span if wish.start is None else instant(wish.start))
+    if wish.start is not None:
+        start = instant(wish.start)
+    elif source.context and rows is not None:
+        start = _begun(source.simulated, now, rows)
+    else:
+        start = now.start - (rows or 0) / keys * interval
+    simulation = replace(now, start=start)
     if wish.labels is None:
         return source.simulated(simulation)
     if not wish.faults:
@@ -100,14 +105,20 @@ def _write_down(file: Path, label: dict[str, Any]) -> None:
         labels.write(json.dumps(label, ensure_ascii=False) + "\n")
 
 
-def _taken(simulate: Simulate, simulation: Simulation, rows: int) -> float:
-    """How many seconds so many messages take of a source that keeps its own pace, whatever interval is asked for."""
-    made, first = 0, math.inf
-    for tick in simulate(simulation):
-        made, first = made + len(tick.messages), min(first, tick.at)
-        if made >= rows:
-            return tick.at - first
-    return 0.0
+def _begun(simulate: Simulate, now: Simulation, rows: int) -> float:
+    """When a source that keeps its own pace, whatever interval is asked for, began to send so many messages."""
+    start = now.start
+    while (ahead := _last_of(simulate(replace(now, start=start)), rows) - now.start) > 0:
+        start -= ahead
+    return start
+
+
+def _last_of(ticks: Iterator[Tick], rows: int) -> float:
+    for tick in ticks:
+        rows -= len(tick.messages)
+        if rows <= 0:
+            return tick.at
+    return -math.inf
 
 
 def live(source: Source, wish: Wish, stop: threading.Event) -> Iterator[Tick]:
