@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.detectors.readings import CONDITIONS, NOON, RULES, series
-from tests.engine.watches import INSTANT, Bench, Killed
+from tests.detectors.readings import CONDITIONS, NOON, RULES, readings_of, series
+from tests.engine.watches import INSTANT, Bench, Killed, a_pipeline
 from tests.reference.detectors import SECOND, Raised, Reading, Watch
-from vigie.detectors import Above, InARow, Silent, SuddenChange
+from vigie.detectors import Above, Below, InARow, Silent, SuddenChange
 from vigie.engine.post import Post
 from vigie.engine.watching import Teller, Watchman
 from vigie.errors import LakeDamaged
@@ -295,6 +295,20 @@ def test_a_watch_whose_table_was_made_anew_says_so(tmp_path: Path) -> None:
 
     with pytest.raises(LakeDamaged, match="was read up to version 1, and has only come to 0: it was made anew"):
         Bench(tmp_path, rules).watchman()
+
+
+def test_an_alert_of_a_rule_that_is_no_longer_declared_is_closed_at_the_next_start(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, {"HIGH": Above("halves", 12), "LOW": Below("halves", 20)})
+    bench.gains(readings_of("halves", 13.0, 14.0))
+    drained(bench.watchman())
+
+    bench.graph = a_pipeline({"LOW": Below("halves", 20)})
+    drained(bench.watchman())
+
+    assert {rule: closed for (rule, _, _), (_, _, closed) in bench.alerts().items()} == {
+        "HIGH": NOON + 30 * SECOND,
+        "LOW": None,
+    }
 
 
 def test_rows_without_a_key_are_passed_over(tmp_path: Path) -> None:

@@ -111,6 +111,12 @@ class Watchman:
         self._past = Past(self._schema(), self._looks_back(), self._path, self._watch.key, time)
         if self.version >= 0:
             self._past.recall(self.version, self._read_to)
+            self._write(list(self._abandoned()), None)
+
+    def _abandoned(self) -> Iterator[Event]:
+        """The ends of what is open of rules that are no longer declared: nothing would ever close it."""
+        for rule, key in [name for name in self._open if name[0] not in self._rules]:
+            yield self._closed(rule, key, self._past.newest or 0, self.version)
 
     def _noted(self) -> tuple[int, int | None]:
         """How far it has come: to the end of a version of silver, or, in that version, to a moment.
