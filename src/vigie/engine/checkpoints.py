@@ -37,6 +37,25 @@ class Checkpoint:
         if self.started:
             _ = self.query
 
+    def plan_what_is_due(self) -> None:
+        """Write down the batch without data that is to follow the last one, as Spark does.
+
+        A batch that moves the watermark has another after it, which gives the windows that are closed by then. Spark
+        forgets it when it dies between the two and nothing new comes.
+        """
+        done = [int(note.name) for note in (self.folder / "commits").glob("*") if note.name.isdigit()]
+        if not done or (after := self.folder / "offsets" / str(max(done) + 1)).exists():
+            return
+        due = json.loads(_lines(self.folder / "commits" / str(max(done)))[-1]).get("nextBatchWatermarkMs", 0)
+        version, noted, *ends = _lines(self.folder / "offsets" / str(max(done)))
+        said = json.loads(noted)
+        if due > said["batchWatermarkMs"]:
+            now = int(datetime.now(UTC).timestamp() * 1000)
+            write_whole(
+                after,
+                "\n".join([version, json.dumps({**said, "batchWatermarkMs": due, "batchTimestampMs": now}), *ends]),
+            )
+
     def claim(self, identity: str) -> None:
         """Bind the checkpoint to what it reads; LakeMismatch when that was something else before."""
         note = self.folder / "reads"

@@ -64,6 +64,7 @@ def silver_version(checkpoint: Checkpoint, number: int) -> int:
 
 def windows(shop: Workshop, gold: Gold) -> DataFrame:
     """The stream of a table of windows; the table is made, so that it can be read before its first row."""
+    Checkpoint(shop.lake.checkpoint(shop.graph.name, gold.name)).plan_what_is_due()
     made = flat(failures.made(gold, silver_stream(shop, gold)))
     tables.ensure(shop.lake.gold(gold.name), tables.arrow_schema(made.schema), gold.table, shop.graph.name)
     return made
