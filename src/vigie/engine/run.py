@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -200,7 +200,7 @@ class _Run:
     def go(self) -> None:
         """Start the queries and see them through; with `once`, gold follows when the hot path has finished."""
         hot = [self._start_hot(source) for source in self._shop.graph.sources]
-        watches = self._shop.graph.watches
+        watches, gold_tables = self._shop.graph.watches, self._shop.graph.gold
         watchmen = [self._watchman(watch) for watch in watches]
         pairs = zip(watches, watchmen, strict=True)
         sent = [courier for watch, watchman in pairs for courier in self._couriers(watch, watchman)]
@@ -209,9 +209,12 @@ class _Run:
             for watchman in watchmen:
                 watchman.catch_up(self._stop)
             with at_work(sent):
-                for start in (self._start_gold, self._start_deliveries):
+                # Spark's own streams first, and alone: they are the quickest to leave the cores to the others.
+                for are_streams in (True, False):
                     if not self._stop.is_set():
-                        self._watch(start())
+                        self._watch(self._start_gold([gold for gold in gold_tables if gold.is_stream == are_streams]))
+                if not self._stop.is_set():
+                    self._watch(self._start_deliveries())
                 see_through(sent, self._stop)
             if not self._stop.is_set():
                 log.info("All that was there has gone through." if self._read else "Nothing new was there.")
@@ -219,7 +222,7 @@ class _Run:
         with Caretaker(self._shop.lake), at_work(sent), ExitStack() as posts:
             for watchman in watchmen:
                 posts.enter_context(Post(watchman, self._is_behind, self._failed.append))
-            self._watch([*hot, *self._start_gold(), *self._start_deliveries()])
+            self._watch([*hot, *self._start_gold(gold_tables), *self._start_deliveries()])
 
     def _start_hot(self, source: Source) -> StreamingQuery:
         path = HotPath(self._shop, source, self._readings[source.name])
@@ -243,10 +246,10 @@ class _Run:
     def _is_behind(self) -> bool:
         return any(path.is_behind for path in self._hot)
 
-    def _start_gold(self) -> list[StreamingQuery]:
+    def _start_gold(self, gold_tables: Sequence[Gold]) -> list[StreamingQuery]:
         self._pool("gold")
         queries = []
-        for gold in self._shop.graph.gold:
+        for gold in gold_tables:
             every = max(self._request.every, every_s(gold))
             if gold.is_stream:
                 made = windows(self._shop, gold)
