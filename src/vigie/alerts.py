@@ -54,6 +54,9 @@ class Alert:
     closed_at: datetime | None = None
     suppressed_by: str | None = None
 
+    def row(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ALERTS.names}
+
     def closed(self, at: datetime) -> Alert:
         """The alert once it is over; never before it began, however late the reading came that says so."""
         return replace(self, closed_at=max(at, self.opened_at))
@@ -76,7 +79,7 @@ class Event:
         return self.alert.opened_at if self.event == OPENED else self.alert.closed_at or self.alert.opened_at
 
     def row(self) -> dict[str, Any]:
-        alert = {name: getattr(self.alert, name) for name in ALERTS.names}
+        alert = self.alert.row()
         return {"event": self.event, "at": self.at, **alert, "watch": self.watch, "silver_version": self.silver_version}
 
     @classmethod

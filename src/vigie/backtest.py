@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from tempfile import gettempdir
 from typing import Any
 
@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 from vigie.alerts import alert_id
 from vigie.detectors import Silent
 from vigie.detectors.judgement import Judgement
-from vigie.detectors.judging import changes
-from vigie.detectors.readings import MICROSECOND
+from vigie.detectors.judging import Turn, changes
+from vigie.detectors.readings import MICROSECOND, instant
 from vigie.errors import RequestError
 from vigie.graph import Detector, Graph, Rule, Silver, Watch
 from vigie.lake import Lake, is_table, opened, reading
@@ -25,10 +25,7 @@ from vigie.retuning import Retuned, retuned
 from vigie.scoring import Fault, Score, score
 
 AT_ONCE = 1_000_000  # readings, of as many whole keys as they are of
-FIRING = pa.schema([("rule", pa.string()), ("key", pa.string())])
 BEFORE, AFTER = "before", "after"
-
-Turn = tuple[str, str, int, bool, float | None, float | None]  # rule, key, moment, fires, value, threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +165,8 @@ class _Judge:
                 say(f"{self._rule.name}: judging part {share + 1} of {shares}")
                 turns += self._share(database, dataset, share, shares, newest)
         database.close()
-        turns.sort(key=lambda turn: (turn[2], turn[1]))
-        before, after = (self._alerts(turn for turn in turns if turn[0] == way) for way in self._ways)
+        turns.sort(key=lambda turn: (turn.moment, turn.key))
+        before, after = (self._alerts(turn for turn in turns if turn.rule == way) for way in self._ways)
         return before, after
 
     def _newest(self, dataset: Any) -> int | None:
@@ -194,11 +191,9 @@ class _Judge:
         )
         database.unregister("rows")
         judgements: dict[str, Judgement] = {
-            way: detector.judgement
-            for way, detector in self._ways.items()
-            if not isinstance(detector, Silent) and detector.judgement is not None
+            way: judgement for way, detector in self._ways.items() if (judgement := detector.judgement) is not None
         }
-        turns: list[Any] = list(changes(database, judgements, ()))
+        turns = changes(database, judgements, ())
         for way, detector in self._ways.items():
             if isinstance(detector, Silent) and newest is not None:
                 turns += self._silences(database, way, detector, newest)
@@ -214,28 +209,26 @@ class _Judge:
             [newest, span],
         ).fetchall()
         for key, moment, following in found:
-            yield way, key, moment + span, True, seconds, seconds
+            yield Turn(way, key, moment + span, True, seconds, seconds)
             if following is not None:
-                yield way, key, following, False, seconds, seconds
+                yield Turn(way, key, following, False, seconds, seconds)
 
     def _alerts(self, turns: Iterable[Turn]) -> tuple[Raised, ...]:
         """From a way's turns, in the order of time, the alerts that open and close with them."""
         begun: dict[str, Turn] = {}
         over: list[Raised] = []
         for turn in turns:
-            _, key, moment, fires, _, _ = turn
-            if fires:
-                begun[key] = turn
-            elif key in begun:
-                over.append(self._one(begun.pop(key), moment))
+            if turn.fires:
+                begun[turn.key] = turn
+            elif turn.key in begun:
+                over.append(self._one(begun.pop(turn.key), turn.moment))
         still = [self._one(turn, None) for turn in begun.values()]
         return tuple(sorted([*over, *still], key=lambda alert: (alert.opened_at, alert.key)))
 
     def _one(self, turn: Turn, closed: int | None) -> Raised:
-        _, key, moment, _, value, threshold = turn
-        at, rule = _at(moment), self._rule.name
-        known = alert_id(self._graph.name, rule, key, at)
-        return Raised(known, rule, key, at, None if closed is None else _at(closed), value, threshold)
+        at, rule = instant(turn.moment), self._rule.name
+        known, closed_at = alert_id(self._graph.name, rule, turn.key, at), None if closed is None else instant(closed)
+        return Raised(known, rule, turn.key, at, closed_at, turn.value, turn.threshold)
 
 
 def _apart(these: Iterable[Raised], those: Iterable[Raised]) -> list[Raised]:
@@ -250,10 +243,6 @@ def _meet(one: Raised, other: Raised) -> bool:
     return (one.closed_at is None or other.opened_at < one.closed_at) and (
         other.closed_at is None or one.opened_at < other.closed_at
     )
-
-
-def _at(moment: int) -> datetime:
-    return datetime.fromtimestamp(0, UTC) + moment * MICROSECOND
 
 
 def _scored(trial: Trial) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import ast
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -18,7 +18,7 @@ from vigie.commands import silenced_until
 from vigie.detectors import Silent
 from vigie.detectors.judgement import Judgement
 from vigie.detectors.judging import judged
-from vigie.detectors.readings import MICROSECOND
+from vigie.detectors.readings import instant
 from vigie.errors import LakeDamaged
 from vigie.graph import Detector, Graph
 from vigie.lake import Lake, opened, reading
@@ -192,7 +192,7 @@ class _Seen:
             if (of_it := said.get(moment)) is None:
                 continue
             verdict = "fires" if of_it.fires else "clears" if of_it.clears else "neither"
-            if _at(moment) == opening:
+            if instant(moment) == opening:
                 verdict = OPENED_HERE if of_it.fires else f"opened the alert, and now {verdict}"
             verdicts[index] = {"value": of_it.value, "threshold": of_it.threshold, "verdict": verdict}
         return verdicts
@@ -247,7 +247,3 @@ def _lasted(alert: Row) -> str:
 
 def _instant(at: datetime) -> pa.Scalar:
     return pa.scalar(at, pa.timestamp("us", "UTC"))
-
-
-def _at(moment: int) -> datetime:
-    return datetime.fromtimestamp(0, UTC) + moment * MICROSECOND

@@ -252,10 +252,10 @@ def _add_views(connection: DuckDBPyConnection, tables: list[Table]) -> None:
         with reading(table.path):
             dataset = opened(table.path).to_pyarrow_dataset()
         connection.register(str(table), dataset)
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(table.layer)}")
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(table.layer)}")
         names = {table.name} if namesakes[table.view] > 1 else {table.name, table.last_name}
         for name in names:
-            connection.execute(f"CREATE VIEW {_quoted(table.layer)}.{_quoted(name)} AS FROM {_quoted(str(table))}")
+            connection.execute(f"CREATE VIEW {quoted(table.layer)}.{quoted(name)} AS FROM {quoted(str(table))}")
 
 
 def _refusal(problem: Exception, lake: Lake, tables: list[Table]) -> VigieError:
@@ -304,5 +304,5 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(given)
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'

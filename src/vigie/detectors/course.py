@@ -10,7 +10,7 @@ from datetime import timedelta
 import numpy as np
 
 from vigie.detectors.judgement import Judgement, Marks, no_column, no_count, no_span, not_above
-from vigie.detectors.readings import MICROSECOND, Floats, Indices, Readings, Series, Span
+from vigie.detectors.readings import EVER, MICROSECOND, Floats, Indices, Readings, Series, Span
 from vigie.duration import parse_duration
 
 MINUTE = 60e6  # microseconds
@@ -107,7 +107,5 @@ def _gain(far: Floats) -> Floats:
 
 def _since(series: Series, readings: int) -> Indices:
     """Where the last so many readings of the same key begin."""
-    begins = np.ones(len(series.key), bool)
-    begins[1:] = series.key[1:] != series.key[:-1]
-    first = np.maximum.accumulate(np.where(begins, np.arange(len(begins)), 0))
-    return np.maximum(series.back(readings - 1), first)
+    of_the_key = series.runs(lambda value, _after: np.ones(len(value), bool), EVER)
+    return np.maximum(np.arange(len(of_the_key)) - (readings - 1), of_the_key)

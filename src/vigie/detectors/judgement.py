@@ -42,10 +42,6 @@ class Judgement:
     looks_back: timedelta = timedelta()
 
 
-def quoted(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'
-
-
 def no_column(name: str) -> Iterator[str]:
     """What is wrong with the name of a column that is looked at."""
     if not isinstance(name, str) or not name:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from vigie.detectors.judgement import Judgement, Marks, quoted
+from vigie.detectors.judgement import Judgement, Marks
 from vigie.detectors.readings import Bools, Readings
+from vigie.lake import quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa

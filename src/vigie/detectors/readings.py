@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,14 @@ Indices = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 MICROSECOND = timedelta(microseconds=1)
+EVER = timedelta(days=36_600)
 LARGEST = 1e150  # the square of what is larger is no number any more
 AT_ONCE = 1 << 21  # readings that are laid out beside one another: what fits a processor's cache and no more
+
+
+def instant(moment: int) -> datetime:
+    """When a moment is, of those that readings have."""
+    return datetime.fromtimestamp(0, UTC) + moment * MICROSECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +138,6 @@ class Series:
         """The readings of the same key in a span before each of these, and itself."""
         order, micros = self._order(span)
         return Span(np.searchsorted(order, order[of] - micros, "left"), of + 1)
-
-    def back(self, readings: int) -> Indices:
-        """The place of the reading so many before each; it may be another key's."""
-        return np.arange(len(self.key)) - readings
 
     def runs(self, goes_on: Callable[[Floats, Floats], Bools], gap: timedelta) -> Indices:
         """Where the run begins that each reading belongs to: as long as `goes_on` holds between a value and the next

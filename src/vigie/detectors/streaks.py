@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 
 import numpy as np
 
 from vigie import ddl
 from vigie.detectors.judgement import Judgement, Marks, no_column, no_count, no_span
-from vigie.detectors.readings import MICROSECOND, Readings
+from vigie.detectors.readings import EVER, MICROSECOND, Readings
 from vigie.duration import parse_duration
-
-EVER = timedelta(days=36_600)
 
 
 @dataclass(frozen=True, slots=True)

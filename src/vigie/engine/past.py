@@ -12,9 +12,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vigie.detectors.judgement import quoted
 from vigie.detectors.readings import MICROSECOND
 from vigie.engine import tables
+from vigie.lake import quoted
 
 CHUNKS = 64  # of readings, before they are put together
 FEW = 1_000_000  # readings, which may wait for that

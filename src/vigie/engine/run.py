@@ -209,7 +209,8 @@ class _Run:
             for watchman in watchmen:
                 watchman.catch_up(self._stop)
             with at_work(sent):
-                # Spark's own streams first, and alone: they are the quickest to leave the cores to the others.
+                # Spark's own streams first: one that dies between Delta's commit and Spark's note of it gives the
+                # windows that were closed then only once something new came.
                 for are_streams in (True, False):
                     if not self._stop.is_set():
                         self._watch(self._start_gold([gold for gold in gold_tables if gold.is_stream == are_streams]))

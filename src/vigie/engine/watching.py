@@ -16,7 +16,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable
 
 from vigie.alerts import ALERTS, CLOSED, EVENTS, INSTANT, OPENED, Alert, Event, alert_id, standing, table_of
 from vigie.detectors import Silent
@@ -31,7 +30,7 @@ from vigie.engine.quiet import QuietTimes
 from vigie.engine.tables import Stamp
 from vigie.engine.verdict import instant, micros
 from vigie.graph import Graph, Rule, Silver, Watch
-from vigie.lake import Lake, rows
+from vigie.lake import Lake, opened, quoted, rows
 
 KEY = pa.schema([("key", pa.string())])
 CHANGED = (
@@ -62,7 +61,7 @@ class Look:
 class _Part:
     """Readings that are judged at once: what a version of silver brought, or of that version what is up to a moment."""
 
-    stamp: Stamp | None
+    stamp: Stamp
     version: int
     read_to: int | None
     rows: pa.Table
@@ -107,8 +106,9 @@ class Watchman:
         self._ahead = max((event.silver_version for event in found), default=-1)
         self._open = {(alert.rule, alert.key): alert for alert in standing(before).values() if alert.closed_at is None}
         self._put(standing(sorted(found, key=_order)).values())
-        time = str(self._silver.event_time)
-        self._past = Past(self._schema(), self._looks_back(), self._path, self._watch.key, time)
+        # From the oldest row that silver may still take.
+        span = self._looks_back() + parse_duration(str(self._silver.late_by))
+        self._past = Past(self._schema(), span, self._path, self._watch.key, str(self._silver.event_time))
         if self.version >= 0:
             self._past.recall(self.version, self._read_to)
             self._write(list(self._abandoned()), None)
@@ -149,12 +149,11 @@ class Watchman:
         return self._past.newest
 
     def _looks_back(self) -> timedelta:
-        """As far as any rule does from the oldest row that silver may still take."""
-        furthest = max((judgement.looks_back for judgement in self._judgements.values()), default=timedelta())
-        return furthest + parse_duration(str(self._silver.late_by))
+        """As far as any rule does."""
+        return max((judgement.looks_back for judgement in self._judgements.values()), default=timedelta())
 
     def _schema(self) -> pa.Schema:
-        there = pa.schema(DeltaTable(self._path).schema().to_arrow())
+        there = pa.schema(opened(self._path).schema().to_arrow())
         columns = dict.fromkeys(name for rule in self._watch.rules for name in rule.detector.columns)
         if self._watch.quiet is not None:
             columns[self._watch.quiet.on] = None
@@ -169,7 +168,7 @@ class Watchman:
             return None
         part = self._waiting.popleft()
         overtaken = self._past.arrived(part.rows)
-        events = [*self._judged(part), *self._raised(part)] if part.rows.num_rows else []
+        events = [*self._judged(part), *self._raised(part.rows, part.version)] if part.rows.num_rows else []
         self._write(events, part.stamp)
         self._past.remember(part.rows)
         self.version, self._read_to = self._write_note(part.version, part.read_to)
@@ -215,7 +214,7 @@ class Watchman:
             return ()
         now = self._past.newest + ahead // MICROSECOND
         events = [event for rule, span in self._silences for event in self._silent(rule, span, now)]
-        events += self._raised(_Part(None, self.version, None, self._none()), ahead)
+        events += self._raised(self._none(), self.version, ahead)
         self._write(events, None)
         return tuple(events)
 
@@ -228,12 +227,11 @@ class Watchman:
     def _judged(self, part: _Part) -> Iterator[Event]:
         """What opens and closes, in the order of time."""
         database = self._past.database
-        own = ", ".join(f'"{name}"' for name in self._past.schema.names)
-        furthest = max((judgement.looks_back for judgement in self._judgements.values()), default=timedelta())
+        own = ", ".join(map(quoted, self._past.schema.names))
         database.execute(
             f"""CREATE OR REPLACE TABLE readings AS
             SELECT {own}, false AS is_new FROM past WHERE key IN (SELECT key FROM fresh)
-                AND moment >= (SELECT min(moment) FROM fresh) - {furthest // MICROSECOND}
+                AND moment >= (SELECT min(moment) FROM fresh) - {self._looks_back() // MICROSECOND}
             UNION ALL SELECT {own}, false AS is_new FROM overtaken
             UNION ALL SELECT {own}, true AS is_new FROM fresh"""
         )
@@ -279,18 +277,18 @@ class Watchman:
             turn = Turn(rule.name, key, moment + span // MICROSECOND, True, seconds, seconds)
             yield self._opened(self._marked(self._found(turn, self.version), places), self.version)
 
-    def _raised(self, part: _Part, ahead: timedelta = timedelta()) -> Iterator[Event]:
+    def _raised(self, arrived: pa.Table, version: int, ahead: timedelta = timedelta()) -> Iterator[Event]:
         """The alerts that were marked, and are still open now that what was going on is over."""
         marked = [alert for alert in self._open.values() if alert.suppressed_by is not None]
         if self._quiet is None or not marked:
             return
-        newest = max([moment for moment in (self._past.newest, pc.max(part.rows["moment"]).as_py()) if moment])
+        newest = max([moment for moment in (self._past.newest, pc.max(arrived["moment"]).as_py()) if moment])
         now = instant(newest)
         assert now is not None
-        places = self._places([alert.key for alert in marked], part.rows)
+        places = self._places([alert.key for alert in marked], arrived)
         for alert in marked:
             if self._quiet.covering(places.get(alert.key), now + ahead) is None:
-                yield self._opened(replace(alert, suppressed_by=None, raised_at=datetime.now(UTC)), part.version)
+                yield self._opened(replace(alert, suppressed_by=None, raised_at=datetime.now(UTC)), version)
 
     def _places(self, keys: list[str], arrived: pa.Table) -> dict[str, str]:
         """Where each of these keys was last heard of, if that is what silences it."""
@@ -348,9 +346,7 @@ class Watchman:
 
     def _put(self, alerts: Iterable[Alert]) -> None:
         """Bring the table of alerts to where these are; what is there already stays as it is."""
-        wanted = pa.Table.from_pylist(
-            [{name: getattr(alert, name) for name in ALERTS.names} for alert in alerts], ALERTS
-        )
+        wanted = pa.Table.from_pylist([alert.row() for alert in alerts], ALERTS)
         if wanted.num_rows:
             tables.merge(wanted, self._alerts, ("alert_id",), CHANGED)
 
