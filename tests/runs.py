@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -124,7 +124,7 @@ def take(spark: SparkSession, pipeline: Pipeline, lake: Path, reading: Any) -> l
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A run in a process of its own: `die_after` names the commit at which it dies, the first time it is made."""
+    """A run in a process of its own: it dies after the first commit whose name is in `die_after`."""
 
     lake: str
     address: str
@@ -132,7 +132,7 @@ class Job:
     once: bool = True
     times: int = 1
     messages_a_batch: int = 500_000
-    die_after: str = ""
+    die_after: Sequence[str] = ()
 
     def start(self) -> subprocess.Popen[str]:
         """The process; it writes a line for each commit, and leads a group of its own, so that all can be killed."""
@@ -184,7 +184,7 @@ def _run(job: Job) -> None:
     def committed(name: str) -> None:
         sys.stdout.write(f"{name}\n")
         sys.stdout.flush()
-        if name == job.die_after:
+        if name in job.die_after:
             os._exit(DIED)
 
     pipeline = load(job.pipeline)

@@ -14,7 +14,9 @@ from vigie.errors import BadSetting
 from vigie.graph import Graph
 from vigie.lake import Lake
 
-Name = Annotated[str, typer.Argument(metavar="PIPELINE", help="A pipeline that ships (flights), or path/to/file.py.")]
+Name = Annotated[
+    str, typer.Argument(metavar="PIPELINE", help="A pipeline that ships (flights, sensors), or path/to/file.py.")
+]
 At = Annotated[
     str | None,
     typer.Option("--lake", metavar="ADDRESS", help="The lake's folder; ./lake, or VIGIE_LAKE, unless said."),

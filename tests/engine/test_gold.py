@@ -239,33 +239,3 @@ def test_a_window_becomes_two_columns_and_a_table_without_one_stays_as_it_is(spa
 
     assert counted.columns == ["window_start", "window_end", "k", "count"]
     assert gold.flat(rows).columns == ["k", "n", "at"]
-
-
-def test_windows_that_a_crash_left_unsaid_are_given_at_the_next_start_though_nothing_new_came(
-    spark: SparkSession, tmp_path: Path
-) -> None:
-    def by_minute(rows: DataFrame) -> DataFrame:
-        return rows.groupBy(F.window("at", "1 minute"), "k").count()
-
-    pipeline = numbers()
-    [silver] = pipeline.graph().silver
-    pipeline.gold("by_minute", reads=silver.function, late_by="2 minutes")(by_minute)
-    graph, place = checked(pipeline), Lake(tmp_path)
-    schema = tables.spark_schema(silver.schema)
-    tables.ensure(place.silver("even"), tables.arrow_schema(schema), "silver/even", "numbers")
-    rows = [("a", 2, 0, NOON), ("a", 4, 600, NOON + timedelta(minutes=10))]
-    spark.createDataFrame(rows, schema).write.format("delta").mode("append").save(str(place.silver("even")))
-    shop = Workshop(spark, graph, place, Ledger(place.ledger("numbers"), "numbers"))
-
-    def closed() -> int:
-        stream = gold.windows(shop, graph.gold[0]).writeStream.format("delta").trigger(availableNow=True)
-        stream = stream.option("checkpointLocation", str(place.checkpoint("numbers", "by_minute")))
-        stream.start(str(place.gold("by_minute"))).awaitTermination()
-        return int(DeltaTable(place.gold("by_minute")).to_pyarrow_table().num_rows)
-
-    # As if it had died before the batch without data, in which windows are given.
-    spark.conf.set("spark.sql.streaming.noDataMicroBatches.enabled", "false")
-    before = closed()
-    spark.conf.set("spark.sql.streaming.noDataMicroBatches.enabled", "true")
-
-    assert (before, closed(), closed()) == (0, 1, 1)

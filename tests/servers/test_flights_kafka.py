@@ -72,7 +72,7 @@ def test_a_run_from_kafka_that_died_within_a_batch_goes_on_to_the_end_of_the_top
     send(broker, "cut", keyed(simulated(3_000)))
     address = f"kafka://{broker.servers}/cut"
     for commit in ("plan", "bronze/flights_raw"):
-        job = Job(str(tmp_path / "lake"), address, messages_a_batch=1_000, die_after=commit)
+        job = Job(str(tmp_path / "lake"), address, messages_a_batch=1_000, die_after=[commit])
         assert job.finish()[0] == DIED
 
     code, written, complained = Job(str(tmp_path / "lake"), address, messages_a_batch=1_000).finish()

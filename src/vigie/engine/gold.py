@@ -1,14 +1,14 @@
 """Gold tables: each a query of its own, off the hot path, over the stream of a silver table.
 
-A table of windows is Spark's own streaming aggregation. A table that looks back is given settled rows as a plain
-DataFrame: silver is its memory, so nothing is kept in a state store, and a restart may change the function. A
-table that keeps the last value is in vigie.engine.latest.
+A table that looks back, which is here, is given settled rows as a plain DataFrame: silver is its memory, so nothing is
+kept in a state store, and a restart may change the function. A table that Spark streams is in vigie.engine.windows,
+and one that keeps the last value in vigie.engine.latest.
 """
 
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,14 +60,6 @@ def silver_version(checkpoint: Checkpoint, number: int) -> int:
     _, end = checkpoint.offsets(number)
     said = json.loads(end)
     return int(said["reservoirVersion"]) - (1 if said["index"] < 0 else 0)
-
-
-def windows(shop: Workshop, gold: Gold) -> DataFrame:
-    """The stream of a table of windows; the table is made, so that it can be read before its first row."""
-    Checkpoint(shop.lake.checkpoint(shop.graph.name, gold.name)).plan_what_is_due()
-    made = flat(failures.made(gold, silver_stream(shop, gold)))
-    tables.ensure(shop.lake.gold(gold.name), tables.arrow_schema(made.schema), gold.table, shop.graph.name)
-    return made
 
 
 def flat(rows: DataFrame) -> DataFrame:
@@ -180,27 +172,3 @@ class Settled:
             tables.append(rows, self._to, stamp)
         elif few.num_rows:
             tables.append_arrow(few, self._to, stamp)
-
-
-def reported(progress: dict[str, object], gold: Gold) -> Entry:
-    """The ledger's entry of one batch of windows, from what Spark reports of it."""
-    state = progress.get("stateOperators") or []
-    assert isinstance(state, list)
-    watermark = progress.get("eventTime", {})
-    assert isinstance(watermark, dict)
-    sources = progress["sources"]
-    assert isinstance(sources, list)
-    return Entry(
-        gold.name,
-        gold.table,
-        int(str(progress["batchId"])),
-        int(str(progress["numInputRows"])),
-        late=sum(int(operator["numRowsDroppedByWatermark"]) for operator in state),
-        late_before=_watermark(watermark.get("watermark")),
-        offsets={"silver": sources[0].get("endOffset")},
-    )
-
-
-def _watermark(text: str | None) -> datetime | None:
-    at = datetime.fromisoformat(text) if text else None
-    return at if at and at.timestamp() > timedelta().total_seconds() else None

@@ -21,7 +21,7 @@ from vigie.engine.broker import Broker
 from vigie.engine.caretaker import Caretaker
 from vigie.engine.courier import Courier, at_work, couriers, see_through
 from vigie.engine.deliveries import LeftUndone, deliveries
-from vigie.engine.gold import Settled, every_s, reported, windows
+from vigie.engine.gold import Settled, every_s
 from vigie.engine.hotpath import HotPath
 from vigie.engine.jars import kafka_jars
 from vigie.engine.java import java_home
@@ -30,6 +30,7 @@ from vigie.engine.ledger import Entry, Ledger
 from vigie.engine.post import Post
 from vigie.engine.tables import Stamp
 from vigie.engine.watching import Teller, Watchman
+from vigie.engine.windows import Windows, reported
 from vigie.engine.workshop import Workshop
 from vigie.errors import LakeMismatch, RequestError
 from vigie.graph import Gold, Graph, Source, Surroundings, Watch
@@ -209,11 +210,8 @@ class _Run:
             for watchman in watchmen:
                 watchman.catch_up(self._stop)
             with at_work(sent):
-                # Spark's own streams first: one that dies between Delta's commit and Spark's note of it gives the
-                # windows that were closed then only once something new came.
-                for are_streams in (True, False):
-                    if not self._stop.is_set():
-                        self._watch(self._start_gold([gold for gold in gold_tables if gold.is_stream == are_streams]))
+                if not self._stop.is_set():
+                    self._watch(self._start_gold(gold_tables))
                 if not self._stop.is_set():
                     self._watch(self._start_deliveries())
                 see_through(sent, self._stop)
@@ -252,17 +250,18 @@ class _Run:
         queries = []
         for gold in gold_tables:
             every = max(self._request.every, every_s(gold))
-            if gold.is_stream:
-                made = windows(self._shop, gold)
+            step = self._step(gold)
+            query = self._started(gold.name, step.stream().writeStream.foreachBatch(self._in_turn(step)), every)
+            if isinstance(step, Windows):
                 self._reported[gold.name] = self._last_batch(gold)
-                query = self._started(gold.name, _delta(made, self._shop.lake.gold(gold.name)), every)
                 self._windows.append((gold, query))
-            else:
-                step = Latest(self._shop, gold) if gold.latest_by else Settled(self._shop, gold)
-                writer = step.stream().writeStream.foreachBatch(self._in_turn(step))
-                query = self._started(gold.name, writer, every)
             queries.append(query)
         return queries
+
+    def _step(self, gold: Gold) -> Windows | Latest | Settled:
+        if gold.is_stream:
+            return Windows(self._shop, gold)
+        return Latest(self._shop, gold) if gold.latest_by else Settled(self._shop, gold)
 
     def _start_deliveries(self) -> list[StreamingQuery]:
         return [
@@ -362,8 +361,3 @@ class _Run:
     def _last_batch(self, gold: Gold) -> int:
         entries = self._shop.ledger.entries("table", "batch")
         return max((entry["batch"] for entry in entries if entry["table"] == gold.table), default=-1)
-
-
-def _delta(rows: Any, path: Path) -> DataStreamWriter:
-    writer: DataStreamWriter = rows.writeStream.format("delta").outputMode("append").option("path", str(path))
-    return writer
