@@ -38,9 +38,13 @@ bench.silver(
 )(shipped.sensor_readings)
 for _gold in shipped.sensors.graph().gold:
     if not _gold.beside:
-        bench.gold(_gold.name, reads=shipped.sensor_readings, late_by=_gold.late_by, latest_by=_gold.latest_by)(
-            _gold.function
-        )
+        bench.gold(
+            _gold.name,
+            reads=shipped.sensor_readings,
+            late_by=_gold.late_by,
+            looks_back=_gold.looks_back,
+            latest_by=_gold.latest_by,
+        )(_gold.function)
 _watched = bench.watch(shipped.sensor_readings, key="sensor_id")
 for _rule in shipped.sensors.graph().watches[0].rules:
     _watched.alert(_rule.name, _rule.detector, severity=_rule.severity)
