@@ -13,7 +13,7 @@ def main() -> int:
     if asked.what == "scoring":
         from bench.scoring import scoring
 
-        return scoring()
+        return scoring(asked.seed, asked.interval, asked.hours, asked.look)
     if asked.what in {"latency", "soak"}:
         from bench.flights.workload import FLIGHTS_LIVE
         from bench.latency import latency
@@ -58,7 +58,11 @@ def _parser() -> argparse.ArgumentParser:
     soak = commands.add_parser("soak", help="flights live for half an hour: memory must stay flat")
     for each, minutes in ((live, 5.0), (soak, 30.0)):
         each.add_argument("--minutes", type=float, default=minutes, help=f"how long; {minutes:.0f}")
-    commands.add_parser("scoring", help="how well the rules of the sensors see a day of labelled faults")
+    scores = commands.add_parser("scoring", help="how well the rules of the sensors see a day of labelled faults")
+    scores.add_argument("--seed", type=int, default=21, help="of the simulation; 21, on which no setting was chosen")
+    scores.add_argument("--interval", type=float, default=30.0, help="seconds between two readings of a sensor; 30")
+    scores.add_argument("--hours", type=float, default=24.0, help="how much is simulated; 24")
+    scores.add_argument("--look", type=float, default=900.0, help="seconds of readings that are judged at once; 900")
     return parser
 
 

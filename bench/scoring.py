@@ -53,10 +53,8 @@ HELD_TO = {
     "STUCK": {"stuck"},
     "SILENT": {"silent"},
 }
-SIMULATION = Simulation(start=1_795_219_200, keys=1_000, interval=30.0, seed=20, faults=0.02)
-HOURS = 24.0
-COMMIT_S = 900.0  # of event time: what one look at silver judges
-WEEK_DAYS = 7
+START = 1_795_219_200
+WEEK_S = 7 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,37 +90,51 @@ class Score:
         return 1 - self.false / self.alerts if self.alerts else 1.0
 
 
-def scoring() -> int:
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """What is simulated, for how long, and how much of it (seconds of event time) one look at silver judges."""
+
+    simulation: Simulation
+    hours: float
+    look_s: float
+
+    @property
+    def ends(self) -> datetime:
+        return datetime.fromtimestamp(self.simulation.start, UTC) + timedelta(hours=self.hours)
+
+
+def scoring(seed: int, interval: float, hours: float, look_s: float) -> int:
     """Make a day, watch it, say how each rule did, and draw it; 1 when a rule says nothing of what it is for."""
     labels: list[dict[str, Any]] = []
+    faulty = Simulation(START, keys=1_000, interval=interval, seed=seed, faults=0.02, label=labels.append)
+    exam = Exam(faulty, hours, look_s)
     with tempfile.TemporaryDirectory(prefix="vigie-scoring-") as folder:
-        alerts = watched(Lake(Path(folder)), replace(SIMULATION, label=labels.append), HOURS)
-    ends = datetime.fromtimestamp(SIMULATION.start, UTC) + timedelta(hours=HOURS)
-    faults = [fault for fault in map(_fault, labels) if fault.since < ends]
+        alerts = watched(Lake(Path(folder)), exam)
+    faults = [fault for fault in map(_fault, labels) if fault.since < exam.ends]
     rules = {rule.name: rule for rule in sensors.graph().watches[0].rules}
-    scores = [scored(rules[name], kinds, faults, alerts, ends) for name, kinds in HELD_TO.items() if name in rules]
-    _report(scores)
+    scores = [scored(exam, rules[name], kinds, faults, alerts) for name, kinds in HELD_TO.items() if name in rules]
+    _report(exam, scores)
     return 0 if all(score.found for score in scores) else 1
 
 
-def watched(lake: Lake, simulation: Simulation, hours: float) -> list[Raised]:
+def watched(lake: Lake, exam: Exam) -> list[Raised]:
     """The alerts of the pipeline's watch over a simulated day that goes into silver in small commits."""
     graph = sensors.graph()
+    watch = replace(graph.watches[0], quiet=None)  # nobody is at work in these buildings
     silver = lake.silver("sensor_readings")
     watchman: Watchman | None = None
-    for readings in commits(simulation, hours, COMMIT_S):
+    for readings in commits(exam.simulation, exam.hours, exam.look_s):
         write_deltalake(str(silver), readings, mode="append")
-        watchman = watchman or Watchman(lake, graph, graph.watches[0])
+        watchman = watchman or Watchman(lake, graph, watch)
         watchman.look()
         watchman.silences()
-    ends = datetime.fromtimestamp(simulation.start, UTC) + timedelta(hours=hours)
     return [
-        Raised(row["rule"], row["key"], row["opened_at"], row["closed_at"] or ends)
+        Raised(row["rule"], row["key"], row["opened_at"], row["closed_at"] or exam.ends)
         for row in rows(lake.alerts(graph.name))
     ]
 
 
-def scored(rule: Rule, kinds: set[str], faults: Sequence[Fault], alerts: Iterable[Raised], ends: datetime) -> Score:
+def scored(exam: Exam, rule: Rule, kinds: set[str], faults: Sequence[Fault], alerts: Iterable[Raised]) -> Score:
     """How a rule did against all faults, of which those of some kinds that were over in time are its own to find."""
     own = [alert for alert in alerts if alert.rule == rule.name]
     by_key: dict[str, list[Raised]] = {}
@@ -132,13 +144,13 @@ def scored(rule: Rule, kinds: set[str], faults: Sequence[Fault], alerts: Iterabl
     delays, wanted = [], 0
     for fault in faults:
         theirs = by_key.get(fault.key, [])
-        excused |= {alert for alert in theirs if _follows(alert, fault, _aftermath(rule))}
-        if fault.kind in kinds and fault.until < ends:
+        excused |= {alert for alert in theirs if _follows(alert, fault, _aftermath(exam, rule))}
+        if fault.kind in kinds and fault.until < exam.ends:
             wanted += 1
             opened = [alert.since for alert in theirs if _follows(alert, fault)]
             delays += [max(0.0, (min(opened) - fault.since).total_seconds())] if opened else []
     false = len(own) - len(excused)
-    weeks = SIMULATION.keys * HOURS / 24 / WEEK_DAYS
+    weeks = exam.simulation.keys * timedelta(hours=exam.hours).total_seconds() / WEEK_S
     return Score(
         rule.name,
         tuple(sorted(kinds)),
@@ -152,11 +164,11 @@ def scored(rule: Rule, kinds: set[str], faults: Sequence[Fault], alerts: Iterabl
     )
 
 
-def _aftermath(rule: Rule) -> timedelta:
+def _aftermath(exam: Exam, rule: Rule) -> timedelta:
     """For how long after a fault the rule still looks back to it."""
     judgement = rule.detector.judgement
     looks_back = judgement.looks_back if judgement else timedelta()
-    return looks_back + timedelta(seconds=2 * SIMULATION.interval)
+    return looks_back + timedelta(seconds=2 * exam.simulation.interval)
 
 
 def _follows(alert: Raised, fault: Fault, aftermath: timedelta = timedelta()) -> bool:
@@ -168,11 +180,13 @@ def _fault(label: dict[str, Any]) -> Fault:
     return Fault(label["kind"], label["sensor_id"], since, until)
 
 
-def _report(scores: Sequence[Score]) -> None:
+def _report(exam: Exam, scores: Sequence[Score]) -> None:
+    simulation = exam.simulation
     table = Table(
         "rule", "held to", "faults", "recall", "alerts", "false", "precision", "false a sensor and week",
         "median delay", "95th",
-        title=f"{SIMULATION.keys:,} sensors for {HOURS:g} hours, {SIMULATION.faults:.0%} of the readings touched",
+        title=f"{simulation.keys:,} sensors for {exam.hours:g} hours, a reading each {simulation.interval:g} s, "
+        f"{simulation.faults:.0%} of them touched, looked at every {exam.look_s:g} s; seed {simulation.seed}",
     )  # fmt: skip
     for score in scores:
         table.add_row(
@@ -183,10 +197,12 @@ def _report(scores: Sequence[Score]) -> None:
     Console(width=160).print(table)
     said = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "sensors": SIMULATION.keys,
-        "hours": HOURS,
-        "interval_s": SIMULATION.interval,
-        "faults": SIMULATION.faults,
+        "sensors": simulation.keys,
+        "hours": exam.hours,
+        "interval_s": simulation.interval,
+        "look_s": exam.look_s,
+        "seed": simulation.seed,
+        "faults": simulation.faults,
         "rules": [asdict(score) | {"recall": score.recall, "precision": score.precision} for score in scores],
     }
     (RESULTS / "scoring.json").write_text(json.dumps(said, indent=1))

@@ -60,7 +60,8 @@ def _held(broker: Broker, topic: str) -> int | None:
 
 
 def _drop(broker: Broker, topic: str) -> None:
-    AdminClient({"bootstrap.servers": broker.servers}).delete_topics([topic])[topic].result(PATIENCE_S)
+    admin = AdminClient({"bootstrap.servers": broker.servers})  # what it was asked ends with it
+    admin.delete_topics([topic])[topic].result(PATIENCE_S)
     deadline = time.monotonic() + PATIENCE_S
     while _held(broker, topic) is not None and time.monotonic() < deadline:
         time.sleep(0.2)

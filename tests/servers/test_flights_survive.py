@@ -1,18 +1,13 @@
-"""Runs that are killed: started again, they leave the lake that an undisturbed run leaves."""
+"""Runs of flights that die after any of their commits leave the lake that an undisturbed run leaves."""
 
 from __future__ import annotations
 
-import os
-import random
-import signal
-import subprocess
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.reference import compare, compare_lakes
-from tests.runs import DIED, GARBAGE, Job, a_state, an_inbox, commits, simulated
+from tests.runs import DIED, GARBAGE, Job, a_state, an_inbox
 
 SILVER, GOLD = "silver/flights_ml", "gold/movements"
 A_BATCH = ["plan", "bronze/flights_raw", SILVER, f"{SILVER} quarantine", "ledger"]
@@ -52,40 +47,3 @@ def test_a_run_that_dies_after_any_of_its_commits_goes_on_as_if_it_had_not(tmp_p
     assert compare(tmp_path / "whole") == []
     assert compare(tmp_path / "torn") == []
     assert compare_lakes(tmp_path / "whole", tmp_path / "torn", cuts=True) == []
-
-
-def killed_at_random(job: Job, chance: random.Random, *, with_spark: bool) -> int:
-    """Kill a run (or the program alone, which leaves Spark behind for a moment) somewhere after a few commits."""
-    process = job.start()
-    made = 0
-    wanted = chance.randint(1, 9)
-    for made, _ in enumerate(commits(process), 1):
-        if made == wanted:
-            break
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(chance.random() * 2)
-    kill = os.killpg if with_spark else os.kill
-    with suppress(ProcessLookupError):
-        kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    return made
-
-
-@pytest.mark.timeout(1_200)
-def test_a_run_that_is_killed_three_times_leaves_what_an_undisturbed_one_leaves(tmp_path: Path) -> None:
-    messages = simulated(12_000)
-    files = [messages[at : at + 1_500] for at in range(0, len(messages), 1_500)]
-    address = f"inbox:{an_inbox(tmp_path / 'inbox', *files)}"
-    seed = random.randrange(2**32)
-    chance = random.Random(seed)
-    torn = Job(str(tmp_path / "torn"), address)
-
-    made = [killed_at_random(torn, chance, with_spark=with_spark) for with_spark in (True, False, True)]
-    code, written, complained = torn.finish()
-
-    told = f"seed {seed}, killed after {made} commits; then {complained}"
-    assert code == 0, told
-    assert written.count("ledger\n") > 1, f"nothing was left for the last run: {told}"
-    assert compare(tmp_path / "torn") == [], told
-    assert Job(str(tmp_path / "whole"), address).finish()[0] == 0
-    assert compare_lakes(tmp_path / "whole", tmp_path / "torn", cuts=True) == [], told

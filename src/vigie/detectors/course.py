@@ -15,25 +15,27 @@ from vigie.duration import parse_duration
 
 MINUTE = 60e6  # microseconds
 
-CALM = 5  # readings that say nothing unusual, after which it is over
+CALM = 5  # readings, or spans of readings that count together, after which it is over if they are as usual
 
 
 @dataclass(frozen=True, slots=True)
 class OffCourse:
     """Fires when a value keeps leaving the straight line through its readings of `over` before it, more than such
-    values do; it is over when the last five readings taken together are as usual.
+    values do; it is over when its last readings, five or more, are as usual when they are taken together.
 
     How far a reading is off, in deviations from the line, is ranked among those of all keys that are judged with
     it: only the share p that were as far off counts, so nothing is assumed of how noise is spread. Each reading
     multiplies the evidence against its key by 1 / (2 sqrt(p)), which is 1 on average while all is as usual, and
-    evidence is taken from where in `over` it looks worst. It fires when evidence reaches `one_in`: while readings
-    are exchangeable, a key then gives at most one false alarm in so many readings, on average (the e-CUSUM of Shin,
-    Ramdas and Rinaldo, 2022). A deviation counts as `least` when it is smaller.
+    evidence is taken from where in `over` it looks worst. Readings that are less than `together` apart may hang on
+    each other in any way: of k of them, each counts as its k-th root. It fires when evidence reaches `one_in`: while
+    all is as usual, a key then gives at most one false alarm in so many spans of `together`, on average (the e-CUSUM
+    of Shin, Ramdas and Rinaldo, 2022). A deviation counts as `least` when it is smaller.
     """
 
     column: str
     one_in: int = 100_000
     over: str = "20 minutes"
+    together: str = "30 seconds"
     readings: int = 10
     least: float = 0.05
 
@@ -52,16 +54,22 @@ class OffCourse:
         off, deviation = _off(series, past, counted)
         far = np.where(past.count >= self.readings, np.abs(off) / np.maximum(deviation, self.least), np.nan)
         gain, shown = np.zeros((2, len(series.row)))
-        gain[counted], shown[counted] = _gain(far), off
+        gain[counted], shown[counted] = _gain(far) / self._beside(series, 1, counted).count, off
         total = np.cumsum(gain)
         evidence = total[new] - series.during(span, new).reduced(np.minimum, total - gain, np.inf)
-        lately = total[new] - np.concatenate([np.zeros(1), total])[_since(series, CALM)[new]]
+        since = np.minimum(_since(series, CALM)[new], self._beside(series, CALM, new).low)
+        lately = total[new] - np.concatenate([np.zeros(1), total])[since]
         enough = evidence >= math.log(self.one_in)
         return Marks(series.row[new], enough, ~enough & (lately <= 0), shown[new], np.zeros(len(new)))
+
+    def _beside(self, series: Series, times: int, of: Indices) -> Span:
+        """The readings less than so many times `together` before each of these, and itself."""
+        return series.during(times * parse_duration(self.together) - MICROSECOND, of)
 
     def problems(self) -> Iterator[str]:
         yield from no_column(self.column)
         yield from no_span("over", self.over)
+        yield from no_span("together", self.together)
         yield from not_above("one_in", self.one_in, 1)
         yield from no_count("readings", self.readings, 3)
         yield from not_above("least", self.least, 0)
