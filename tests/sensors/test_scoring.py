@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
 import pytest
 from bench.figure import drawn
-from bench.scoring import HELD_TO, Raised, Score, scored
+from bench.scoring import HELD_TO, Exam, Raised, Score, scored, watched
 from bench.silver import commits
 
 from tests.sensors.feeds import a_feed, a_simulation
 from vigie.detectors import Outlier
 from vigie.graph import Place, Rule
+from vigie.lake import Lake
 from vigie.scoring import Fault
 from vigie.sensors.kinds import KINDS
 from vigie.sensors.pipeline import sensors
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
-ENDS = NOON + timedelta(hours=12)
+TWELVE_HOURS = Exam(a_simulation(NOON.timestamp(), keys=1_000), hours=12, look_s=900)
 RULE = Rule("OUTLIER", Outlier("temperature_c", over="30 minutes"), "info", Place("here.py", 1))
 
 
@@ -36,7 +38,7 @@ def an_alert(rule: str = "OUTLIER", key: str = "s1", since: float = 0, lasting: 
 
 
 def a_score(faults: list[Fault], alerts: list[Raised]) -> Score:
-    return scored(RULE, {"spike"}, faults, alerts, ENDS)
+    return scored(TWELVE_HOURS, RULE, {"spike"}, faults, alerts)
 
 
 def test_a_fault_is_found_by_an_alert_of_the_rule_at_its_sensor_and_the_delay_is_from_its_first_reading() -> None:
@@ -91,6 +93,12 @@ def test_silver_has_what_the_pipeline_accepts_and_each_reading_once() -> None:
         if label["kind"] in {"silent", "out_of_range", "malformed"}:
             assert not known & set(feed.under(label))
     assert all(pc.max(table["temperature_c"]).as_py() <= 50 for table in tables)
+
+
+def test_the_rules_of_the_pipeline_watch_what_is_simulated(tmp_path: Path) -> None:
+    raised = watched(Lake(tmp_path), Exam(a_simulation(keys=40, faults=0.1), hours=1, look_s=600))
+
+    assert {"HIGH_TEMP", "SUDDEN_CHANGE", "SILENT"} <= {alert.rule for alert in raised} <= HELD_TO.keys()
 
 
 def test_the_figure_has_a_row_for_each_rule() -> None:
