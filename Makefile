@@ -9,7 +9,7 @@ RUN := .venv/bin/python -m
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-servers check lint bench soak lock
+.PHONY: help setup demo test test-servers check lint bench soak lock dbt airflow
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,8 +42,11 @@ soak: setup ## half an hour of live feed: latency and memory stay flat
 	@$(RUN) bench soak
 
 lock: ## pin again what pyproject.toml asks for (needs uv)
-	@$(UV) pip compile pyproject.toml --extra kafka --extra postgres --extra notify --extra dev --universal --generate-hashes \
+	@$(UV) pip compile pyproject.toml --extra kafka --extra avro --extra mongo --extra bigquery \
+		--extra postgres --extra notify --extra dev --universal --generate-hashes \
 		--no-annotate --no-header --quiet --output-file requirements.lock
+	@for each in dbt airflow bqemulator; do $(UV) pip compile --group pyproject.toml:$$each --python-version 3.11 --universal \
+		--generate-hashes --no-annotate --no-header --quiet --output-file requirements-$$each.lock; done
 
 .venv/made:
 	@test -n "$(PYTHON)" && $(PYTHON) -c $(IS_NEW_ENOUGH) || { \
@@ -57,3 +60,40 @@ lock: ## pin again what pyproject.toml asks for (needs uv)
 	@$(RUN) pip install --quiet --use-pep517 --require-hashes --requirement requirements.lock
 	@$(RUN) pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# dbt and Airflow want other versions of what Vigie stands on: each has an environment of its own. It is made once for
+# a lock, in the cache, and linked here.
+LAKE ?= $(or $(VIGIE_LAKE),./lake)
+YESTERDAY = $(shell date -u -d yesterday +%F)
+AIRFLOW_HOME ?= $(CURDIR)/.airflow
+ENVIRONMENTS := $(or $(VIGIE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vigie)/environments
+DBT_PROJECT := $(CURDIR)/src/vigie/activity/dbt
+
+dbt: export VIGIE_LAKE := $(abspath $(LAKE))
+dbt: export DBT_PROJECT_DIR := $(DBT_PROJECT)
+dbt: export DBT_PROFILES_DIR := $(DBT_PROJECT)
+dbt: export DBT_TARGET_PATH := $(CURDIR)/.dbt
+dbt: .venv-dbt/installed ## marts of the lake's activity, built and tested on DuckDB (LAKE=./lake, DAY= for one day)
+	@.venv-dbt/bin/dbt build $(if $(DAY),--vars '{day: $(DAY)}')
+
+airflow: export VIGIE_LAKE := $(abspath $(LAKE))
+airflow: export VIGIE_BIN := $(CURDIR)/.venv/bin
+airflow: export DBT_BIN := $(CURDIR)/.venv-dbt/bin
+airflow: export VIGIE_DAILY_SINCE := $(or $(DAY),$(YESTERDAY))
+airflow: export VIGIE_DAILY_RETRIES := 0
+airflow: export AIRFLOW_HOME := $(AIRFLOW_HOME)
+airflow: export AIRFLOW__CORE__DAGS_FOLDER := $(CURDIR)/src/vigie/activity/dags
+airflow: export AIRFLOW__CORE__LOAD_EXAMPLES := False
+airflow: setup .venv-dbt/installed .venv-airflow/installed ## the daily DAG, run once (LAKE=./lake, DAY= or yesterday)
+	@.venv-airflow/bin/airflow db migrate
+	@.venv-airflow/bin/airflow dags test daily_statistics "$$VIGIE_DAILY_SINCE"
+
+.venv-%/installed: requirements-%.lock
+	@test -n "$(PYTHON)" || { echo "Vigie needs Python 3.11 or newer: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@set -e; home="$(ENVIRONMENTS)/$*-$$(sha256sum $< | cut -c -16)"; \
+	if ! test -e "$$home/installed"; then \
+		echo "Installing $$(grep -c '^[a-z].*==' $<) packages for $*, once; a minute or two ..." >&2; \
+		$(PYTHON) -m venv --clear "$$home"; \
+		"$$home/bin/python" -m pip install --quiet --no-deps --require-hashes --requirement $<; \
+	fi; \
+	touch "$$home/installed"; ln -sfn "$$home" .venv-$*

@@ -1,4 +1,4 @@
-"""`python -m bench [speed|alerts|latency|soak|scoring]`: exit code 1 when a limit is not kept."""
+"""`python -m bench [speed|alerts|latency|soak|mongo|scoring]`: exit code 1 when a limit is not kept."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ def main() -> int:
         from bench.scoring import scoring
 
         return scoring(asked.seed, asked.interval, asked.hours, asked.look)
+    if asked.what == "mongo":
+        from bench.mongo import mongo
+
+        return mongo(asked.documents, asked.rounds)
     if asked.what in {"latency", "soak"}:
         from bench.flights.workload import FLIGHTS_LIVE
         from bench.latency import latency
@@ -58,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     soak = commands.add_parser("soak", help="flights live for half an hour: memory must stay flat")
     for each, minutes in ((live, 5.0), (soak, 30.0)):
         each.add_argument("--minutes", type=float, default=minutes, help=f"how long; {minutes:.0f}")
+    lake = commands.add_parser("mongo", help="the sink for MongoDB beside a bare loop of pymongo")
+    lake.add_argument("--documents", type=int, default=200_000, help="how many; 200,000")
+    lake.add_argument("--rounds", type=int, default=3, help="turns; 3")
     scores = commands.add_parser("scoring", help="how well the rules of the sensors see a day of labelled faults")
     scores.add_argument("--seed", type=int, default=21, help="of the simulation; 21, on which no setting was chosen")
     scores.add_argument("--interval", type=float, default=30.0, help="seconds between two readings of a sensor; 30")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from vigie.check import checked
 from vigie.engine.hotpath import HotPath
 from vigie.engine.ledger import Entry, Ledger
+from vigie.engine.schemas import Schemas
 from vigie.engine.workshop import Workshop
 from vigie.errors import VigieError
 from vigie.feed import Simulation
@@ -90,18 +91,25 @@ def an_inbox(folder: Path, *files: Iterable[bytes]) -> Path:
     return folder
 
 
-def take(spark: SparkSession, pipeline: Pipeline, lake: Path, reading: Any) -> list[Entry]:
-    """Everything that waits, through the hot path of the pipeline's one source; what the ledger was told.
+def take(
+    spark: SparkSession,
+    pipeline: Pipeline,
+    lake: Path,
+    reading: Any,
+    of: str | None = None,
+    schemas: Schemas | None = None,
+) -> list[Entry]:
+    """Everything that waits, through the hot path of a source, or of the pipeline's one; what the ledger was told.
 
     What the hot path raises is raised here as it is.
     """
     graph = checked(pipeline)
-    [source] = graph.main_sources
+    [source] = [source for source in graph.main_sources if of in {None, source.name}]
     told: list[Entry] = []
     failed: list[Exception] = []
     place = Lake(lake)
     ledger = Ledger(place.ledger(graph.name), graph.name)
-    path = HotPath(Workshop(spark, graph, place, ledger), source, reading)
+    path = HotPath(Workshop(spark, graph, place, ledger), source, reading, schemas)
     told += path.fill()
 
     def step(batch: DataFrame, number: int) -> None:

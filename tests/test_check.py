@@ -181,9 +181,12 @@ def test_two_tables_of_one_layer_cannot_share_a_name_but_two_layers_can() -> Non
     assert kinds(pipeline) == ["DuplicateName"]
 
 
-def test_a_sink_whose_library_is_missing_names_the_extra() -> None:
+@pytest.mark.parametrize("module", ["no_such_library", "pyarrow.no_such_part", "no_such_library.part"])
+def test_a_sink_whose_library_is_missing_names_the_extra(module: str) -> None:
     pipeline = a_pipeline()
-    pipeline.deliver("windows", to=NowhereSink())
+    sink = NowhereSink()
+    sink.module = module
+    pipeline.deliver("windows", to=sink)
 
     [problem] = problems(pipeline)
     assert problem.kind == "MissingExtra"
@@ -359,8 +362,9 @@ def a_watch(
     return pipeline
 
 
-def test_the_sensors_that_ship_with_vigie_have_no_problems() -> None:
-    assert problems(load("sensors")) == []
+@pytest.mark.parametrize("pipeline", ["sensors", "activity"])
+def test_what_ships_with_vigie_has_no_problems(pipeline: str) -> None:
+    assert problems(load(pipeline)) == []
 
 
 def test_a_sound_watch_has_no_problems() -> None:

@@ -79,6 +79,16 @@ def test_a_command_that_a_document_shows_is_one_that_vigie_takes(words: list[str
     assert "pipeline" not in given or given["pipeline"] is not None
 
 
+def activity_tables(lake: Lake) -> Iterator[tuple[Path, pa.Schema]]:
+    instant, number, text = pa.timestamp("us", "UTC"), pa.int64(), pa.string()
+    for name, columns in (
+        ("activity_per_minute", {"window_end": instant, "action": text, "page": text, "events": number}),
+        ("sessions", {"device": text, "events": number, "started_at": instant, "ended_at": instant}),
+        ("edits_per_minute", {"wiki": text, "edits": number, "bot_edits": number, "bytes_changed": number}),
+    ):
+        yield lake.gold(f"activity/{name}"), pa.schema(list(columns.items()))
+
+
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """The tables that the documents ask about, with the columns of the engine and no rows."""
@@ -87,7 +97,11 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     instant, number = pa.timestamp("us", "UTC"), pa.float64()
     reading = pa.schema([("sensor_id", pa.string()), ("temperature_c", number), ("event_timestamp", instant)])
     for path, schema in (
+        *activity_tables(lake),
         (lake.silver("flights_ml"), report),
+        (lake.bronze("user_activity"), pa.schema([("value", pa.binary())])),
+        (lake.silver("user_activity"), pa.schema([("event_id", pa.string()), ("event_timestamp", instant)])),
+        (lake.gold("activity/daily_statistics"), pa.schema([("day", pa.date32())])),
         (lake.gold("sensors/last_values"), reading),
         (lake.gold("sensors/alerts_by_type"), pa.schema([("window_end", instant), ("alert_type", pa.string())])),
         (lake.quarantine("flights"), aside.QUARANTINE),
@@ -165,11 +179,12 @@ def test_the_guide_names_every_kind_of_problem() -> None:
     assert {kind for kind in kinds if f"`{kind}`" not in text} == set()
 
 
-def test_the_guide_to_sensors_declares_each_rule_as_the_pipeline_does() -> None:
-    text = (HOUSE / "docs/sensors.md").read_text()
+@pytest.mark.parametrize("pipeline", ["sensors", "activity"])
+def test_the_guide_to_a_pipeline_declares_each_rule_as_the_pipeline_does(pipeline: str) -> None:
+    text = (HOUSE / f"docs/{pipeline}.md").read_text()
     told = dict(re.findall(r"^\| `([A-Z_]+)`[^|]*\| `(\w+\(.*?\))` \|", text, re.MULTILINE))
 
-    declared = {rule.name: rule.detector for watch in load("sensors").graph().watches for rule in watch.rules}
+    declared = {rule.name: rule.detector for watch in load(pipeline).graph().watches for rule in watch.rules}
 
     assert {name: eval(said, vars(detectors)) for name, said in told.items()} == declared
 

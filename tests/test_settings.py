@@ -151,6 +151,7 @@ def test_a_webhook_that_cannot_keep_a_secret_is_refused_and_not_repeated(
         ("WEBHOOK_URL", "http://alertmanager:9093/hush"),
         ("WEBHOOK_URL", "http://10.0.0.7/hush"),
         ("POSTGRES", "postgresql://me:hush@localhost/db"),
+        ("MONGO", "mongodb://me:hush@localhost/db"),
         ("NOTIFY", "mailto://me:hush@example.com"),
     ],
 )

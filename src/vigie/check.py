@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from vigie import ddl
+from vigie.avro_problems import avro_problems
 from vigie.duration import parse_duration
 from vigie.errors import BadDeclaration
-from vigie.graph import EVERY_ROW_S, Delivery, Gold, Graph, Input, Node, Place, Silver, Source, name_of
+from vigie.graph import Delivery, Gold, Graph, Input, Node, Place, Silver, Source, name_of
 from vigie.pipeline import Pipeline
 from vigie.problem import Problem, listed, nearest
 from vigie.question import Question
@@ -29,6 +30,7 @@ def problems(pipeline: Pipeline) -> list[Problem]:
         *_inputs(graph),
         *_cycles(graph),
         *(problem for source in graph.sources for problem in _source(source)),
+        *(problem for source in graph.sources for problem in avro_problems(source)),
         *(problem for table in graph.silver for problem in _silver(graph, table)),
         *(problem for table in graph.gold for problem in _gold(graph, table)),
         *(problem for delivery in graph.deliveries for problem in _delivery(graph, delivery)),
@@ -200,6 +202,7 @@ def _event_time_and_late_by(table: Silver) -> Iterator[Problem]:
 
 def _expectations(graph: Graph, table: Silver, known: dict[str, ddl.Type]) -> Iterator[Problem]:
     source = graph.find(table.reads)
+    own_rules = source.own_rules if isinstance(source, Source) else ()
     usable = set(known) | set(ENGINE_COLUMNS)
     if isinstance(source, Source):
         try:
@@ -207,7 +210,7 @@ def _expectations(graph: Graph, table: Silver, known: dict[str, ddl.Type]) -> It
         except ddl.NotSql:
             return  # reported with the source
     for rule, text in table.expect.items():
-        if rule in EVERY_ROW_S:
+        if rule in own_rules:
             yield Problem(
                 "DuplicateName", f"the rule '{rule}' of '{table.name}' has the name of a rule that every row is "
                 "held to", table.place, "Give it another name.",
@@ -308,7 +311,7 @@ def _delivery(graph: Graph, delivery: Delivery) -> Iterator[Problem]:
             delivery.place, f"Deliver the table it reads, '{name_of(found.reads)}'.",
         )  # fmt: skip
     module, extra = delivery.to.module, delivery.to.extra
-    if module and importlib.util.find_spec(module.partition(".")[0]) is None:
+    if module and not _is_installed(module):
         yield Problem(
             "MissingExtra", f"{type(delivery.to).__name__} needs the library '{module}', which is not installed",
             delivery.place, f"pip install 'vigie[{extra}]'",
@@ -317,6 +320,13 @@ def _delivery(graph: Graph, delivery: Delivery) -> Iterator[Problem]:
         parse_duration(getattr(delivery.to, "every", "1 second") or "1 second")
     except ValueError as problem:
         yield Problem("BadDuration", f"every of a delivery: {problem}", delivery.place, "Mend the span.")
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # of a package above it; `google` alone is there without any library of BigQuery's
+        return False
 
 
 def _takes_rows(table: Silver | Gold) -> Iterator[Problem]:

@@ -31,6 +31,7 @@ from vigie.flags import (
     Rate,
     Rows,
     Rule,
+    SchemaFile,
     Seed,
     SourceName,
     Sql,
@@ -90,6 +91,7 @@ def feed(  # noqa: PLR0913  (each is a flag)
     faults: Faults = None,
     labels: Labels = None,
     start: Start = None,
+    schema: SchemaFile = None,
     lake: At = None,
 ) -> None:
     """Bring messages to where a pipeline reads them: simulated, or --live. Ctrl-C stops with nothing lost.
@@ -112,6 +114,7 @@ def feed(  # noqa: PLR0913  (each is a flag)
     stop = stop_when_asked()
     ticks = feeding.live(found, asked, stop) if live else feeding.simulated(found, asked, rows)
     pace = Pace(real_time=live or rows is None, rate=rate)
+    ticks = feeding.framed(found, ticks, address, schema=schema)
     sent = send(ticks, address, pace=pace, stop=stop, progress=meter(), rows=rows)
     typer.echo(f"{sent:,} messages are in {address}.", err=True)
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console, RenderableType
@@ -19,6 +20,7 @@ from vigie.duration import parse_duration
 from vigie.engine.run import Request, Watcher, run
 from vigie.errors import RequestError, VigieError
 from vigie.feed import Pace, Progress, Simulation, feed
+from vigie.feeding import framed
 from vigie.graph import Graph, Source
 from vigie.lake import Lake
 from vigie.pipeline import Pipeline
@@ -44,18 +46,20 @@ def demo(  # noqa: PLR0913
 ) -> None:
     """Run until `stop` is set or VIGIE_DEMO_MINUTES are over; what was begun is finished or taken back cleanly."""
     graph = pipeline.graph()
-    source = next((source for source in graph.main_sources if source.simulated is not None), None)
-    if source is None:
+    shown = [source for source in graph.main_sources if source.simulated is not None]
+    if not shown:
         raise RequestError(
             f"pipeline '{pipeline.name}' has no simulated feed to show",
-            do="Give its source one (simulated=...), or run it on a feed of your own: vigie run.",
+            do="Give a source one (simulated=...), or run it on a feed of your own: vigie run.",
         )
     simulation = simulation or Simulation(start=time.time() - _past(graph), faults=FAULTS)
     screen = Screen(graph, lake)
     context = [source for source in graph.sources if source.context and source.simulated is not None]
-    feeds = [_Feeding(source, simulation, screen.fed, stop)]
-    feeds += [_Feeding(beside, simulation, lambda _progress: None, stop) for beside in context]
-    lake.inbox(source.name).mkdir(parents=True, exist_ok=True)
+    together = Together(screen.fed)
+    feeds = [_Feeding(source, simulation, settings, partial(together.told, source.name), stop) for source in shown]
+    feeds += [_Feeding(beside, simulation, settings, lambda _progress: None, stop) for beside in context]
+    for source in shown:
+        lake.inbox(source.name).mkdir(parents=True, exist_ok=True)
     request = Request(lake, every=1.0, kafka=kafka)
 
     def follow(source: Source, address: Address) -> None:
@@ -78,13 +82,41 @@ def _past(graph: Graph) -> float:
     return max(PAST_S, settled.total_seconds() + WINDOW_S)
 
 
+class Together:
+    """How far several feeds are, as if they were one."""
+
+    def __init__(self, told: Callable[[Progress], None]) -> None:
+        self._told = told
+        self._last: dict[str, Progress] = {}
+        self._lock = threading.Lock()
+
+    def told(self, name: str, progress: Progress) -> None:
+        with self._lock:
+            self._last[name] = progress
+            all_of = list(self._last.values())
+            self._told(
+                Progress(
+                    sum(one.sent for one in all_of),
+                    sum(one.rate for one in all_of),
+                    max(one.lag for one in all_of),
+                    " and ".join(one.outlet for one in all_of),
+                )
+            )
+
+
 class _Feeding:
     """The feed, in a thread of its own; a feed that fails ends the demo with what it said."""
 
     def __init__(
-        self, source: Source, simulation: Simulation, told: Callable[[Progress], None], stop: threading.Event
+        self,
+        source: Source,
+        simulation: Simulation,
+        settings: Settings,
+        told: Callable[[Progress], None],
+        stop: threading.Event,
     ) -> None:
         self._source = source
+        self._settings = settings
         self._simulation = simulation
         self._told = told
         self._stop = stop
@@ -100,7 +132,7 @@ class _Feeding:
     def _go(self, to: Address) -> None:
         assert self._source.simulated is not None
         try:
-            ticks = self._source.simulated(self._simulation)
+            ticks = framed(self._source, self._source.simulated(self._simulation), to, self._settings)
             feed(ticks, to, pace=Pace(real_time=True), stop=self._stop, progress=self._told)
         except BaseException as problem:
             self._failed = problem

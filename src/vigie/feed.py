@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from vigie.address import Address, Inbox, Kafka
-from vigie.errors import RunFailed
+from vigie.errors import BadSetting, RunFailed
 from vigie.outlets import BLINK, Message, Outlet
 from vigie.outlets.inbox import InboxOutlet
 from vigie.outlets.kafka import KafkaOutlet
@@ -35,11 +35,26 @@ class Simulation:
     """What a simulator is asked for: the same values give the same bytes."""
 
     start: float  # epoch seconds, UTC
-    keys: int = 2_000  # aircraft, sensors or users
+    keys: int = 2_000  # aircraft, sensors, users or pages
     interval: float = 10.0  # seconds between two messages of one key
     seed: int = 0
     faults: float = 0.0  # share of messages that are broken on purpose
     label: Label = field(default=unlabelled, compare=False)  # is told of each fault as it begins
+
+    def check(self, whom: str, most: int) -> None:
+        """BadSetting for what no simulator can do that writes milliseconds; `whom` is what the keys are, in words."""
+        if not 1 <= self.keys <= most:
+            raise BadSetting(f"{self.keys:,} {whom} are not to be had", where="--keys", do=f"Ask for 1 to {most:,}.")
+        if self.interval < 0.001:
+            raise BadSetting(
+                f"an interval of {self.interval} seconds is too short: instants are written in milliseconds",
+                where="--interval",
+                do="Give one of at least 1ms, as 10s.",
+            )
+        if not 0 <= self.faults <= 1:
+            raise BadSetting(
+                f"a share of {self.faults} faults is none", where="--faults", do="Give a share of 0 to 1, as 0.02."
+            )
 
 
 class Tick(NamedTuple):

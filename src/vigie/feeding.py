@@ -11,12 +11,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from vigie.address import Address, Kafka
 from vigie.errors import BadSetting, RequestError
 from vigie.feed import Simulate, Simulation, Tick
 from vigie.graph import Source
 from vigie.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from vigie.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,35 @@ def live(source: Source, wish: Wish, stop: threading.Event) -> Iterator[Tick]:
 
     ticks: Iterator[Tick] = source.live(read_settings(), stop, wish.interval)
     return ticks
+
+
+def framed(
+    source: Source, ticks: Iterator[Tick], to: Address, settings: Settings | None = None, schema: str | None = None
+) -> Iterator[Tick]:
+    """The messages as they are written there: those of an Avro source go to Kafka as framed Avro, by the newest schema
+    that it declares or the one in this file, which is registered now; all others as they are."""
+    if source.format != "avro" or not isinstance(to, Kafka):
+        if schema is not None:
+            raise BadSetting(
+                "messages are written as JSON there", where=f"--schema {schema}", do="Leave it out: it is for Avro."
+            )
+        return ticks
+    if schema is None and not source.avro:
+        raise RequestError(
+            f"source '{source.name}' says of no schema to write with",
+            where=str(source.place),
+            do='Declare it: source(..., avro="NAME.avsc"), or name one with --schema.',
+        )
+    from vigie.avro.registry import registry_of, subject_of
+    from vigie.avro.schemas import text_of
+    from vigie.avro.writing import encoder
+    from vigie.settings import read_settings
+
+    file = source.avro[-1] if schema is None else Path(schema)
+    text = text_of(file)
+    number = registry_of(source, settings or read_settings()).register(subject_of(to.topic), text, str(file))
+    encode = encoder(text, number)
+    return (Tick(at, [(key, encode(value)) for key, value in messages]) for at, messages in ticks)
 
 
 def instant(text: str) -> float:

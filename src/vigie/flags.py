@@ -15,7 +15,8 @@ from vigie.graph import Graph
 from vigie.lake import Lake
 
 Name = Annotated[
-    str, typer.Argument(metavar="PIPELINE", help="A pipeline that ships (flights, sensors), or path/to/file.py.")
+    str,
+    typer.Argument(metavar="PIPELINE", help="A pipeline that ships (flights, sensors, activity), or path/to/file.py."),
 ]
 At = Annotated[
     str | None,
@@ -54,7 +55,7 @@ To = Annotated[
 ]
 Rate = Annotated[float | None, typer.Option("--rate", help="Messages a second, at most.")]
 Rows = Annotated[int | None, typer.Option("--rows", help="Stop after this many messages, sent at once.")]
-Keys = Annotated[int | None, typer.Option("--keys", help="How many aircraft, sensors or users; 2,000.")]
+Keys = Annotated[int | None, typer.Option("--keys", help="How many aircraft, sensors, users or pages; 2,000.")]
 Interval = Annotated[
     str | None,
     typer.Option("--interval", metavar="SPAN", help="Time between two messages of one of them; 10s."),
@@ -71,6 +72,14 @@ Start = Annotated[
         "--start",
         metavar="TIME",
         help="ISO-8601 or epoch seconds; now, less the span that --rows needs, unless said.",
+    ),
+]
+SchemaFile = Annotated[
+    str | None,
+    typer.Option(
+        "--schema",
+        metavar="FILE",
+        help="For Avro on Kafka: the .avsc to write with; the newest that the source declares, unless said.",
     ),
 ]
 

@@ -22,6 +22,10 @@ IS_JSON, MATCHES, HAS_KEY, HAS_TIME = EVERY_ROW_S = (
     "has a key",
     "has an event time",
 )
+# And those of a source whose messages are Avro, beside them.
+IS_AVRO, HAS_SCHEMA = EVERY_AVRO_ROW_S = ("is valid Avro", "has a known schema")
+
+FORMATS = ("json", "avro")
 
 SEVERITIES = ("info", "warning", "critical")
 
@@ -135,7 +139,11 @@ class AlertSink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What comes in: one bronze table, kept as it came. `context` says that it only says more of what others bring."""
+    """What comes in: one bronze table, kept as it came. `context` says that it only says more of what others bring.
+
+    Messages are lines of JSON. With the format `avro` they are framed Avro where they come from Kafka: `registry` is
+    where their schemas are, the environment's unless said, and `avro` the files of the schemas, oldest first.
+    """
 
     name: str
     schema: str
@@ -144,10 +152,18 @@ class Source:
     simulated: Simulate | None = None
     live: Function | None = None
     context: bool = False
+    format: str = "json"
+    registry: str | None = None
+    avro: tuple[Path, ...] = ()
 
     @property
     def table(self) -> str:
         return f"bronze/{self.name}"
+
+    @property
+    def own_rules(self) -> tuple[str, ...]:
+        """The rules that its rows are held to, whatever a pipeline declares."""
+        return EVERY_ROW_S + (EVERY_AVRO_ROW_S if self.format == "avro" else ())
 
 
 Input = Source | Function | str

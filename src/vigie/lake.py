@@ -114,6 +114,10 @@ class Lake:
         """What was said from the command line: acknowledged, silenced."""
         return self.vigie(pipeline) / "commands"
 
+    def schemas(self, pipeline: str, source: str) -> Path:
+        """The Avro schemas that messages of a source were written with, as `NUMBER.avsc`."""
+        return self.vigie(pipeline) / "schemas" / source
+
     def checkpoints(self, pipeline: str) -> Path:
         """The folder that holds a checkpoint for each query."""
         return self.vigie(pipeline) / "checkpoints"

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from vigie.feed import Simulate
 
 F = TypeVar("F", bound=Function)
-SHIPPED = ("flights", "sensors")
+SHIPPED = ("flights", "sensors", "activity")
 
 
 class Pipeline:
@@ -53,7 +53,7 @@ class Pipeline:
         self._watches: list[Watching] = []
         self.questions: dict[str, Question] = {}
 
-    def source(
+    def source(  # noqa: PLR0913  (each is a fact of what comes in, named where it is said)
         self,
         name: str,
         *,
@@ -62,6 +62,9 @@ class Pipeline:
         simulated: Simulate | None = None,
         live: Function | None = None,
         context: bool = False,
+        format: str = "json",
+        registry: str | None = None,
+        avro: str | Path | Sequence[str | Path] = (),
     ) -> Source:
         """Declare what comes in; it becomes the bronze table `bronze/NAME`, byte for byte.
 
@@ -72,8 +75,16 @@ class Pipeline:
         A source that is `context` changes slowly and says more of what the others bring: the weather, a
         calendar. It is looked at every ten seconds, need not be fed, and is never meant where a command
         names no source.
+
+        With `format="avro"` messages on Kafka are Avro in Confluent's framing; lines of an inbox or a socket stay
+        JSON. Fields are matched to the DDL by name. `registry` is the address of the schema registry, which is
+        VIGIE_REGISTRY unless said. `avro` names the `.avsc` files of its schema, oldest version first, from the
+        folder of the declaring file: the last is what `vigie feed` writes with.
         """
-        source = Source(name, schema, key, _caller(), simulated, live, context)
+        place = _caller()
+        paths = (avro,) if isinstance(avro, str | Path) else tuple(avro)
+        files = tuple(Path(place.file).parent / path for path in paths)
+        source = Source(name, schema, key, place, simulated, live, context, format, registry, files)
         self._sources.append(source)
         return source
 

@@ -83,7 +83,8 @@ def _meet(alert: Span, fault: Fault) -> bool:
 def _fault(line: str, where: str) -> Fault:
     try:
         said = json.loads(line)
-        return Fault(said["kind"], str(said["sensor_id"]), _instant(said["from"]), _instant(said["to"]))
+        key = said["key"] if "key" in said else said["sensor_id"]
+        return Fault(said["kind"], str(key), _instant(said["from"]), _instant(said["to"]))
     except (ValueError, KeyError, TypeError) as problem:
         raise RequestError(
             f"this line is no label: {type(problem).__name__}: {problem}",

@@ -7,6 +7,7 @@ environment wins, and an empty value counts as none.
 from __future__ import annotations
 
 import os
+import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, NamedTuple, Self
@@ -21,6 +22,7 @@ from vigie.errors import BadAddress, BadSetting
 PREFIX = "VIGIE_"
 LEAST_MEMORY = 512  # megabytes
 OPENSKY = "https://opensky-network.org/api"
+WIKIMEDIA = "https://stream.wikimedia.org/v2/stream/recentchange"
 OPENSKY_TOKENS = "https://auth.opensky-network.org/auth/realms/opensky-network/protocol/openid-connect/token"
 
 
@@ -74,6 +76,31 @@ def _is_near(host: str) -> bool:
         return ip_address(host).is_private
     except ValueError:
         return "." not in host
+
+
+def _contact(text: str) -> str:
+    """It goes into a header, which takes no other characters."""
+    if not re.fullmatch(r"[!-?A-~]+@[!-?A-~]+|https?://[!-~]+", text):
+        raise ValueError("nobody can be reached there")
+    return text
+
+
+def registry_address(text: str, *, with_password: bool = False) -> str:
+    """The address of a schema registry, or ValueError: what a message means is said there, and it may ask who asks."""
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("it is not an address of the web") from None
+    if parts.scheme not in {"http", "https"} or not host:
+        raise ValueError("it is not an address of the web")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("an address must not hold a name, a password or a query")
+    if parts.scheme == "http" and with_password and not _is_this_machine(host):
+        raise ValueError("a password goes there, so it must be https")
+    if parts.scheme == "http" and not _is_near(host):
+        raise ValueError("it is not in this network, so it must be https")
+    return text.rstrip("/")
 
 
 def _servers(text: str) -> str:
@@ -138,8 +165,25 @@ class Settings(BaseSettings):
     kafka: Annotated[str, AfterValidator(_servers)] | None = Field(
         default=None, description="host:port of the Kafka that sinks write to, for example localhost:9092"
     )
+    registry: Annotated[str, AfterValidator(registry_address)] | None = Field(
+        default=None, description="the address of the schema registry, for example http://localhost:8081"
+    )
+    registry_user: str | None = Field(default=None, description="the name that the schema registry knows you by")
+    registry_password: SecretStr | None = Field(default=None, description="the password that goes with it")
     postgres: SecretStr | None = Field(
         default=None, description="postgresql://user:password@host:5432/database, where Postgres() delivers to"
+    )
+    mongo: SecretStr | None = Field(
+        default=None, description="mongodb://user:password@host:27017/database, where Mongo() delivers to"
+    )
+    bigquery_project: str | None = Field(
+        default=None, description="the id of the Google Cloud project that BigQuery() delivers to"
+    )
+    bigquery_dataset: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,1024}$")] = Field(
+        default="monitoring_datalake", description="the name of a dataset: letters, digits and '_'"
+    )
+    bigquery_endpoint: Annotated[str, AfterValidator(registry_address)] | None = Field(
+        default=None, description="the address of an emulator, for example http://localhost:9050"
     )
     webhook_url: Annotated[SecretStr, AfterValidator(_webhook)] | None = Field(
         default=None, description="the address of an incoming webhook, for example https://hooks.example.com/a-secret"
@@ -147,6 +191,10 @@ class Settings(BaseSettings):
     notify: SecretStr | None = Field(
         default=None, description="addresses of Apprise, for example mailto://user:password@host?to=person@host"
     )
+    contact: Annotated[str, AfterValidator(_contact)] | None = Field(
+        default=None, description="where you can be reached, an e-mail or a web address, for example you@example.org"
+    )
+    wikimedia_url: Web = Field(default=WIKIMEDIA, description=f"an address such as {WIKIMEDIA}")
     opensky_url: Web = Field(default=OPENSKY, description=f"an address such as {OPENSKY}")
     opensky_token_url: Web = Field(default=OPENSKY_TOKENS, description=f"an address such as {OPENSKY_TOKENS}")
     opensky_client_id: str | None = Field(default=None, description="the client id from your OpenSky account page")
@@ -186,6 +234,21 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _names_itself_to_the_registry_whole_and_unheard(self) -> Self:
+        names = f"{PREFIX}REGISTRY_USER", f"{PREFIX}REGISTRY_PASSWORD"
+        if bool(self.registry_user) != bool(self.registry_password):
+            there, missing = names if self.registry_user else reversed(names)
+            raise ValueError(f"{there} is set, but {missing} is not\nSet {missing} too, or neither of them.")
+        if self.registry is not None and self.registry_password is not None:
+            try:
+                registry_address(self.registry, with_password=True)
+            except ValueError as problem:
+                raise ValueError(
+                    f"{PREFIX}REGISTRY is wrong: {problem}\nWrite an address that begins with https://."
+                ) from None
+        return self
+
 
 def read_settings() -> Settings:
     """The settings of this machine, or BadSetting with every variable that is wrong."""
@@ -214,7 +277,7 @@ def _explained(error: dict[str, object]) -> tuple[str, str]:
     name = str(location[0])
     variable = PREFIX + name.upper()
     # An address may hold a password that was put there by mistake.
-    hidden = "secret" in name or "url" in name or name in {"notify", "postgres"}
+    hidden = "secret" in name or "url" in name or "registry" in name or name in {"mongo", "notify", "postgres"}
     shown = "" if hidden else f" '{error['input']}'"
     return (
         f"{variable} is wrong: {text[:1].lower()}{text[1:]}{', not' + shown if shown else ''}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,25 @@ import msgspec
 Message = tuple[bytes | None, bytes]  # key and value
 # A spoiler gets a whole message and a draw of 0..1, and never puts a line end into it.
 Spoiler = Callable[[bytes, float], bytes]
+
+
+class Held:
+    """Messages that are on their way, each until a moment of its own."""
+
+    def __init__(self) -> None:
+        self._messages: list[tuple[float, int, Message]] = []
+        self._put = 0
+
+    def put(self, until: float, message: Message) -> None:
+        self._put += 1
+        heapq.heappush(self._messages, (until, self._put, message))
+
+    def due(self, at: float) -> list[Message]:
+        """Those that arrive up to a moment, in the order in which they do."""
+        arrived = []
+        while self._messages and self._messages[0][0] <= at:
+            arrived.append(heapq.heappop(self._messages)[2])
+        return arrived
 
 
 def truncated(message: bytes, draw: float) -> bytes:
@@ -46,3 +66,10 @@ def with_bad_utf8(message: bytes, before: bytes, draw: float) -> bytes:
 
 def changed(message: bytes, fields: dict[str, Any]) -> bytes:
     return msgspec.json.encode({**msgspec.json.decode(message), **fields})
+
+
+def without(message: bytes, field: str) -> bytes:
+    """The message without one of its fields."""
+    fields = msgspec.json.decode(message)
+    del fields[field]
+    return msgspec.json.encode(fields)

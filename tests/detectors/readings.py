@@ -10,7 +10,19 @@ import pyarrow as pa
 from hypothesis import strategies as st
 
 from tests.reference.detectors import NOTHING, SECOND, Reading, Said
-from vigie.detectors import Above, AboveUsual, Below, InARow, Outlier, Rising, Silent, Stuck, SuddenChange
+from vigie.detectors import (
+    Above,
+    AboveUsual,
+    BackAndForth,
+    Below,
+    Burst,
+    InARow,
+    Outlier,
+    Rising,
+    Silent,
+    Stuck,
+    SuddenChange,
+)
 from vigie.detectors.judging import changes, judged
 from vigie.graph import Detector
 
@@ -29,10 +41,13 @@ RULES: dict[str, Detector] = {
     "STRICT": Rising("halves", over="90 seconds"),
     "STUCK": Stuck("halves", over="2 minutes"),
     "SILENT": Silent("5 minutes"),
+    "BURST": Burst(times=4, within="2 minutes"),
+    "ODD_BURST": Burst("is_odd AND halves > 10", times=3, within="3 minutes"),
+    "WAR": BackAndForth("swings", times=2, within="4 minutes"),
 }
 CONDITIONS = {"is_odd AND halves > 10": lambda row: row["is_odd"] is True and (row["halves"] or 0) > 10}
 
-KINDS = {"halves": pa.float64(), "tenths": pa.float64(), "is_odd": pa.bool_()}
+KINDS = {"halves": pa.float64(), "tenths": pa.float64(), "swings": pa.float64(), "is_odd": pa.bool_()}
 GAPS_S = [1, 29, 30, 30, 30, 31, 59, 60, 61, 90, 120, 121, 179, 180, 240, 299, 300, 301, 600]
 
 
@@ -44,7 +59,12 @@ def series(draw: st.DrawFn, key: str, most: int = 30) -> list[Reading]:
     for _ in range(draw(st.integers(1, most))):
         halves = draw(st.sampled_from([halves, halves, halves, halves + 0.5, halves - 0.5, 10.0, 11.0, 12.0, 12.5]))
         tenths += draw(st.sampled_from([0, 0, 1, 1, 1, 2, -1, -2, 4, -4]))
-        values: dict[str, Any] = {"halves": halves, "tenths": tenths / 10, "is_odd": draw(st.booleans())}
+        values: dict[str, Any] = {
+            "halves": halves,
+            "tenths": tenths / 10,
+            "swings": draw(st.sampled_from([0.0, 7.0, -7.0, 7.0, -7.0, 8.0])),
+            "is_odd": draw(st.booleans()),
+        }
         if (missing := draw(st.sampled_from([None] * 12 + list(values)))) is not None:
             values[missing] = None
         readings.append(Reading(key, at, values))

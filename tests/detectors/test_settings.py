@@ -8,7 +8,19 @@ from typing import Any
 import pytest
 
 from tests.detectors.readings import RULES
-from vigie.detectors import Above, AboveUsual, Below, InARow, Outlier, Rising, Silent, Stuck, SuddenChange
+from vigie.detectors import (
+    Above,
+    AboveUsual,
+    BackAndForth,
+    Below,
+    Burst,
+    InARow,
+    Outlier,
+    Rising,
+    Silent,
+    Stuck,
+    SuddenChange,
+)
 from vigie.graph import Detector
 
 NO_NUMBERS: list[Any] = [math.nan, math.inf, -math.inf, "30", True, None, 10**400, [1]]
@@ -52,6 +64,12 @@ BAD: dict[str, tuple[Any, str]] = {
         InARow("c + 1"),
         "'c + 1' is not a condition in SQL: it gives a value, and not whether something holds",
     ),
+    "a burst of one": (Burst(times=1), "times is 1: it must be a whole number from 2 to 100000"),
+    "a burst of nothing in SQL": (Burst("c >"), "'c >' is not a condition in SQL: "),
+    "a burst of what holds always": (Burst("1 = 1"), "'1 = 1' looks at no column: it holds always, or never"),
+    "a burst in no time": (Burst(within="0s"), "within is nothing: give it a span, as '15 minutes'"),
+    "back and forth once": (BackAndForth("c", times=1), "times is 1: it must be a whole number from 2 to 100000"),
+    "nothing back and forth": (BackAndForth(""), "'' is no column: give its name, as 'temperature_c'"),
     "no column in it": (InARow("1 = 1"), "'1 = 1' looks at no column: it holds always, or never"),
 }
 
@@ -76,7 +94,7 @@ def test_what_is_no_number_is_refused_wherever_one_is_asked_for(value: Any) -> N
         "least": [AboveUsual("c", least=value), Outlier("c", least=value)],
         "readings": [AboveUsual("c", readings=value), Outlier("c", readings=value)],
         "z": [Outlier("c", z=value)],
-        "times": [InARow("c > 1", times=value)],
+        "times": [InARow("c > 1", times=value), Burst(times=value), BackAndForth("c", times=value)],
     }
 
     for name, those in detectors.items():

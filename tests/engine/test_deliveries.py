@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from vigie import Pipeline
+from vigie.backoff import Backoff, Clock
 from vigie.check import problems
-from vigie.engine.backoff import Backoff, Clock
 from vigie.engine.deliveries import LeftUndone, Step
 from vigie.errors import RunFailed
 from vigie.sinks import NotNow, Refused

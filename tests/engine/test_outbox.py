@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from tests.runs import ROOT
 from tests.sinks.receivers import WATCH, Hooks, Kept, a_log, closed, found, opened
 from vigie.alerts import Event
-from vigie.engine.backoff import LONGEST_S, REFUSED_S, Backoff, Clock
+from vigie.backoff import LONGEST_S, REFUSED_S, Backoff, Clock
 from vigie.engine.courier import Courier, at_work, see_through
 from vigie.engine.outbox import Outbox
 from vigie.errors import RunFailed
@@ -205,8 +205,8 @@ def test_tries_come_ever_less_often_but_no_less_than_once_a_minute(tmp_path: Pat
 
 
 def test_jitter_takes_up_to_half_of_a_pause() -> None:
-    assert Backoff(lambda: 0.0).after(NotNow("down")) == 0.5
-    assert Backoff(lambda: 1.0).after(NotNow("down")) == 1.0
+    assert Backoff(lambda: 0.0).after() == 0.5
+    assert Backoff(lambda: 1.0).after() == 1.0
 
 
 def test_a_refusal_is_told_as_an_error_and_tried_again_slowly(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

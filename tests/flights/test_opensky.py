@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vigie.backoff import Setback
 from vigie.errors import BadSetting, RunFailed, VigieError
 from vigie.feed import Tick
 from vigie.flights.credits import Credits, cost_of
 from vigie.flights.opensky import FIELDS, Clock, live
-from vigie.flights.setback import Setback
 from vigie.flights.states import read
 from vigie.settings import Box, Settings
 

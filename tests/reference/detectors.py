@@ -9,9 +9,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import singledispatch
+from itertools import pairwise
 from typing import Any
 
-from vigie.detectors import Above, AboveUsual, Below, InARow, Outlier, Rising, Silent, Stuck, SuddenChange
+from vigie.detectors import (
+    Above,
+    AboveUsual,
+    BackAndForth,
+    Below,
+    Burst,
+    InARow,
+    Outlier,
+    Rising,
+    Silent,
+    Stuck,
+    SuddenChange,
+)
 from vigie.duration import parse_duration
 
 SECOND = 1_000_000  # moments are whole microseconds
@@ -177,6 +190,32 @@ def _stuck(detector: Stuck, before: Sequence[Reading], reading: Reading, conditi
     since, _ = _run(detector.column, over, before, reading, lambda one, next: next == one)
     fires = reading.at - since >= over
     return Said(fires, not fires, value, over / SECOND)
+
+
+@judge.register
+def _burst(detector: Burst, before: Sequence[Reading], reading: Reading, conditions: Conditions) -> Said:
+    lately = [one for one in [*before, reading] if one.at >= reading.at - span(detector.within)]
+    counted = [one for one in lately if not detector.condition or conditions[detector.condition](one.values) is True]
+    return _crowd(len(counted), detector.times)
+
+
+@judge.register
+def _back_and_forth(
+    detector: BackAndForth, before: Sequence[Reading], reading: Reading, conditions: Conditions
+) -> Said:
+    if reading.values[detector.column] is None:
+        return NOTHING
+    within = span(detector.within)
+    values = _of(detector.column, [*before, reading])
+    undone = 0
+    for (earlier, first), (later, second) in pairwise(values):
+        if later - earlier <= within and later >= reading.at - within and first + second == 0 and first != 0:
+            undone += 1
+    return _crowd(undone, detector.times)
+
+
+def _crowd(count: int, times: int) -> Said:
+    return Said(count >= times, 2 * count <= times, count, times)
 
 
 @dataclass

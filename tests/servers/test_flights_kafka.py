@@ -14,7 +14,7 @@ from confluent_kafka import Producer
 
 from tests.reference import compare, compare_lakes, tables
 from tests.runs import DIED, GARBAGE, Job, a_state, commits, simulated
-from tests.servers.test_flights_survive import killed_at_random
+from tests.servers.test_sensors_survive import killed_at_random
 from vigie.engine.broker import Broker
 from vigie.engine.jars import kafka_jars
 from vigie.engine.java import java_home

@@ -1,5 +1,6 @@
 """Ways of spotting trouble in the readings of a key: plain values, and what they ask in SQL."""
 
+from vigie.detectors.bursts import BackAndForth, Burst
 from vigie.detectors.changes import Rising, Stuck, SuddenChange
 from vigie.detectors.course import OffCourse
 from vigie.detectors.limits import Above, Below
@@ -10,7 +11,9 @@ from vigie.detectors.usual import AboveUsual, Outlier
 __all__ = [
     "Above",
     "AboveUsual",
+    "BackAndForth",
     "Below",
+    "Burst",
     "InARow",
     "OffCourse",
     "Outlier",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from vigie import ddl
 from vigie.detectors.readings import LARGEST, Bools, Floats, Indices, Readings
 from vigie.duration import parse_duration
 
@@ -61,6 +62,22 @@ def no_span(name: str, text: str) -> Iterator[str]:
         yield f"{name} is nothing: give it a span, as '15 minutes'"
     elif span > LONGEST:
         yield f"{name} is {text}: a year is the most"
+
+
+def no_condition(condition: object) -> Iterator[str]:
+    """What is wrong with a condition in SQL that readings are held to."""
+    if not isinstance(condition, str):
+        yield f"{condition!r} is no condition: write it in SQL, as 'temperature_c > 30'"
+        return
+    try:
+        columns = ddl.named_columns(ddl.condition(condition))
+    except ddl.NotSql as problem:
+        yield f"{condition!r} is not a condition in SQL: {problem}"
+        return
+    for column in columns:
+        yield from no_column(column)
+    if not columns:
+        yield f"{condition!r} looks at no column: it holds always, or never"
 
 
 def no_number(name: str, value: float) -> Iterator[str]:

@@ -42,6 +42,12 @@ class Readings:
         rows = np.flatnonzero(np.abs(values) <= LARGEST)
         return Series(rows, self.key[rows], self.moment[rows], values[rows], np.flatnonzero(self.is_new[rows]))
 
+    def all(self) -> Series:
+        """All readings, each with 1."""
+        return Series(
+            np.arange(len(self.key)), self.key, self.moment, np.ones(len(self.key)), np.flatnonzero(self.is_new)
+        )
+
     def that(self, condition: str) -> Series:
         """All readings, with 1 for those of which a condition holds."""
         rows = np.arange(len(self.key))

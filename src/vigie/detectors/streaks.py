@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vigie import ddl
-from vigie.detectors.judgement import Judgement, Marks, no_column, no_count, no_span
+from vigie.detectors.judgement import Judgement, Marks, no_condition, no_count, no_span
 from vigie.detectors.readings import EVER, MICROSECOND, Readings
 from vigie.duration import parse_duration
 
@@ -44,19 +44,7 @@ class InARow:
     def problems(self) -> Iterator[str]:
         yield from no_span("within", self.within)
         yield from no_count("times", self.times, 2)
-        condition: object = self.condition
-        if not isinstance(condition, str):
-            yield f"{condition!r} is no condition: write it in SQL, as 'temperature_c > 30'"
-            return
-        try:
-            columns = self.columns
-        except ddl.NotSql as problem:
-            yield f"{self.condition!r} is not a condition in SQL: {problem}"
-            return
-        for column in columns:
-            yield from no_column(column)
-        if not columns:
-            yield f"{self.condition!r} looks at no column: it holds always, or never"
+        yield from no_condition(self.condition)
 
     def says(self, value: float, _threshold: float) -> str:
         return f"{value:g} readings in a row: {self.condition}"

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from functools import partial
 
 from vigie.alerts import Event
+from vigie.backoff import REFUSED_S, Backoff, Clock
 from vigie.commands import Silences
-from vigie.engine.backoff import Backoff, Clock
 from vigie.engine.outbox import Outbox
 from vigie.engine.workshop import Workshop
 from vigie.errors import BadSetting, RunFailed
@@ -85,7 +85,7 @@ class Courier:
         return LOOK_EVERY_S
 
     def _setback(self, problem: NotNow | Refused) -> float:
-        pause = self._backoff.after(problem)
+        pause = self._backoff.after(REFUSED_S if isinstance(problem, Refused) else problem.wait)
         if isinstance(problem, Refused):
             log.error("%s: %s\nNothing is lost; it is tried again in %.0f s.", self.outbox.name, problem, pause)
             self.resting.set()

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING
 
+from vigie.backoff import Backoff, Clock
 from vigie.duration import parse_duration
-from vigie.engine.backoff import Backoff, Clock
 from vigie.engine.ledger import Entry
 from vigie.engine.workshop import Workshop
 from vigie.errors import RunFailed
@@ -101,7 +101,7 @@ class Step:
                 f"{self._name} could not be delivered: {problem}",
                 do="Start its receiver, or mend its address. Nothing is lost: the next run delivers it.",
             ) from problem
-        pause = self._backoff.after(problem)
+        pause = self._backoff.after(problem.wait)
         log.warning("%s: %s; it is tried again in %.1f s", self._name, problem, pause)
         self._clock.wait(self._ending, pause)
         if self._ending.is_set():

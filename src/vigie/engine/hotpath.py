@@ -9,9 +9,10 @@ every commit carries the batch's number, under which a table takes rows only onc
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -19,11 +20,13 @@ import pyarrow.compute as pc
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from vigie.avro.reading import decoder
 from vigie.duration import parse_duration
-from vigie.engine import aside, parsing, shaping, tables, verdict
+from vigie.engine import aside, parsing, schemas, shaping, tables, verdict
 from vigie.engine.checkpoints import Checkpoint
 from vigie.engine.ledger import Entry
 from vigie.engine.plan import Plan, TablePlan
+from vigie.engine.schemas import Schemas
 from vigie.engine.tables import Stamp
 from vigie.engine.workshop import Workshop
 from vigie.errors import LakeDamaged, LakeMismatch
@@ -40,12 +43,13 @@ BEHIND = timedelta(minutes=1)
 
 
 class HotPath:
-    """What happens to each batch of one source."""
+    """What happens to each batch of one source. `schemas` are those of its messages, where they are Avro."""
 
-    def __init__(self, shop: Workshop, source: Source, reading: Any) -> None:
+    def __init__(self, shop: Workshop, source: Source, reading: Any, schemas: Schemas | None = None) -> None:
         self._shop = shop
         self._source = source
         self._reading = reading
+        self._schemas = schemas
         self._tables = [table for table in shop.graph.silver if shop.graph.source_of(table) is source]
         self.checkpoint = Checkpoint(shop.lake.checkpoint(shop.graph.name, source.name))
         self._bronze = shop.lake.bronze(source.name)
@@ -64,7 +68,7 @@ class HotPath:
         for table in self._tables:
             schema = tables.arrow_schema(tables.spark_schema(table.schema))
             tables.ensure(lake.silver(table.name), schema, table.table, owner)
-            shaping.shaped(table, self._source, self._parsed(self._shop.spark.createDataFrame([], bronze)))
+            shaping.shaped(table, self._source, self._parsed(self._shop.spark.createDataFrame([], bronze), {}))
         tables.ensure(lake.quarantine(owner), aside.QUARANTINE, "quarantine", owner)
         tables.ensure(lake.late(owner), aside.LATE, "late", owner)
 
@@ -78,9 +82,11 @@ class HotPath:
         plan = Plan.of(self.checkpoint, number) or self._planned(batch, number)
         app = self.checkpoint.query
         self._reading.remember(plan.cut)
-        entries = [self._take_bronze(batch, plan, app)]
+        bronze, met = self._take_bronze(batch, plan, app)
+        known = {} if self._schemas is None else self._schemas.of_batch(number, met)
+        entries = [bronze]
         for table in self._tables:
-            entries.append(self._advance(table, number, plan.tables[table.name], app))
+            entries.append(self._advance(table, number, plan.tables[table.name], app, known))
         self._shop.ledger.write(entries, Stamp(app, number))
         self._shop.committed("ledger")
         self._done |= {entry.table: number for entry in entries}
@@ -105,7 +111,8 @@ class HotPath:
         version = tables.version(self._shop.lake.silver(table.name))
         return TablePlan(self._done.get(table.table, -1) + 1, version, late_before)
 
-    def _take_bronze(self, batch: DataFrame, plan: Plan, app: str) -> Entry:
+    def _take_bronze(self, batch: DataFrame, plan: Plan, app: str) -> tuple[Entry, set[int]]:
+        """Keep the messages as they came; the Avro schemas that they name, too."""
         stamp = Stamp(f"{app}:bronze", plan.batch)
         messages = self._reading.messages(batch)
         if "key" not in messages.columns:
@@ -113,24 +120,31 @@ class HotPath:
         messages = messages.withColumn("batch", F.lit(plan.batch).cast("bigint"))
         columns = [*tables.spark_schema(self._reading.bronze).names, "key", "value", "received_at", "batch"]
         few = tables.held(messages.select(columns)) if self._reading.expected(plan.cut) <= FEW else None
+        beside = [] if self._schemas is None else [schemas.met().alias("met")]
+        met: set[int] = set()
         if few is not None:
             read, accepted = few.num_rows, tables.append_arrow(few, self._bronze, stamp)
+            if self._schemas is not None:
+                met = schemas.met_in(few["value"])
         elif tables.committed(self._bronze, stamp):
-            read = messages.count()  # the write is skipped, and with it what would have been counted in passing
+            # The write is skipped, and with it what would have been counted in passing.
+            [counted] = messages.agg(F.count(F.lit(1)).alias("rows"), *beside).collect()
+            read, met = counted["rows"], schemas.told(counted.asDict().get("met", ""))
             accepted = tables.append(messages.select(columns), self._bronze, stamp)
         else:
-            messages, passing = shaping.counted(messages)
+            messages, passing = shaping.counted(messages, *beside)
             accepted = tables.append(messages.select(columns), self._bronze, stamp)
-            read = passing.get["rows"]
+            read, met = passing.get["rows"], schemas.told(passing.get.get("met", ""))
         self._shop.committed(self._source.table)
         note = self._reading.verify(plan.cut, read)
         offsets = plan.cut if note is None else {**plan.cut, "note": note}
-        return Entry(self._source.name, self._source.table, plan.batch, read, accepted, 0, 0, 0, None, offsets)
+        entry = Entry(self._source.name, self._source.table, plan.batch, read, accepted, 0, 0, 0, None, offsets)
+        return entry, met
 
-    def _advance(self, table: Silver, batch: int, plan: TablePlan, app: str) -> Entry:
-        """Take a silver table from the batch of bronze that it has to this one."""
+    def _advance(self, table: Silver, batch: int, plan: TablePlan, app: str, known: Mapping[int, str]) -> Entry:
+        """Take a silver table from the batch of bronze that it has to this one, by these Avro schemas if any."""
         bronze = tables.span(self._shop.spark, self._bronze, "batch", plan.since, batch)
-        rows, entered = shaping.observed(self._parsed(bronze))
+        rows, entered = shaping.observed(self._parsed(bronze, known))
         rows = shaping.shaped(table, self._source, rows).persist()
         try:
             told = shaping.told(table, rows, self._reading.origin, entered)
@@ -183,12 +197,14 @@ class HotPath:
         self._shop.committed(f"{table.table} {what}")
         return kept
 
-    def _parsed(self, bronze: DataFrame) -> DataFrame:
+    def _parsed(self, bronze: DataFrame, known: Mapping[int, str]) -> DataFrame:
         schema = tables.spark_schema(self._source.schema)
+        columns = tables.arrow_schema(schema)
+        avro = None if self._schemas is None else partial(decoder, columns, known)
         origin = StructType([bronze.schema[name] for name in self._reading.origin])
         parsed = StructType([*schema]).add("received_at", "timestamp").add("_origin", origin).add("_broken", "string")
         read = bronze.select("value", "received_at", *self._reading.origin)
-        return read.mapInArrow(parsing.parser(tables.arrow_schema(schema), self._reading.origin), parsed)
+        return read.mapInArrow(parsing.parser(columns, self._reading.origin, avro), parsed)
 
     def _recent(self, table: Silver, plan: TablePlan, spans: list[verdict.Span]) -> pa.RecordBatchReader:
         """The keys of what silver held when the batch was planned, but those that are too old to be met again."""
@@ -255,7 +271,8 @@ class HotPath:
                     fixed = replace(self._table_plan(table, received_at), since=since)
                     plan = Plan(batch, received_at, None, {table.name: fixed})
                     plan.commit(beside)
-                entry = self._advance(table, batch, plan.tables[table.name], app)
+                kept = {} if self._schemas is None else self._schemas.kept
+                entry = self._advance(table, batch, plan.tables[table.name], app, kept)
                 self._shop.ledger.write([entry], Stamp(f"{app}:{name}", batch))
                 self._done[table.table] = batch
                 yield entry

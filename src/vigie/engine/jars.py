@@ -24,17 +24,19 @@ TIME_LIMIT = 900
 
 def jars(cache: Path, java: Path) -> list[Path]:
     """Delta, Kafka and Avro for Spark."""
-    return _kept("spark", "22 MB", cache, java)
+    return kept("spark", "22 MB", cache, java)
 
 
 def kafka_jars(cache: Path, java: Path) -> list[Path]:
     """A whole Kafka broker."""
-    return _kept("kafka", "43 MB", cache, java)
+    return kept("kafka", "43 MB", cache, java)
 
 
-def _kept(name: str, size: str, cache: Path, java: Path) -> list[Path]:
-    """The pinned jars, fetched when one is not there yet; any number of processes may do so at once."""
-    pins = (PINS / f"{name}.sha256").read_text()
+def kept(name: str, size: str, cache: Path, java: Path, folder_of_pins: Path | None = None) -> list[Path]:
+    """The jars that are pinned under a name, by Vigie unless another folder is named; fetched when one is not there
+    yet. Any number of processes may do so at once."""
+    place = (folder_of_pins or PINS) / name
+    pins = place.with_suffix(".sha256").read_text()
     digests = {jar: digest for digest, jar in (line.split() for line in pins.splitlines())}
     folder = cache / "jars" / f"{name}-{sha256(pins.encode()).hexdigest()[:12]}"
     kept = [folder / jar for jar in digests]
@@ -44,7 +46,7 @@ def _kept(name: str, size: str, cache: Path, java: Path) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as aside:
-            for jar in _fetched(name, digests, Path(aside), java):
+            for jar in _fetched(place, digests, Path(aside), java):
                 # A rename: what another process finds here is always a whole jar.
                 os.replace(jar, folder / jar.name)
     except OSError as problem:
@@ -56,12 +58,12 @@ def _kept(name: str, size: str, cache: Path, java: Path) -> list[Path]:
     return kept
 
 
-def _fetched(name: str, digests: dict[str, str], aside: Path, java: Path) -> list[Path]:
-    answer = _ivy(name, aside, java)
+def _fetched(place: Path, digests: dict[str, str], aside: Path, java: Path) -> list[Path]:
+    answer = _ivy(place, aside, java)
     if answer.returncode and "SSLHandshakeException" in answer.stdout:
         trusted = truststore(aside / "trusted.jks")
         if trusted:
-            answer = _ivy(name, aside, java, f"-Djavax.net.ssl.trustStore={trusted}")
+            answer = _ivy(place, aside, java, f"-Djavax.net.ssl.trustStore={trusted}")
     if answer.returncode:
         raise VigieError(
             f"the jars could not be fetched: {_reason(answer.stdout)}",
@@ -79,7 +81,7 @@ def _fetched(name: str, digests: dict[str, str], aside: Path, java: Path) -> lis
     return [aside / jar for jar in digests]
 
 
-def _ivy(name: str, aside: Path, java: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def _ivy(place: Path, aside: Path, java: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = [
         str(java / "bin" / "java"),
         *PATIENCE,
@@ -89,7 +91,7 @@ def _ivy(name: str, aside: Path, java: Path, *options: str) -> subprocess.Comple
         str(_ivy_jar()),
     ]
     command += ["-settings", str(PINS / "settings.xml"), "-cache", str(aside / "ivy")]
-    command += ["-ivy", str(PINS / f"{name}.xml"), "-retrieve", f"{aside}/[artifact]-[revision].[ext]"]
+    command += ["-ivy", str(place.with_suffix(".xml")), "-retrieve", f"{aside}/[artifact]-[revision].[ext]"]
     try:
         return subprocess.run(
             command,

@@ -25,19 +25,24 @@ FLOAT_LIMIT = (2 - 2**-24) * 2.0**127  # from here on, the nearest number of fou
 FIRST_MICROS, LAST_MICROS = -62_135_596_800_000_000, 253_402_300_799_999_999  # of the years 1 to 9999, from 1970
 
 Batches = Iterable[pa.RecordBatch]
+# From messages to the values of each column and, for each message, the rule it broke.
+Values = Callable[[pa.Array], tuple[list[Any], list[str | None]]]
 
 
-def parser(schema: pa.Schema, origin: tuple[str, ...]) -> Callable[[Batches], Batches]:
+def parser(
+    schema: pa.Schema, origin: tuple[str, ...], format_of: Callable[[], Values] | None = None
+) -> Callable[[Batches], Batches]:
     """A function for `mapInArrow`, from bronze rows to the fields of `schema`, `received_at`, `_origin` (where
-    the message stood) and `_broken` (the rule that it broke, if any)."""
+    the message stood) and `_broken` (the rule that it broke, if any).
+
+    `format_of` makes what reads messages, where they are not JSON.
+    """
 
     def parse(batches: Batches) -> Batches:
-        decode = decoder(schema)
+        values_of = format_of() if format_of is not None else _json(schema)
         for batch in batches:
-            rows, broken = decode(batch.column("value"))
-            fields = [
-                _column(field.type, list(map(attrgetter(f"f{at}"), rows)), broken) for at, field in enumerate(schema)
-            ]
+            values, broken = values_of(batch.column("value"))
+            fields = [_column(field.type, column, broken) for field, column in zip(schema, values, strict=True)]
             place = pa.StructArray.from_arrays([batch.column(name) for name in origin], names=list(origin))
             yield pa.RecordBatch.from_arrays(
                 [*fields, batch.column("received_at"), place, pa.array(broken, pa.string())],
@@ -45,6 +50,16 @@ def parser(schema: pa.Schema, origin: tuple[str, ...]) -> Callable[[Batches], Ba
             )
 
     return parse
+
+
+def _json(schema: pa.Schema) -> Values:
+    decode = decoder(schema)
+
+    def values_of(messages: pa.Array) -> tuple[list[Any], list[str | None]]:
+        rows, broken = decode(messages)
+        return [list(map(attrgetter(f"f{at}"), rows)) for at in range(len(schema))], broken
+
+    return values_of
 
 
 def decoder(schema: pa.Schema) -> Callable[[pa.Array], tuple[list[Any], list[str | None]]]:

@@ -15,10 +15,12 @@ from typing import IO, TYPE_CHECKING, Any
 
 from vigie.address import Address, Inbox, Kafka, Tcp
 from vigie.alerts import Event
+from vigie.avro.registry import registry_of
 from vigie.check import checked
 from vigie.engine import failures, session
 from vigie.engine.broker import Broker
 from vigie.engine.caretaker import Caretaker
+from vigie.engine.checkpoints import Checkpoint
 from vigie.engine.courier import Courier, at_work, couriers, see_through
 from vigie.engine.deliveries import LeftUndone, deliveries
 from vigie.engine.gold import Settled, every_s
@@ -28,6 +30,7 @@ from vigie.engine.java import java_home
 from vigie.engine.latest import Latest
 from vigie.engine.ledger import Entry, Ledger
 from vigie.engine.post import Post
+from vigie.engine.schemas import Schemas
 from vigie.engine.tables import Stamp
 from vigie.engine.watching import Teller, Watchman
 from vigie.engine.windows import Windows, reported
@@ -138,6 +141,8 @@ def _readings(
         folder = request.lake.vigie(graph.name) / "kafka"
         broker = closing.enter_context(Broker(folder, java, kafka_jars(settings.cache, java)))
     readings = {}
+    if broker is None:
+        make_room(graph, request)
     for source in graph.sources:
         address = request.sources.get(source.name)
         if address is None and broker is not None:
@@ -145,17 +150,28 @@ def _readings(
             broker.create_topic(address.topic)
         if address is None:
             address = Inbox(request.lake.inbox(source.name))
-            if source.context:  # it says more of what others bring, and need not be there
-                address.folder.mkdir(parents=True, exist_ok=True)
-        readings[source.name] = _reading(source, address, request, closing)
+        readings[source.name] = _reading(source, address, request, settings, closing)
         readings[source.name].check()
         watcher.reads(source, address)
     return readings
 
 
-def _reading(source: Source, address: Address, request: Request, closing: ExitStack) -> Any:
+def make_room(graph: Graph, request: Request) -> None:
+    """The lake's own inboxes that need not have been filled: a context's, and one beside which another is fed."""
+    own = {source.name: request.lake.inbox(source.name) for source in graph.sources}
+    is_fed = any(source.name in request.sources or own[source.name].is_dir() for source in graph.main_sources)
+    for source in graph.sources:
+        folder = own[source.name]
+        if source.name in request.sources or folder.is_dir() or not (source.context or is_fed):
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        if not source.context:
+            log.warning("%s: nothing is there yet; feed it with `vigie feed %s %s`", folder, graph.name, source.name)
+
+
+def _reading(source: Source, address: Address, request: Request, settings: Settings, closing: ExitStack) -> Any:
     if isinstance(address, Kafka):
-        return KafkaSource(address)
+        return KafkaSource(address, registry_of(source, settings) if source.format == "avro" else None)
     if isinstance(address, Tcp):
         # A socket cannot be read twice: what it gives is kept in an inbox first, and guarantees begin there.
         folder = request.lake.inbox(source.name)
@@ -224,7 +240,7 @@ class _Run:
             self._watch([*hot, *self._start_gold(gold_tables), *self._start_deliveries()])
 
     def _start_hot(self, source: Source) -> StreamingQuery:
-        path = HotPath(self._shop, source, self._readings[source.name])
+        path = HotPath(self._shop, source, self._readings[source.name], self._schemas(source))
         self._hot.append(path)
         for entry in path.fill():  # tables that were added to the lake
             self._watcher.entry(entry)
@@ -234,6 +250,15 @@ class _Run:
         writer = path.stream().writeStream.foreachBatch(self._guarded(path))
         every = self._request.every
         return self._started(source.name, writer, max(every, CONTEXT_EVERY_S) if source.context else every)
+
+    def _schemas(self, source: Source) -> Schemas | None:
+        """The schemas of a source whose messages are Avro, as they come here."""
+        registry = getattr(self._readings[source.name], "registry", None)
+        if registry is None:
+            return None
+        lake, name = self._shop.lake, self._shop.graph.name
+        notes = Checkpoint(lake.checkpoint(name, source.name) / "schemas")
+        return Schemas(lake.schemas(name, source.name), registry, notes, self._ending)
 
     def _watchman(self, watch: Watch) -> Watchman:
         shop = self._shop

@@ -87,10 +87,10 @@ def observed(rows: DataFrame) -> tuple[DataFrame, Observation]:
     return rows.observe(observation, F.count(F.lit(1)).alias("rows"), prints), observation
 
 
-def counted(rows: DataFrame) -> tuple[DataFrame, Observation]:
-    """The rows, and how many pass."""
+def counted(rows: DataFrame, *beside: Column) -> tuple[DataFrame, Observation]:
+    """The rows, and how many pass, with what else is to be known of them all."""
     observation = Observation()
-    return rows.observe(observation, F.count(F.lit(1)).alias("rows")), observation
+    return rows.observe(observation, F.count(F.lit(1)).alias("rows"), *beside), observation
 
 
 def told(table: Silver, rows: DataFrame, origin: tuple[str, ...], entered: Observation) -> pa.Table:

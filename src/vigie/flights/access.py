@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from vigie.backoff import Setback
 from vigie.errors import BadSetting
 from vigie.flights.exchange import Exchange
-from vigie.flights.setback import Setback
 
 if TYPE_CHECKING:
     from pydantic import SecretStr

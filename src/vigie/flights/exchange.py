@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from vigie.flights.setback import Setback
+from vigie.backoff import Setback
 
 TOLD_TO_WAIT = ("X-Rate-Limit-Retry-After-Seconds", "Retry-After")
 LONGEST_WAIT = 86_400.0  # credits come back within a day

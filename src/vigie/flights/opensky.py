@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
+from vigie.backoff import Setback
 from vigie.errors import BadSetting
 from vigie.feed import Tick
 from vigie.flights.credits import ANONYMOUS, USER, Credits, cost_of
 from vigie.flights.pace import Pace
-from vigie.flights.setback import Setback
 
 if TYPE_CHECKING:
     from vigie.flights.states import Answer

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from vigie.backoff import Setback
 from vigie.flights.credits import Credits
-from vigie.flights.setback import Setback
 
 if TYPE_CHECKING:
     from vigie.flights.states import Answer

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Raw
 
+from vigie.backoff import Setback
 from vigie.errors import BadSetting, RunFailed
 from vigie.flights.access import Access
 from vigie.flights.exchange import Exchange, Reply
 from vigie.flights.opensky import FIELDS
-from vigie.flights.setback import Setback
 
 if TYPE_CHECKING:
     from vigie.settings import Settings

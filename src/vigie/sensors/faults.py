@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ import numpy as np
 from vigie.feed import Simulation
 from vigie.sensors.kinds import KINDS, Course, Kind, Passage
 from vigie.sensors.readings import Reading, Stamps
-from vigie.spoiling import Message
+from vigie.spoiling import Held, Message
 
 RECOVERY_S = 3_600.0  # a sensor is well for so long after a fault, unless the share leaves no time for it
 
@@ -47,8 +46,7 @@ class Faults:
         # How many more readings each sensor is ill for, and then how many it is well for whatever is drawn.
         self._ill = np.zeros(simulation.keys, np.int64)
         self._well = np.zeros(simulation.keys, np.int64)
-        self._held: list[tuple[float, int, Message]] = []
-        self._sent = 0
+        self._held = Held()
         self._recovery, self._chance = self._pace()
 
     def _pace(self) -> tuple[int, float]:
@@ -74,10 +72,7 @@ class Faults:
             sent += messages[upto:position]
             sent += self._becomes(sensors[position], reading(position), at)
             upto = position + 1
-        sent += messages[upto:]
-        while self._held and self._held[0][0] <= at:
-            sent.append(heapq.heappop(self._held)[2])
-        return sent
+        return sent + messages[upto:] + self._held.due(at)
 
     def _touched(self, who: slice) -> list[int]:
         """The positions of those that have a fault, or get one now."""
@@ -101,8 +96,7 @@ class Faults:
         for outcome in episode.course.becomes(reading, passage):
             message = (reading.sensor_id, outcome.broken(self._stamps.message(outcome.reading)))
             if outcome.delay:
-                self._sent += 1
-                heapq.heappush(self._held, (at + outcome.delay, self._sent, message))
+                self._held.put(at + outcome.delay, message)
             else:
                 sent.append(message)
         return sent

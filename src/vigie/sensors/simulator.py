@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from vigie.errors import BadSetting
 from vigie.feed import Simulation, Tick
 from vigie.sensors.climate import Climate
 from vigie.sensors.faults import Faults
@@ -23,7 +22,7 @@ def simulate(simulation: Simulation) -> Iterator[Tick]:
 
     Each sensor measures once an interval; the sensors take turns, so that the stream is even.
     """
-    _check(simulation)
+    simulation.check("sensors", MOST_SENSORS)
     return _ticks(simulation)
 
 
@@ -71,24 +70,3 @@ class _Sensors:
             )
 
         return self._faults.spoilt(messages, who, at, reading)
-
-
-def _check(simulation: Simulation) -> None:
-    if not 1 <= simulation.keys <= MOST_SENSORS:
-        raise BadSetting(
-            f"{simulation.keys:,} sensors are not to be had",
-            where="--keys",
-            do=f"Ask for 1 to {MOST_SENSORS:,}.",
-        )
-    if simulation.interval < 0.001:
-        raise BadSetting(
-            f"an interval of {simulation.interval} seconds is too short: instants are written in milliseconds",
-            where="--interval",
-            do="Give one of at least 1ms, as 10s.",
-        )
-    if not 0 <= simulation.faults <= 1:
-        raise BadSetting(
-            f"a share of {simulation.faults} faults is none",
-            where="--faults",
-            do="Give a share of 0 to 1, as 0.02.",
-        )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, ClassVar
 
+from vigie.backoff import retry_after
 from vigie.sinks import NotNow, Refused
 from vigie.sinks.letters import fields, key, line
 
@@ -90,24 +89,13 @@ class Hook:
         except httpx.HTTPError as problem:
             raise NotNow(f"it cannot be reached ({type(problem).__name__})") from None
         if status in PASSING or status >= 500:
-            raise NotNow(f"it answered {status}", self._seconds(wait))
+            raise NotNow(f"it answered {status}", retry_after(wait, self._now(), LONGEST_WAIT_S))
         if not 200 <= status < 300:
             raise Refused(
                 f"the webhook refused an alert with {status}",
                 where="VIGIE_WEBHOOK_URL",
                 do=TO_DO.get(status, "Look at what the receiver says of it, and mend the address or the receiver."),
             )
-
-    def _seconds(self, retry_after: str) -> float:
-        """How long the receiver asks to be left alone: it says so in seconds, or names an instant."""
-        try:
-            seconds = float(retry_after)
-        except ValueError:
-            try:
-                seconds = parsedate_to_datetime(retry_after).timestamp() - self._now()
-            except ValueError:
-                return 0.0
-        return min(max(seconds, 0.0), LONGEST_WAIT_S) if math.isfinite(seconds) else 0.0
 
 
 def _escaped(text: str) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vigie.address import Kafka
+from vigie.avro.registry import Registry, subject_of
 from vigie.errors import BadAddress, BadSetting, RunFailed
 
 if TYPE_CHECKING:
@@ -18,22 +20,25 @@ MESSAGES_PER_BATCH = 500_000
 
 Offsets = dict[str, int]
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class KafkaSource:
-    """All partitions of one topic, from its earliest message on."""
+    """All partitions of one topic, from its earliest message on. `registry` has its schemas, where it is Avro."""
 
     address: Kafka
+    registry: Registry | None = None
     kind: ClassVar[str] = "kafka"
     origin: ClassVar[tuple[str, ...]] = ("partition", "offset")
     bronze: ClassVar[str] = "topic STRING, partition INT, offset BIGINT, timestamp TIMESTAMP"
 
     @property
     def identity(self) -> str:
-        return f"the Kafka topic {self.address.topic}"
+        return f"the Kafka topic {self.address.topic}" + (" as Avro" if self.registry else "")
 
     def check(self) -> None:
-        """BadAddress when no broker answers in time, or when it has no such topic."""
+        """BadAddress when no broker answers in time, when it has no such topic, or when there is no registry."""
         admin = _client("confluent_kafka.admin").AdminClient(
             {"bootstrap.servers": self.address.servers, "log_level": 0}
         )
@@ -51,6 +56,12 @@ class KafkaSource:
                 where=str(self.address),
                 do="Start the feed first (`vigie feed` creates the topic), or create it.",
             )
+        subject = subject_of(self.address.topic)
+        if self.registry is not None and not self.registry.check(subject):
+            log.warning(
+                "%s has no subject '%s' yet. Whoever writes to the topic registers it: `vigie feed` does. Messages "
+                "are read by the schema that each of them names.", self.registry.url, subject,
+            )  # fmt: skip
 
     def stream(self, spark: SparkSession) -> DataFrame:
         messages = (

@@ -1,0 +1,49 @@
+"""Recent changes of Wikimedia's wikis to Kafka, as Avro by a Schema Registry, until Ctrl-C.
+
+    VIGIE_CONTACT=you@example.org python examples/activity/src/ingestion/wikimedia_producer.py
+    python examples/activity/src/ingestion/wikimedia_producer.py --simulated         # no internet needed
+
+It does what `vigie feed activity recent_changes --live --to kafka://localhost:9092/recent-changes` does, in the open.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+
+from vigie import VigieError
+from vigie.activity.pipeline import changes
+from vigie.address import parse_address
+from vigie.feed import Pace, feed
+from vigie.feeding import Wish, framed, live, simulated
+from vigie.terminal import meter, stop_when_asked
+
+TOPIC = "kafka://localhost:9092/recent-changes"
+
+
+def produce(to: str, is_simulated: bool, rows: int | None) -> int:
+    """Bring changes there until Ctrl-C, or so many; how many have arrived."""
+    stop, address = stop_when_asked(), parse_address(to)
+    ticks = simulated(changes, Wish(), rows) if is_simulated else live(changes, Wish(), stop)
+    pace = Pace(real_time=not is_simulated or rows is None)
+    return feed(framed(changes, ticks, address), address, pace=pace, stop=stop, progress=meter(), rows=rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Changes of wikis to Kafka, until Ctrl-C.")
+    parser.add_argument("--to", default=TOPIC, help=f"{TOPIC}, inbox:FOLDER or tcp://host:port to listen on")
+    parser.add_argument("--simulated", action="store_true", help="simulated changes instead of Wikimedia's")
+    parser.add_argument("--rows", type=int, help="stop after so many changes")
+    asked = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    try:
+        sent = produce(asked.to, asked.simulated, asked.rows)
+    except VigieError as problem:
+        sys.stderr.write(f"{problem}\n")
+        sys.exit(problem.exit_code)
+    logging.info("%s changes are in %s", f"{sent:,}", asked.to)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""The statistics of one day: counted from the raw lake, and kept in a row that a second run of that day replaces.
+
+    python -m vigie.activity.daily 2026-11-20 --lake ./lake
+
+The raw lake is MongoDB where VIGIE_MONGO names one, else silver. One question is asked of both, by DuckDB, so
+that what is counted does not hang on where it lies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import write_deltalake
+from deltalake.exceptions import CommitFailedError
+
+from vigie.errors import RequestError, RunFailed, VigieError
+from vigie.lake import Lake, is_table, opened, reading
+from vigie.settings import read_settings
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+TABLE = "activity/daily_statistics"
+TRIES = 3  # its files may be put together in that moment
+AT_ONCE = 50_000  # documents
+INSTANT = pa.timestamp("us", "UTC")
+
+# What the question needs of each table, and what the table is called in it.
+RAW = {
+    "user_activity": pa.schema(
+        {"event_timestamp": INSTANT, "user_id": pa.string(), "session_id": pa.string(), "page": pa.string(),
+         "is_bot": pa.bool_()}
+    ),
+    "recent_changes": pa.schema(
+        {"event_timestamp": INSTANT, "wiki": pa.string(), "type": pa.string(), "user": pa.string(),
+         "is_bot": pa.bool_(), "bytes_changed": pa.int64()}
+    ),
+}  # fmt: skip
+
+# Its columns are the table's, in this order.
+QUESTION = """
+SELECT $day::DATE AS day, $origin::TEXT AS origin, users.*, wikis.* FROM (
+    SELECT
+        count(*) AS events,
+        count(DISTINCT user_id) AS users,
+        count(DISTINCT session_id) AS sessions,
+        count(*) FILTER (is_bot) AS bot_events,
+        count(DISTINCT user_id) FILTER (is_bot) AS bots,
+        (SELECT page FROM user_activity GROUP BY page ORDER BY count(*) DESC, page LIMIT 1) AS busiest_page,
+        (SELECT hour(event_timestamp) FROM user_activity GROUP BY ALL ORDER BY count(*) DESC, 1 LIMIT 1) AS busiest_hour
+    FROM user_activity
+) AS users, (
+    SELECT
+        count(*) AS changes,
+        count(*) FILTER (type IN ('edit', 'new')) AS edits,
+        count(*) FILTER (type IN ('edit', 'new') AND is_bot) AS bot_edits,
+        count(DISTINCT "user") AS editors,
+        count(DISTINCT wiki) AS wikis,
+        coalesce(sum(bytes_changed), 0)::BIGINT AS bytes_changed
+    FROM recent_changes
+) AS wikis
+"""
+
+
+def of_silver(lake: Lake, day: date) -> pa.Table:
+    """The statistics of a day, from the rows that silver accepted."""
+    start, end = _bounds(day)
+    that_day = (pc.field("event_timestamp") >= start) & (pc.field("event_timestamp") < end)
+    with _database() as database:
+        for name, schema in RAW.items():
+            path = lake.silver(name)
+            if not is_table(path):
+                raise RequestError(
+                    f"there is no table silver/{name} yet", where=str(path), do="Make it: vigie run activity --once"
+                )
+            with reading(path):
+                rows = opened(path).to_pyarrow_dataset().scanner(schema.names, filter=that_day).to_reader()
+                database.register("rows", rows)
+                database.execute(f"CREATE TABLE {name} AS FROM rows")
+        return _counted(database, day, "silver")
+
+
+def of_mongo(address: SecretStr, day: date) -> pa.Table:
+    """The statistics of a day, from the documents of the raw lake."""
+    from pymongo import MongoClient, errors
+
+    from vigie.sinks.mongo import CONNECTION
+
+    start, end = _bounds(day)
+    try:
+        with _database() as database, MongoClient[dict[str, Any]](address.get_secret_value(), **CONNECTION) as client:
+            there = client.get_default_database()
+            for name, schema in RAW.items():
+                if name not in there.list_collection_names():
+                    raise RequestError(
+                        f"there is no collection {name} yet",
+                        where=f"database {there.name} of VIGIE_MONGO",
+                        do="Make it: vigie run activity, with VIGIE_MONGO set.",
+                    )
+                documents = there[name].find(
+                    {"event_timestamp": {"$gte": start, "$lt": end}},
+                    {"_id": False} | dict.fromkeys(schema.names, True),
+                )
+                _taken(database, name, documents, schema)
+            return _counted(database, day, "mongodb")
+    except errors.PyMongoError as problem:
+        raise RunFailed(
+            f"MongoDB does not answer: {type(problem).__name__}",
+            where="VIGIE_MONGO",
+            do="Look whether it runs, and at name and password; then run the day again.",
+        ) from problem
+
+
+def keep(lake: Lake, statistics: pa.Table) -> None:
+    """Put a day's row into the table, in place of the one that is there."""
+    path = lake.gold(TABLE)
+    for _ in range(TRIES - 1):
+        with suppress(CommitFailedError):
+            return _replace(path, statistics)
+    try:
+        return _replace(path, statistics)
+    except CommitFailedError as problem:
+        raise RunFailed(
+            "others wrote the table at the same time, again and again", where=str(path), do="Run the day again."
+        ) from problem
+
+
+def _replace(path: Path, statistics: pa.Table) -> None:
+    if not is_table(path):
+        write_deltalake(str(path), statistics, mode="error")
+        return
+    table = opened(path)
+    held = table.to_pyarrow_table()
+    others = held.filter(pc.field("day") != statistics["day"][0])
+    days = pa.concat_tables([others, statistics.cast(held.schema)]).sort_by("day")
+    if days != held.sort_by("day"):
+        write_deltalake(table, days, mode="overwrite")
+
+
+@contextmanager
+def _database() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as database:
+        database.execute("LOAD icu")  # it is inside DuckDB's wheel; without it there are no time zones
+        database.execute("SET TimeZone = 'UTC'")
+        yield database
+
+
+def _bounds(day: date) -> tuple[datetime, datetime]:
+    start = datetime.combine(day, time(), UTC)
+    return start, start + timedelta(days=1)
+
+
+def _taken(
+    database: duckdb.DuckDBPyConnection, name: str, documents: Iterator[dict[str, Any]], schema: pa.Schema
+) -> None:
+    database.register("rows", schema.empty_table())
+    database.execute(f"CREATE TABLE {name} AS FROM rows")
+    while some := list(islice(documents, AT_ONCE)):
+        database.register("rows", pa.Table.from_pylist(some, schema))
+        database.execute(f"INSERT INTO {name} FROM rows")
+
+
+def _counted(database: duckdb.DuckDBPyConnection, day: date, origin: str) -> pa.Table:
+    return database.sql(QUESTION, params={"day": day, "origin": origin}).to_arrow_table()
+
+
+def main(words: list[str]) -> int:
+    """What a person or a scheduler types; the exit code."""
+    asked = argparse.ArgumentParser(prog="python -m vigie.activity.daily", description="The statistics of one day.")
+    asked.add_argument("day", type=date.fromisoformat, metavar="DAY", help="a day in UTC, for example 2026-11-20")
+    asked.add_argument("--lake", help="the lake's folder; ./lake, or VIGIE_LAKE, unless said")
+    said = asked.parse_args(words)
+    try:
+        settings = read_settings()
+        lake = Lake.at(said.lake or settings.lake)
+        statistics = of_mongo(settings.mongo, said.day) if settings.mongo else of_silver(lake, said.day)
+        keep(lake, statistics)
+    except VigieError as problem:
+        sys.stderr.write(f"{problem}\n")
+        return problem.exit_code
+    [row] = statistics.to_pylist()
+    sys.stdout.write("".join(f"{name:>14}  {value}\n" for name, value in row.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

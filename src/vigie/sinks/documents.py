@@ -1,0 +1,104 @@
+"""Rows of Arrow as documents of BSON, and what is kept of a document that MongoDB refuses."""
+
+from __future__ import annotations
+
+import functools
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bson.codec_options import CodecOptions
+    from bson.raw_bson import RawBSONDocument
+    from pyarrow import Array, RecordBatch
+
+Document = dict[str, Any]
+Fault = tuple[Document, str]  # a document and why it was refused
+
+LARGEST = 16 * 1024 * 1024  # the client leaves it to the server to say so, which says it of a whole bulk
+LONGEST_LETTER = 100_000  # characters of a row that are kept in a dead letter: the row itself is in the lake
+
+
+def documents(batch: RecordBatch, key: tuple[str, ...]) -> list[Document]:
+    """The rows, each under its `_id`: the value of its key, or an object of them when there are several."""
+    columns = dict(zip(batch.schema.names, map(_values, batch.columns), strict=True))
+    parts = [columns[name] for name in key]
+    ids = parts[0] if len(key) == 1 else [dict(zip(key, of_one, strict=True)) for of_one in zip(*parts, strict=True)]
+    names = ("_id", *columns)
+    return [dict(zip(names, row, strict=True)) for row in zip(ids, *columns.values(), strict=True)]
+
+
+def written(rows: list[Document]) -> tuple[list[Document], list[RawBSONDocument], list[Fault]]:
+    """The documents that MongoDB can take, the same in BSON, and those that have no form there or are too large."""
+    from bson import encode
+    from bson.errors import BSONError
+    from bson.raw_bson import RawBSONDocument
+
+    options = codec()
+    sound: list[Document] = []
+    forms: list[RawBSONDocument] = []
+    refused: list[Fault] = []
+    for document in rows:
+        try:
+            form = encode(document, codec_options=options)
+        except (BSONError, ArithmeticError) as problem:  # a NUL in a name, a number with too many digits
+            refused.append((document, f"it cannot be written as BSON: {problem}"))
+            continue
+        if len(form) > LARGEST:
+            refused.append((document, f"it is too large: {len(form):,} bytes, and MongoDB takes {LARGEST:,}"))
+            continue
+        sound.append(document)
+        forms.append(RawBSONDocument(form))
+    return sound, forms, refused
+
+
+def letter(collection: str, document: Document, reason: str) -> Document:
+    """A dead letter: the same whenever the same document is refused, but for `refused_at`."""
+    try:
+        text = json.dumps(document, default=str)
+    except TypeError:  # a map whose keys are no texts
+        text = repr(document)
+    return {
+        "_id": sha256(f"{collection} {text}".encode()).hexdigest(),
+        "collection": collection,
+        "reason": reason[:LONGEST_LETTER],
+        "row": text[:LONGEST_LETTER],
+        "characters": len(text),
+        "refused_at": datetime.now(UTC),
+    }
+
+
+@functools.cache
+def codec() -> CodecOptions[Document]:
+    """How values are written that BSON has no form for: exact decimals, and days as their midnight in UTC."""
+    from bson.codec_options import CodecOptions, TypeRegistry
+
+    return CodecOptions(document_class=dict, type_registry=TypeRegistry(fallback_encoder=_nearest))
+
+
+def _nearest(value: Any) -> Any:
+    from bson.decimal128 import Decimal128
+
+    if isinstance(value, Decimal):
+        return Decimal128(value)
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    return value  # BSON then says of it that it has no form
+
+
+def _values(column: Array) -> list[Any]:
+    """What is in a column, as Python has it."""
+    import pyarrow as pa
+    from bson.datetime_ms import DatetimeMS
+
+    values: list[Any]
+    if pa.types.is_timestamp(column.type):  # the instants of BSON have milliseconds; without a zone, they are of UTC
+        values = column.cast(pa.timestamp("ms"), safe=False).to_numpy(zero_copy_only=False).tolist()
+        values = [DatetimeMS(value) if isinstance(value, int) else value for value in values]  # beyond Python's years
+    elif pa.types.is_nested(column.type):
+        values = column.to_pylist(maps_as_pydicts="strict")
+    else:  # Arrow is ten times as fast when it is not told what to do with maps
+        values = column.to_pylist()
+    return values

@@ -1,0 +1,269 @@
+"""A collection of MongoDB, at the address that VIGIE_MONGO holds."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from vigie.errors import BadSetting
+from vigie.sinks import NotNow, Refused
+from vigie.sinks.documents import Document, Fault, documents, letter, written
+
+if TYPE_CHECKING:
+    from pyarrow import RecordBatch
+    from pydantic import SecretStr
+    from pymongo.database import Database
+    from pyspark.sql import DataFrame
+
+    from vigie.graph import Surroundings
+
+CONNECTION: dict[str, Any] = {
+    "appname": "vigie",
+    "serverSelectionTimeoutMS": 5_000,
+    "connectTimeoutMS": 5_000,
+    "socketTimeoutMS": 30_000,
+}
+MAJORITY_WITHIN_MS = 20_000
+OUTCOME = "taken BIGINT, refused BIGINT, reason STRING, away STRING, forbidden STRING, remedy STRING"
+
+# https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
+DUPLICATE_KEY = 11_000
+PASSING = frozenset({6, 7, 24, 46, 50, 64, 89, 91, 112, 134, 189, 202, 262})
+PASSING |= {9_001, 10_107, 11_600, 11_602, 13_435, 13_436}
+RIGHTS = frozenset({13, 18, 8_000})
+INDEXES = frozenset({67, 85, 86, 197})
+THE_SERVER_S = RIGHTS | INDEXES | {14_031, 26, 73, 166}  # what one document is not to blame for: a full disk, a view
+
+Columns = str | tuple[str, ...]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Mongo:
+    """Each row as a document of a collection, one for each value of the columns `id`; the first that comes stays.
+
+    `_id` is the value of `id`, or an object of them when there are several. A repeat changes nothing. What MongoDB
+    refuses goes to another collection, `dead_letters` (the collection's name and `_dead_letters`, unless said), with
+    the reason. `indexes` are columns, or several together, that readers look documents up by: made once.
+    """
+
+    collection: str
+    id: Columns
+    indexes: tuple[Columns, ...] = ()
+    dead_letters: str = ""
+    every: str | None = None
+    module: ClassVar[str] = "pymongo"
+    extra: ClassVar[str] = "mongo"
+
+    def missing(self, around: Surroundings) -> str:
+        return "" if around.settings.mongo else "VIGIE_MONGO is not set"
+
+    def opened(self, around: Surroundings) -> MongoCollection:
+        assert around.settings.mongo is not None
+        letters = self.dead_letters or f"{self.collection}_dead_letters"
+        place = Place(around.settings.mongo, self.collection, letters, _several(self.id))
+        return MongoCollection(place, tuple(map(_several, self.indexes)))
+
+
+class MongoCollection:
+    """The collection. Spark's workers write to it, each over a connection of its own, and say what came of it."""
+
+    def __init__(self, place: Place, indexes: tuple[tuple[str, ...], ...]) -> None:
+        self._place = place
+        self._indexes = indexes
+        self._is_ready = False
+        _check(place.address)
+
+    def write(self, rows: DataFrame, _batch: int) -> None:
+        if not self._is_ready:
+            self._prepare(rows.columns)
+        counted: Counter[str] = Counter()
+        for outcome in _readable(rows).mapInArrow(self._place.fill, OUTCOME).collect():
+            if outcome.forbidden:
+                raise Refused(outcome.forbidden, where=self._place.collection, do=outcome.remedy)
+            if outcome.away:
+                raise NotNow(outcome.away)
+            if outcome.refused:
+                counted[outcome.reason] += outcome.refused
+        for reason, count in counted.items():
+            log.warning("%s: MongoDB refused %s documents, which are in %s: %s",
+                        self._place.collection, f"{count:,}", self._place.letters, reason)  # fmt: skip
+
+    def _prepare(self, columns: Sequence[str]) -> None:
+        from pymongo import IndexModel
+
+        named = {name for names in (self._place.key, *self._indexes) for name in names}
+        if strange := sorted(named - set(columns)):
+            raise Refused(
+                f"Mongo('{self._place.collection}') names '{strange[0]}', which is no column of the table",
+                where=self._place.collection,
+                do=f"Name one of: {', '.join(columns)}.",
+            )
+        if self._indexes:
+            with self._place.database() as database:
+                models = [IndexModel(list(names)) for names in self._indexes]
+                database[self._place.collection].create_indexes(models)
+        self._is_ready = True
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a part of a batch: how many documents are there now, and what stood in the way of the others."""
+
+    taken: int = 0
+    refused: int = 0
+    reason: str = ""
+    away: str = ""
+    forbidden: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where documents go, and those that are refused. It travels to Spark's workers."""
+
+    address: SecretStr
+    collection: str
+    letters: str
+    key: tuple[str, ...]
+
+    def fill(self, batches: Iterable[RecordBatch]) -> Iterator[RecordBatch]:
+        """Write a part of a batch, and give one row: an exception would reach the other side as a page of text."""
+        import pyarrow as pa
+
+        outcome, waiting = Outcome(), iter(batches)
+        try:
+            with self.database() as database:
+                for batch in waiting:
+                    outcome = self._filled(database, documents(batch, self.key), outcome)
+        except NotNow as problem:
+            outcome = replace(outcome, away=problem.reason)
+        except Refused as problem:
+            outcome = replace(outcome, forbidden=problem.what, remedy=problem.do)
+        for _ in waiting:  # Spark goes on handing them over
+            pass
+        yield pa.RecordBatch.from_pylist([asdict(outcome)])
+
+    @contextmanager
+    def database(self) -> Iterator[Database[Document]]:
+        """The database that the address names; whatever MongoDB says of what is done there, as an error of ours."""
+        from pymongo import MongoClient, WriteConcern, errors
+
+        try:
+            with MongoClient[Document](self.address.get_secret_value(), **CONNECTION) as client:
+                concern = WriteConcern("majority", wtimeout=MAJORITY_WITHIN_MS)
+                yield client.get_default_database(write_concern=concern)
+        except (errors.ConnectionFailure, errors.WriteConcernError, errors.ExecutionTimeout) as problem:
+            raise NotNow(f"MongoDB is away: {_said(problem)}") from None
+        except errors.PyMongoError as problem:
+            code = getattr(problem, "code", None)
+            if code in PASSING:
+                raise NotNow(f"MongoDB: {_said(problem)}") from None
+            raise Refused(
+                f"MongoDB refused a batch: {_said(problem)}", where=self.collection, do=_remedy(code)
+            ) from None
+
+    def _filled(self, database: Database[Document], rows: list[Document], before: Outcome) -> Outcome:
+        refused = _inserted(database, self.collection, rows)
+        if refused:
+            letters = [letter(self.collection, document, reason) for document, reason in refused]
+            if unwritten := _inserted(database, self.letters, letters):
+                raise Refused(
+                    f"MongoDB refused a document, and then a dead letter: {unwritten[0][1]}",
+                    where=self.letters,
+                    do=f"Mend what it says of the collection {self.letters}, and start again: the batch is delivered "
+                    "again.",
+                )
+        return replace(
+            before,
+            taken=before.taken + len(rows) - len(refused),
+            refused=before.refused + len(refused),
+            reason=before.reason or (refused[0][1] if refused else ""),
+        )
+
+
+def _inserted(database: Database[Document], collection: str, rows: list[Document]) -> list[Fault]:
+    """Put in what is not there yet; the documents that can never be put in."""
+    from pymongo.errors import BulkWriteError
+
+    sound, forms, refused = written(rows)
+    if forms:
+        try:
+            database[collection].insert_many(forms, ordered=False)
+        except BulkWriteError as problem:
+            refused += judged(sound, problem.details)
+    return refused
+
+
+def judged(rows: list[Document], details: Any) -> Iterator[Fault]:
+    """What the server says of the documents of a bulk; NotNow or Refused when it is not about them."""
+    for problem in details["writeConcernErrors"]:
+        raise NotNow(f"MongoDB has not yet put a batch where it is safe: {problem.get('errmsg')}")
+    for problem in details["writeErrors"]:
+        code, said = problem["code"], str(problem["errmsg"])
+        if code in PASSING:
+            raise NotNow(f"MongoDB: {said}")
+        if code in THE_SERVER_S:
+            raise Refused(f"MongoDB refused a batch: {said}", do=_remedy(code))
+        if code == DUPLICATE_KEY and _is_of_the_id(problem):
+            continue
+        yield rows[problem["index"]], f"{said} ({code})"
+
+
+def _is_of_the_id(problem: Any) -> bool:
+    """Whether it is `_id` that is there already, and not what another unique index is about.
+
+    Old servers do not name the key apart from the text, and after a megabyte of texts none has any.
+    """
+    if "keyPattern" in problem:
+        return list(problem["keyPattern"]) == ["_id"]
+    return not problem["errmsg"] or "_id_" in problem["errmsg"]
+
+
+def _check(address: SecretStr) -> None:
+    from pymongo import MongoClient
+    from pymongo.errors import PyMongoError
+
+    try:
+        with MongoClient[Document](address.get_secret_value(), connect=False) as client:
+            client.get_default_database()
+    except (PyMongoError, ValueError):
+        raise BadSetting(  # not from what was raised, which repeats a part of the address
+            "it is not an address of MongoDB that names a database",
+            where="VIGIE_MONGO",
+            do="Write VIGIE_MONGO as mongodb://user:password@host:27017/database.",
+        ) from None
+
+
+def _readable(rows: DataFrame) -> DataFrame:
+    """The rows, with what is no UTF-8 in their texts made such: neither Arrow nor BSON has a form for it."""
+    from pyspark.sql import functions as F
+    from pyspark.sql.types import StringType
+
+    texts = {f.name: F.make_valid_utf8(f"`{f.name}`") for f in rows.schema if isinstance(f.dataType, StringType)}
+    return rows.withColumns(texts)
+
+
+def _several(columns: Columns) -> tuple[str, ...]:
+    return (columns,) if isinstance(columns, str) else columns
+
+
+def _said(problem: Exception) -> str:
+    """What MongoDB or its client says, without the state of the whole cluster that follows it."""
+    details = getattr(problem, "details", None) or {}
+    said = str(details.get("errmsg") or problem)
+    for rest in (" (configured timeouts", ", Timeout:", ", full error:"):
+        said = said.partition(rest)[0]
+    return said or type(problem).__name__
+
+
+def _remedy(code: int | None) -> str:
+    if code in RIGHTS:
+        return "Look at the name and the password in VIGIE_MONGO, and at what that user may write to."
+    if code in INDEXES:
+        return "Drop the index that is there, or take it out of `indexes`."
+    return "Mend what it says and start again: the batch is delivered again."

@@ -1,0 +1,235 @@
+"""The activity pipeline: what becomes of a message, and silver and gold against Python and DuckDB."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from deltalake import DeltaTable
+from pyspark.sql import Row
+from pyspark.sql import functions as F
+
+from tests.activity import reference
+from tests.activity.feeds import a_simulation
+from tests.runs import an_inbox, take
+from vigie.activity import edits, simulator
+from vigie.activity.pipeline import (
+    EVENT,
+    USER_ACTIVITY,
+    activity,
+    edits_per_minute,
+    recent_changes,
+    sessions,
+    user_activity,
+)
+from vigie.activity.wikimedia import RECENT_CHANGE
+from vigie.check import checked, problems
+from vigie.engine.gold import Settled
+from vigie.engine.ledger import Ledger
+from vigie.engine.workshop import Workshop
+from vigie.feed import Simulate
+from vigie.lake import Lake
+from vigie.sources import inbox
+from vigie.sources.inbox import InboxSource
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
+CHANGE: dict[str, Any] = {
+    "meta": {"id": "c-1", "domain": "fr.wikipedia.org"},
+    "type": "edit",
+    "title": "Phare",
+    "timestamp": int(NOON.timestamp()),
+    "user": "Chloé",
+    "bot": False,
+    "minor": True,
+    "length": {"old": 100, "new": 80},
+    "wiki": "frwiki",
+}
+AN_EVENT = {
+    "event_id": "e-1",
+    "user_id": "user_00001",
+    "session_id": "s-1",
+    "event_timestamp": NOON,
+    "action": "view",
+    "page": "/",
+    "device": "mobile",
+    "is_bot": False,
+    "schema_version": 1,
+}
+
+
+def changed(spark: SparkSession, **fields: object) -> Row:
+    """What recent_changes makes of one message."""
+    [row] = recent_changes(spark.createDataFrame([{**CHANGE, **fields}], RECENT_CHANGE)).collect()
+    return row
+
+
+def visits(spark: SparkSession, **minutes: Iterable[float]) -> dict[str, list[Row]]:
+    """The sessions made of events at so many minutes after noon, by session."""
+    rows = [
+        {**AN_EVENT, "event_id": f"{name}-{at}", "session_id": name, "event_timestamp": NOON + timedelta(minutes=at)}
+        for name, moments in minutes.items()
+        for at in moments
+    ]
+    found: dict[str, list[Row]] = {name: [] for name in minutes}
+    for row in sessions(spark.createDataFrame(rows, USER_ACTIVITY)).orderBy("event_timestamp").collect():
+        found[row.session_id].append(row)
+    return found
+
+
+def after_noon(at: datetime) -> float:
+    return (at.astimezone(UTC) - NOON).total_seconds() / 60
+
+
+def test_the_pipeline_that_ships_has_no_problems() -> None:
+    assert problems(activity) == []
+
+
+def test_an_event_keeps_what_it_says(spark: SparkSession) -> None:
+    said = {**AN_EVENT, "timestamp": AN_EVENT["event_timestamp"]}
+    del said["event_timestamp"]
+
+    [row] = user_activity(spark.createDataFrame([said], EVENT)).collect()
+
+    assert {name: row[name] for name in AN_EVENT if name != "event_timestamp"} == {
+        name: value for name, value in AN_EVENT.items() if name != "event_timestamp"
+    }
+    assert row.event_timestamp.timestamp() == NOON.timestamp()
+
+
+def test_a_change_has_its_bytes_and_its_page(spark: SparkSession) -> None:
+    row = changed(spark)
+
+    assert (row.event_id, row.wiki_page, row.bytes_changed) == ("c-1", "frwiki:Phare", -20)
+    assert (row.is_bot, row.is_minor) == (False, True)
+    assert row.event_timestamp.timestamp() == NOON.timestamp()
+
+
+@pytest.mark.parametrize(
+    ("length", "by"),
+    [({"old": None, "new": 500}, 500), ({"new": 500}, 500), (None, None), ({"old": 5, "new": None}, None)],
+)
+def test_a_new_page_was_nothing_before_and_what_has_no_length_changed_no_bytes(
+    spark: SparkSession, length: dict[str, int | None] | None, by: int | None
+) -> None:
+    assert changed(spark, length=length).bytes_changed == by
+
+
+def test_an_instant_that_no_calendar_has_fails_nothing(spark: SparkSession) -> None:
+    rows = recent_changes(spark.createDataFrame([{**CHANGE, "timestamp": 2**62}], RECENT_CHANGE))
+    [row] = rows.select(F.unix_micros("event_timestamp").alias("latest")).collect()
+
+    assert row.latest > 2**62
+
+
+def test_only_edits_and_new_pages_are_counted_as_edits(spark: SparkSession) -> None:
+    kinds = ["edit", "new", "log", "categorize", "external"]
+    messages = [{**CHANGE, "type": kind, "length": None if kind == "edit" else CHANGE["length"]} for kind in kinds]
+    rows = recent_changes(spark.createDataFrame(messages, RECENT_CHANGE))
+    [row] = edits_per_minute(rows).collect()
+
+    assert (row.wiki, row.edits, row.bot_edits, row.bytes_changed, row.distinct_users) == ("frwiki", 2, 0, -20, 1)
+
+
+def test_a_session_is_over_ten_minutes_after_its_last_event(spark: SparkSession) -> None:
+    found = visits(spark, short=[0], long=[0, 10, 20], twice=[0, 10.01])
+
+    assert [(r.events, after_noon(r.started_at), after_noon(r.ended_at)) for r in found["short"]] == [(1, 0, 0)]
+    assert [(r.events, after_noon(r.event_timestamp)) for r in found["long"]] == [(3, 30)]
+    assert [r.events for r in found["twice"]] == [1, 1]
+    assert all(row.is_whole for rows in found.values() for row in rows)
+
+
+def test_of_a_session_that_is_too_long_the_last_hour_is_looked_at(spark: SparkSession) -> None:
+    [just], [more] = visits(spark, just=range(0, 50, 5), more=range(0, 90, 5)).values()
+
+    assert (just.is_whole, just.events, after_noon(just.started_at)) == (True, 10, 0)
+    assert (more.is_whole, more.events, after_noon(more.started_at), after_noon(more.ended_at)) == (False, 10, 40, 85)
+
+
+def fed(simulate: Simulate, minutes: int, now: float) -> list[bytes]:
+    """The messages of the minutes up to now."""
+    simulation = a_simulation(now - minutes * 60, keys=30, faults=0.05)
+    ticks = takewhile(lambda tick: tick.at <= now, simulate(simulation))
+    return [value for tick in ticks for _, value in tick.messages]
+
+
+def written(lake: Path, table: str) -> list[dict[str, Any]]:
+    rows = DeltaTable(lake / table).to_pyarrow_table().to_pylist()
+    return [{name: value for name, value in row.items() if not name.startswith("_")} for row in rows]
+
+
+def in_order(rows: Iterable[dict[str, Any]]) -> list[str]:
+    def plain(value: object) -> object:
+        return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
+
+    return sorted(
+        json.dumps({name: plain(row[name]) for name in sorted(row)}, ensure_ascii=False, default=str) for row in rows
+    )
+
+
+def settle(spark: SparkSession, lake: Path) -> None:
+    """Let every gold table see what silver gained."""
+    graph, place = checked(activity), Lake(lake)
+    shop = Workshop(spark, graph, place, Ledger(place.ledger(graph.name), graph.name))
+    for gold in graph.gold:
+        settled = Settled(shop, gold)
+        writer = settled.stream().writeStream.foreachBatch(stepping(settled))
+        checkpoint = str(settled.checkpoint.folder)
+        writer.option("checkpointLocation", checkpoint).trigger(availableNow=True).start().awaitTermination()
+
+
+def stepping(settled: Settled) -> Callable[[DataFrame, int], None]:
+    def step(batch: DataFrame, number: int) -> None:
+        settled(batch, number)
+
+    return step
+
+
+def test_silver_and_gold_are_what_python_and_duckdb_make_of_the_messages(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "BYTES_PER_BATCH", 1)  # every file is a batch of its own
+    now = time.time()
+    lake = tmp_path / "lake"
+    expected = {"user_activity": reference.Silver(), "recent_changes": reference.Silver()}
+    told: dict[str, list[Any]] = {name: [] for name in expected}
+    simulators = {"user_activity": simulator.simulate, "recent_changes": edits.simulate}
+    makers = {"user_activity": reference.event_row, "recent_changes": reference.change_row}
+    messages = {name: fed(simulate, 60, now) for name, simulate in simulators.items()}
+
+    for part in range(2):
+        for name, every in messages.items():
+            half = every[: len(every) // 2] if part == 0 else every[len(every) // 2 :]
+            folder = an_inbox(tmp_path / name, half) if part == 0 else tmp_path / name
+            if part == 1:
+                (folder / "001.jsonl").write_bytes(b"".join(line + b"\n" for line in half))
+            told[name] += take(spark, activity, lake, InboxSource(folder), name)
+            expected[name].take(map(makers[name], half), datetime.now(UTC))
+        settle(spark, lake)
+
+    for name, silver in expected.items():
+        sums = {part: sum(getattr(e, part) or 0 for e in told[name] if e.table == f"silver/{name}") for part in PARTS}
+        assert sums == {part: silver.counts[part] for part in PARTS}
+        assert min(sums.values()) > 0
+        assert in_order(written(lake, f"silver/{name}")) == in_order(silver.rows.values())
+    users = expected["user_activity"]
+    for table in reference.GOLD:
+        silver = expected["recent_changes"] if table == "edits_per_minute" else users
+        found = written(lake, f"gold/activity/{table}")
+        assert len(found) > 30
+        assert in_order(found) == in_order(reference.gold(table, silver))
+    found = written(lake, "gold/activity/sessions")
+    assert len(found) > 30
+    assert in_order(found) == in_order(reference.sessions(users))
+
+
+PARTS = ("read", "accepted", "quarantined", "duplicate", "late")

@@ -1,0 +1,114 @@
+"""The files of examples/activity as a person uses them: feeds, the streaming job, the raw lake, the day, the DAG."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.activity.warehouse import make
+from tests.servers.mongodb import a_server
+from tests.servers.registry import a_registry
+from vigie.activity import daily
+from vigie.engine.broker import Broker
+from vigie.engine.jars import kafka_jars
+from vigie.engine.java import java_home
+from vigie.lake import Lake, rows
+from vigie.settings import read_settings
+
+HOUSE = Path(__file__).parents[2]
+ACTIVITY = HOUSE / "examples/activity"
+DAGS = f"""
+from airflow.dag_processing.dagbag import DagBag
+found = DagBag({str(ACTIVITY / "dags")!r})
+print(found.import_errors, *(task.task_id for dag in found.dags.values() for task in dag.tasks))
+"""
+
+
+def called(script: str, *flags: str, **settings: str) -> str:
+    """What a file of the example writes to standard output."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("VIGIE_")}
+    own["VIGIE_CACHE"] = str(read_settings().cache)
+    answer = subprocess.run(
+        [sys.executable, ACTIVITY / script, *flags],
+        env=own | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=500,
+    )
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
+
+
+def fed(users: str, wikis: str, **settings: str) -> tuple[str, ...]:
+    """More than twenty minutes of users and some changes, and the flags by which a run finds them."""
+    called("src/ingestion/main.py", "--to", users, "--rows", "60000", "--users", "200", "--faults", "0.02", **settings)
+    called("src/ingestion/wikimedia_producer.py", "--simulated", "--to", wikis, "--rows", "3000", **settings)
+    return "--from", f"user_activity={users}", "--from", f"recent_changes={wikis}", "--once"
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    cache = read_settings().cache
+    java = java_home(cache)
+    with Broker(tmp_path / "kafka", java, kafka_jars(cache, java)) as started:
+        yield started
+
+
+@pytest.mark.timeout(900)
+def test_events_go_through_kafka_as_avro_and_the_job_shows_the_minutes(tmp_path: Path, broker: Broker) -> None:
+    lake, kafka = Lake(tmp_path / "lake"), f"kafka://{broker.servers}"
+
+    with a_registry() as registry:
+        sources = fed(f"{kafka}/user-activity", f"{kafka}/recent-changes", VIGIE_REGISTRY=registry.url)
+        job = "src/streaming/jobs/process_user_activity.py"
+        shown = called(job, *sources, "--lake", str(lake), VIGIE_REGISTRY=registry.url)
+
+    assert len(rows(lake.silver("user_activity"))) > 50_000
+    assert len(rows(lake.gold("activity/activity_per_minute"))) > 100
+    assert "distinct_users" in shown
+
+
+@pytest.mark.timeout(900)
+def test_the_raw_lake_has_each_event_once_and_the_day_is_counted_the_same_there(tmp_path: Path) -> None:
+    sources = fed(f"inbox:{tmp_path / 'users'}", f"inbox:{tmp_path / 'wikis'}")
+    lake = Lake(tmp_path / "lake")
+
+    with a_server(tmp_path) as server:
+        called("src/storage/mongo_consumer.py", *sources, "--lake", str(lake), VIGIE_MONGO=server.address)
+        there = {name: server.count(name) for name in ("user_activity", "recent_changes")}
+        counted = a_day(lake, VIGIE_MONGO=server.address), a_day(lake)
+
+    assert there == {name: len(rows(lake.silver(name))) for name in there}
+    assert [row.pop("origin") for row in counted] == ["mongodb", "silver"]
+    assert counted[0] == counted[1]
+
+
+def a_day(lake: Lake, **settings: str) -> dict[str, object]:
+    """The row of the day on which the feed ended."""
+    day = max(row["event_timestamp"] for row in rows(lake.silver("user_activity"))).date()
+    called("src/batch/daily_statistics.py", str(day), "--lake", str(lake), **settings)
+    [row] = [row for row in rows(lake.gold(daily.TABLE)) if row["day"] == day]
+    return row
+
+
+@pytest.mark.timeout(900)
+def test_airflow_finds_the_daily_dag_in_the_folder_of_the_example(tmp_path: Path) -> None:
+    made = make(".venv-airflow/installed")
+    assert made.returncode == 0, made.stderr
+
+    settings = {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+    answer = subprocess.run(
+        [HOUSE / ".venv-airflow/bin/python", "-c", DAGS],
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert answer.stdout.splitlines()[-1:] == ["{} statistics marts maintain"], answer.stdout + answer.stderr
