@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -169,6 +172,23 @@ def commits(process: subprocess.Popen[str]) -> Iterator[str]:
     assert process.stdout is not None
     for line in process.stdout:
         yield line.strip()
+
+
+def killed_at_random(job: Job, chance: random.Random, *, with_spark: bool) -> int:
+    """Kill a run (or the program alone, which leaves Spark behind for a moment) somewhere after a few commits."""
+    process = job.start()
+    made = 0
+    wanted = chance.randint(1, 12)
+    for made, _ in enumerate(commits(process), 1):
+        if made == wanted:
+            break
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(chance.random() * 2)
+    kill = os.killpg if with_spark else os.kill
+    with suppress(ProcessLookupError):
+        kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    return made
 
 
 def until(holds: Any, seconds: float = 60) -> None:

@@ -10,8 +10,6 @@ from vigie.errors import BadDeclaration
 from vigie.graph import FORMATS, Source
 from vigie.problem import Problem, listed, nearest
 
-MODULES = ("confluent_kafka", "fastavro", "authlib")
-
 
 def avro_problems(source: Source) -> Iterator[Problem]:
     """Everything that is wrong with the format of a source."""
@@ -28,13 +26,7 @@ def avro_problems(source: Source) -> Iterator[Problem]:
             )  # fmt: skip
     else:
         yield from _registry(source)
-        missing = [module for module in MODULES if importlib.util.find_spec(module) is None]
-        if missing:
-            yield Problem(
-                "MissingExtra", f"source '{source.name}' is Avro, which needs the library '{missing[0]}', and that is "
-                "not installed", source.place, "pip install 'vigie[avro]'",
-            )  # fmt: skip
-        else:
+        if importlib.util.find_spec("fastavro") is not None:  # lines of JSON are read without, Kafka is not
             yield from _schemas(source)
 
 

@@ -11,7 +11,9 @@ import pytest
 
 from tests.avro.messages import DDL, V1, V2, a_schema, schema_file
 from vigie import Pipeline
+from vigie.avro import registry
 from vigie.check import problems
+from vigie.errors import BadSetting
 from vigie.problem import Problem
 
 
@@ -114,17 +116,25 @@ def test_a_field_whose_type_its_column_can_hold_is_fine(tmp_path: Path, kind: An
     assert found(tmp_path, f"it {column}, n INT", texts=[a_schema(kind)]) == []
 
 
-def test_a_library_that_is_missing_is_named_with_what_installs_it(
+def test_without_the_library_a_source_may_still_be_read_from_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "fastavro" else there(name))
 
-    [problem] = found(tmp_path, texts=[V2])
+    assert found(tmp_path, texts=[V2]) == []
 
-    assert problem.kind == "MissingExtra"
-    assert "needs the library 'fastavro'" in problem.what
-    assert problem.do == "pip install 'vigie[avro]'"
+
+def test_a_library_that_is_missing_is_named_with_what_installs_it_when_the_registry_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = importlib.util.find_spec
+    monkeypatch.setattr(registry, "find_spec", lambda name: None if name == "fastavro" else there(name))
+
+    with pytest.raises(BadSetting, match="needs the package fastavro") as raised:
+        registry.Registry("http://localhost:8081").schema(1)
+
+    assert raised.value.do == "pip install 'vigie[avro]'"
 
 
 def a_pipeline_with_a_rule(rule: str, **source: Any) -> Pipeline:

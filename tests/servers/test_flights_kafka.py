@@ -13,8 +13,7 @@ import pytest
 from confluent_kafka import Producer
 
 from tests.reference import compare, compare_lakes, tables
-from tests.runs import DIED, GARBAGE, Job, a_state, commits, simulated
-from tests.servers.test_sensors_survive import killed_at_random
+from tests.runs import DIED, GARBAGE, Job, a_state, commits, killed_at_random, simulated
 from vigie.engine.broker import Broker
 from vigie.engine.jars import kafka_jars
 from vigie.engine.java import java_home

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
-import subprocess
 import time
-from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -15,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.reference import compare_lakes
-from tests.runs import Job, an_inbox, commits
+from tests.runs import Job, an_inbox, killed_at_random
 from vigie.feed import Simulation
 from vigie.lake import Lake, rows
 from vigie.sensors.simulator import simulate
@@ -32,23 +28,6 @@ def an_hour_and_a_half(folder: Path) -> Path:
     values = [value for _, value in islice((message for tick in ticks for message in tick.messages), READINGS)]
     size = READINGS // FILES
     return an_inbox(folder, *(values[at : at + size] for at in range(0, READINGS, size)))
-
-
-def killed_at_random(job: Job, chance: random.Random, *, with_spark: bool) -> int:
-    """Kill a run (or the program alone, which leaves Spark behind for a moment) somewhere after a few commits."""
-    process = job.start()
-    made = 0
-    wanted = chance.randint(1, 12)
-    for made, _ in enumerate(commits(process), 1):
-        if made == wanted:
-            break
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(chance.random() * 2)
-    kill = os.killpg if with_spark else os.kill
-    with suppress(ProcessLookupError):
-        kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    return made
 
 
 def alerts(lake: Path) -> set[tuple[object, ...]]:

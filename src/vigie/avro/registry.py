@@ -26,6 +26,7 @@ NOT_FOUND, CONFLICT, UNPROCESSABLE, BUSY, FAILING = 404, 409, 422, 429, 500
 NOT_THERE = range(40_401, 40_500)  # a code of its own, which what else may answer at a wrong address has not
 NUMBERS = range(2**31)
 UNAUTHORISED = {401, 403}
+MODULES = ("confluent_kafka", "fastavro", "authlib")
 CREDENTIALS = "VIGIE_REGISTRY_USER and VIGIE_REGISTRY_PASSWORD"
 
 Answer = TypeVar("Answer")
@@ -130,14 +131,13 @@ class Registry:
 
     @cached_property
     def _client(self) -> SchemaRegistryClient:
-        try:
-            client = importlib.import_module("confluent_kafka.schema_registry").SchemaRegistryClient
-        except ImportError as problem:
+        if missing := [module for module in MODULES if find_spec(module) is None]:
             raise BadSetting(
-                f"Avro needs the package {problem.name}, which is not installed",
+                f"Avro needs the package {missing[0]}, which is not installed",
                 where=self.url,
                 do="pip install 'vigie[avro]'",
-            ) from problem
+            )
+        client = importlib.import_module("confluent_kafka.schema_registry").SchemaRegistryClient
         settings: dict[str, Any] = {"url": self.url, "timeout": ANSWER_S, "max.retries": 0}
         if self.user:
             settings["basic.auth.user.info"] = f"{self.user}:{self.password.get_secret_value()}"

@@ -7,7 +7,7 @@ import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from bson.codec_options import CodecOptions
@@ -21,6 +21,14 @@ LARGEST = 16 * 1024 * 1024  # the client leaves it to the server to say so, whic
 LONGEST_LETTER = 100_000  # characters of a row that are kept in a dead letter: the row itself is in the lake
 
 
+class Bulk(NamedTuple):
+    """The documents that MongoDB can take, the same in BSON, and those that have no form there or are too large."""
+
+    sound: list[Document]
+    forms: list[RawBSONDocument]
+    refused: list[Fault]
+
+
 def documents(batch: RecordBatch, key: tuple[str, ...]) -> list[Document]:
     """The rows, each under its `_id`: the value of its key, or an object of them when there are several."""
     columns = dict(zip(batch.schema.names, map(_values, batch.columns), strict=True))
@@ -30,28 +38,26 @@ def documents(batch: RecordBatch, key: tuple[str, ...]) -> list[Document]:
     return [dict(zip(names, row, strict=True)) for row in zip(ids, *columns.values(), strict=True)]
 
 
-def written(rows: list[Document]) -> tuple[list[Document], list[RawBSONDocument], list[Fault]]:
-    """The documents that MongoDB can take, the same in BSON, and those that have no form there or are too large."""
+def written(rows: list[Document]) -> Bulk:
+    """The documents, written down and sifted."""
     from bson import encode
     from bson.errors import BSONError
     from bson.raw_bson import RawBSONDocument
 
     options = codec()
-    sound: list[Document] = []
-    forms: list[RawBSONDocument] = []
-    refused: list[Fault] = []
+    bulk = Bulk([], [], [])
     for document in rows:
         try:
             form = encode(document, codec_options=options)
         except (BSONError, ArithmeticError) as problem:  # a NUL in a name, a number with too many digits
-            refused.append((document, f"it cannot be written as BSON: {problem}"))
+            bulk.refused.append((document, f"it cannot be written as BSON: {problem}"))
             continue
         if len(form) > LARGEST:
-            refused.append((document, f"it is too large: {len(form):,} bytes, and MongoDB takes {LARGEST:,}"))
+            bulk.refused.append((document, f"it is too large: {len(form):,} bytes, and MongoDB takes {LARGEST:,}"))
             continue
-        sound.append(document)
-        forms.append(RawBSONDocument(form))
-    return sound, forms, refused
+        bulk.sound.append(document)
+        bulk.forms.append(RawBSONDocument(form))
+    return bulk
 
 
 def letter(collection: str, document: Document, reason: str) -> Document:
