@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vigie.errors import BadSetting
 from vigie.sinks import NotNow, Refused
-from vigie.sinks.documents import Bulk, Document, Fault, documents, letter, written
+from vigie.sinks.documents import Document, Fault, documents, letter, written
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch
@@ -138,13 +137,9 @@ class Place:
 
         outcome, waiting = Outcome(), iter(batches)
         try:
-            with self.database() as database, ThreadPoolExecutor(1) as sender:
-                sent = sender.submit(Outcome)
+            with self.database() as database:
                 for batch in waiting:
-                    bulk = written(documents(batch, self.key))  # while the server takes the one before
-                    outcome = sent.result()
-                    sent = sender.submit(self._filled, database, bulk, outcome)
-                outcome = sent.result()
+                    outcome = self._filled(database, documents(batch, self.key), outcome)
         except NotNow as problem:
             outcome = replace(outcome, away=problem.reason)
         except Refused as problem:
@@ -172,11 +167,11 @@ class Place:
                 f"MongoDB refused a batch: {_said(problem)}", where=self.collection, do=_remedy(code)
             ) from None
 
-    def _filled(self, database: Database[Document], bulk: Bulk, before: Outcome) -> Outcome:
-        refused = _inserted(database, self.collection, bulk)
+    def _filled(self, database: Database[Document], rows: list[Document], before: Outcome) -> Outcome:
+        refused = _inserted(database, self.collection, rows)
         if refused:
             letters = [letter(self.collection, document, reason) for document, reason in refused]
-            if unwritten := _inserted(database, self.letters, written(letters)):
+            if unwritten := _inserted(database, self.letters, letters):
                 raise Refused(
                     f"MongoDB refused a document, and then a dead letter: {unwritten[0][1]}",
                     where=self.letters,
@@ -185,16 +180,17 @@ class Place:
                 )
         return replace(
             before,
-            taken=before.taken + len(bulk.sound) + len(bulk.refused) - len(refused),
+            taken=before.taken + len(rows) - len(refused),
             refused=before.refused + len(refused),
             reason=before.reason or (refused[0][1] if refused else ""),
         )
 
 
-def _inserted(database: Database[Document], collection: str, bulk: Bulk) -> list[Fault]:
+def _inserted(database: Database[Document], collection: str, rows: list[Document]) -> list[Fault]:
     """Put in what is not there yet; the documents that can never be put in."""
     from pymongo.errors import BulkWriteError
 
+    bulk = written(rows)
     if bulk.forms:
         try:
             database[collection].insert_many(bulk.forms, ordered=False)
