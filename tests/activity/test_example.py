@@ -18,11 +18,12 @@ from vigie.check import problems
 from vigie.graph import Graph
 from vigie.lake import Lake, rows
 from vigie.pipeline import load
+from vigie.sinks.bigquery import BigQuery
+from vigie.sinks.mongo import Mongo
 
 ACTIVITY = Path(__file__).parents[2] / "examples/activity"
 INGESTION = ACTIVITY / "src/ingestion"
 STREAMING = ACTIVITY / "src/streaming/jobs/process_user_activity.py"
-STORAGE = ACTIVITY / "src/storage/mongo_consumer.py"
 
 
 def called(script: Path, *flags: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -96,10 +97,11 @@ def test_the_streaming_job_shows_minutes_and_delivers_events(monkeypatch: pytest
     } <= told
 
 
-def test_the_raw_lake_is_told_of_every_silver_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    graph = declared(STORAGE, monkeypatch)
+@pytest.mark.parametrize("sink", [Mongo, BigQuery])
+def test_the_raw_lake_and_the_warehouse_are_told_of_every_silver_table(sink: type) -> None:
+    graph = vigie.activity.pipeline.activity.graph()
 
-    told = {node.table for each in graph.deliveries if (node := graph.find(each.table))}
+    told = {node.table for each in graph.deliveries if isinstance(each.to, sink) and (node := graph.find(each.table))}
 
     assert told == {silver.table for silver in graph.silver}
 

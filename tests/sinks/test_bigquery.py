@@ -358,16 +358,18 @@ def test_a_merge_reads_no_day_that_no_row_of_the_batch_is_on(kind: str, day: str
     assert f"held.`at` BETWEEN {first} AND {last}" in merged
 
 
-def test_the_statements_that_ship_are_those_that_the_sink_would_make() -> None:
+@pytest.mark.parametrize("name", ["user_activity", "recent_changes"])
+def test_the_statements_that_ship_are_those_that_the_sink_would_make(name: str) -> None:
     from vigie import ddl
     from vigie.pipeline import load
 
     folder = Path(__file__).parents[2] / "config/bigquery"
-    table = load("activity").graph().find("silver/user_activity")
+    graph = load("activity").graph()
+    table = graph.find(f"silver/{name}")
     assert isinstance(table, Silver)
+    [sink] = [each.to for each in graph.deliveries if isinstance(each.to, BigQuery) and graph.find(each.table) is table]
     kinds = {name: re.sub(r", ", ",", kind.sql("spark").lower()) for name, kind in ddl.columns(table.schema).items()}
-    sink = BigQuery("user_activity", "event_id", "event_timestamp", ("user_id", "action"))
 
-    made = creation("monitoring_datalake.user_activity", sink.layout(kinds))
+    made = creation(f"monitoring_datalake.{name}", sink.layout(kinds))
 
-    assert (folder / "user_activity.sql").read_text() == made + ";\n"
+    assert (folder / f"{name}.sql").read_text() == made + ";\n"

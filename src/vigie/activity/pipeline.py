@@ -6,6 +6,8 @@ from pyspark.sql import functions as F
 from vigie import Pipeline
 from vigie.activity import edits, simulator, wikimedia
 from vigie.detectors import BackAndForth, Burst
+from vigie.sinks.bigquery import BigQuery
+from vigie.sinks.mongo import Mongo
 
 EVENT = """event_id STRING, user_id STRING, session_id STRING, timestamp TIMESTAMP, action STRING, page STRING,
     device STRING, is_bot BOOLEAN, schema_version INT"""
@@ -166,6 +168,22 @@ editors = activity.watch(recent_changes, key="user")
 editors.alert("EDIT_BURST", Burst("type IN ('edit', 'new')", times=120, within="1 minute"), severity="info")
 pages = activity.watch(recent_changes, key="wiki_page")
 pages.alert("EDIT_WAR", BackAndForth("bytes_changed", times=4, within="10 minutes"))
+
+activity.deliver(
+    user_activity,
+    to=Mongo("user_activity", id="event_id", indexes=("event_timestamp", ("user_id", "event_timestamp"))),
+)
+activity.deliver(
+    recent_changes,
+    to=Mongo("recent_changes", id="event_id", indexes=("event_timestamp", ("wiki", "event_timestamp"))),
+)
+activity.deliver(
+    user_activity,
+    to=BigQuery("user_activity", id="event_id", partition_by="event_timestamp", cluster_by=("user_id", "action")),
+)
+activity.deliver(
+    recent_changes, to=BigQuery("recent_changes", id="event_id", partition_by="event_timestamp", cluster_by="wiki")
+)
 
 
 def minute() -> Column:

@@ -3,9 +3,9 @@
     VIGIE_MONGO=mongodb://localhost:27017/raw python examples/activity/src/storage/mongo_consumer.py
     python examples/activity/src/storage/mongo_consumer.py --from user_activity=kafka://localhost:9092/user-activity
 
-It runs the activity pipeline with MongoDB behind its silver tables, and takes the flags of `vigie run`. It keeps a lake
-of its own (./lake-mongo), so that it runs beside process_user_activity.py and reads the same topics for itself.
-Replaying a topic changes nothing in MongoDB.
+It runs the activity pipeline, whose silver tables go to MongoDB while VIGIE_MONGO is set, and takes the flags of
+`vigie run`. It keeps a lake of its own (./lake-mongo), so that it runs beside process_user_activity.py and reads the
+same topics for itself. Replaying a topic changes nothing in MongoDB.
 """
 
 from __future__ import annotations
@@ -14,20 +14,8 @@ import os
 import sys
 from pathlib import Path
 
-from vigie.activity.pipeline import activity, recent_changes, user_activity
-from vigie.sinks.mongo import Mongo
-
 HERE = {"VIGIE_MONGO": "mongodb://localhost:27017/raw", "VIGIE_LAKE": "./lake-mongo"}
-
-activity.deliver(
-    user_activity,
-    to=Mongo("user_activity", id="event_id", indexes=("event_timestamp", ("user_id", "event_timestamp"))),
-)
-activity.deliver(
-    recent_changes,
-    to=Mongo("recent_changes", id="event_id", indexes=("event_timestamp", ("wiki", "event_timestamp"))),
-)
 
 if __name__ == "__main__":
     os.environ.update(HERE | os.environ)
-    os.execv(Path(sys.executable).with_name("vigie"), ["vigie", "run", __file__, *sys.argv[1:]])
+    os.execv(Path(sys.executable).with_name("vigie"), ["vigie", "run", "activity", *sys.argv[1:]])
