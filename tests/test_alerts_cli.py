@@ -160,7 +160,7 @@ def test_the_columns_of_the_list_are_those_of_the_table_and_what_was_said_since(
 
     assert list(alert) == [
         "alert_id", "rule", "key", "severity", "opened_at", "closed_at", "value", "threshold", "message", "evidence",
-        "suppressed_by", "raised_at", "acknowledged_at", "silenced_until",
+        "suppressed_by", "raised_at", "acknowledged_at", "note", "silenced_until",
     ]  # fmt: skip
     assert (alert["severity"], alert["value"], alert["threshold"]) == ("critical", 31.0, 30.0)
     assert alert["opened_at"] == "2026-11-21T12:12:10Z"
@@ -202,6 +202,7 @@ def test_an_alert_is_acknowledged_once_by_the_beginning_of_its_id(scene: Scene) 
     assert (said.verb, said.alert_id, said.note) == (ACK, known, "the heating")
     assert scene.listed("--rule", "HIGH", "--open")[0]["acknowledged_at"] is not None
     assert "acknowledged_at" in scene.alerts().stdout
+    assert ": the heating" in scene.alerts("explain", known).stdout
 
 
 def test_an_id_that_is_none_is_refused_with_the_nearest(scene: Scene) -> None:

@@ -14,6 +14,7 @@ from vigie.errors import BadDeclaration, BadSetting, RequestError
 from vigie.feeding import source_of
 from vigie.flags import addresses
 from vigie.pipeline import load
+from vigie.sinks.console import Console
 from vigie.sinks.webhook import Webhook
 
 SILVER = {
@@ -296,6 +297,18 @@ def test_what_a_table_of_last_values_cannot_keep_is_reported_with_its_line(
     assert words in problem.what
 
 
+@pytest.mark.parametrize("sink", ["nowhere", None, Console])
+def test_what_is_no_sink_is_reported_with_all_else_that_is_wrong(sink: Any) -> None:
+    pipeline = a_watch(("HIGH", Above("vv", 30)))
+    pipeline.deliver("good", to=sink)
+    pipeline.watch("good", key="v").deliver(to=sink)
+
+    kinds = [problem.kind for problem in problems(pipeline)]
+
+    assert kinds.count("BadSink") == 2
+    assert "UnknownColumn" in kinds
+
+
 def test_a_table_whose_rows_are_replaced_cannot_be_delivered() -> None:
     pipeline = the_last(a_pipeline())
     pipeline.deliver("last", to=NowhereSink())
@@ -383,6 +396,9 @@ def test_a_sound_watch_has_no_problems() -> None:
         (a_watch(("HIGH", InARow("w > 1"))), "UnknownColumn", "looks at 'w'"),
         (a_watch(("HIGH", InARow("v >"))), "BadDetector", "is not a condition in SQL"),
         (a_watch(("HIGH", InARow("v > 1", times=1))), "BadDetector", "times is 1"),
+        (a_watch(("HIGH", InARow("v > rand()"))), "BadDetector", "nothing random"),
+        (a_watch(("HIGH", InARow("nosuch(v) > 1"))), "BadDetector", "cannot be asked: Catalog Error"),
+        (a_watch(("HIGH", InARow("v"))), "BadDetector", "it gives a value of the type DOUBLE"),
         (a_watch(("HIGH", Above("v", 30, clears_at=31))), "BadDetector", "which is above its limit of 30"),
         (a_watch(("HIGH", Silent("soon"))), "BadDetector", "'soon' is not a span of time"),
         (a_watch(("HIGH", Silent("0s"))), "BadDetector", "after is nothing"),

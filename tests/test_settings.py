@@ -131,7 +131,16 @@ def test_an_address_that_cannot_keep_a_secret_is_refused_and_not_repeated(
 
 @pytest.mark.parametrize(
     "url",
-    ["hooks.example.com/hush", "ftp://example.com/hush", "https:///hush", "http://example.com/hush", "http://h:x/hush"],
+    [
+        "hooks.example.com/hush",
+        "ftp://example.com/hush",
+        "https:///hush",
+        "http://example.com/hush",
+        "http://h:x/hush",
+        "https://a..b/hush",
+        "https://a b/hush",
+        f"https://{'a' * 300}/hush",
+    ],
 )
 def test_a_webhook_that_cannot_keep_a_secret_is_refused_and_not_repeated(
     url: str, monkeypatch: pytest.MonkeyPatch
@@ -139,6 +148,15 @@ def test_a_webhook_that_cannot_keep_a_secret_is_refused_and_not_repeated(
     monkeypatch.setenv("VIGIE_WEBHOOK_URL", url)
 
     with pytest.raises(BadSetting, match="VIGIE_WEBHOOK_URL is wrong") as wrong:
+        read_settings()
+
+    assert "hush" not in str(wrong.value)
+
+
+def test_a_password_in_the_address_of_kafka_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIGIE_KAFKA", "user:hush@host:9092")
+
+    with pytest.raises(BadSetting, match="VIGIE_KAFKA is wrong: it is not host:port") as wrong:
         read_settings()
 
     assert "hush" not in str(wrong.value)

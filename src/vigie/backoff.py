@@ -58,6 +58,6 @@ def retry_after(text: str, now: float, most: float) -> float:
     except ValueError:
         try:
             seconds = parsedate_to_datetime(text).timestamp() - now
-        except ValueError:
+        except (ValueError, OverflowError):
             return 0.0
     return min(max(seconds, 0.0), most) if math.isfinite(seconds) else 0.0

@@ -14,7 +14,7 @@ from vigie.duration import parse_duration
 from vigie.errors import BadDeclaration
 from vigie.graph import Delivery, Gold, Graph, Input, Node, Place, Silver, Source, name_of
 from vigie.pipeline import Pipeline
-from vigie.problem import Problem, listed, nearest
+from vigie.problem import Problem, listed, nearest, no_sink
 from vigie.question import Question
 from vigie.watch_problems import watch_problems
 
@@ -310,6 +310,9 @@ def _delivery(graph: Graph, delivery: Delivery) -> Iterator[Problem]:
             "WrongInput", f"deliver() names '{found.table}', whose rows are replaced: it has no new ones to send",
             delivery.place, f"Deliver the table it reads, '{name_of(found.reads)}'.",
         )  # fmt: skip
+    if (problem := no_sink(delivery.to, "module", delivery.place)) is not None:
+        yield problem
+        return
     module, extra = delivery.to.module, delivery.to.extra
     if module and not _is_installed(module):
         yield Problem(

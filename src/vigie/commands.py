@@ -18,6 +18,7 @@ from deltalake import write_deltalake
 
 from vigie.alerts import INSTANT, Event
 from vigie.lake import Lake, is_table, opened, rows
+from vigie.oneline import on_one_line
 
 ACK: Final = "ack"
 SILENCE: Final = "silence"
@@ -58,8 +59,8 @@ class Command:
     def scope(self) -> str:
         """Which rule and key are meant, in words."""
         if self.rule is None:
-            return f"key {self.key}"
-        return f"rule {self.rule}" + (f" at {self.key}" if self.key is not None else "")
+            return f"key {on_one_line(str(self.key))}"
+        return f"rule {self.rule}" + (f" at {on_one_line(self.key)}" if self.key is not None else "")
 
     def covers(self, rule: str, key: str) -> bool:
         return self.rule in {None, rule} and self.key in {None, key}

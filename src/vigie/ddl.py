@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 
 import sqlglot
 from sqlglot import exp
@@ -66,9 +67,35 @@ def condition(text: str) -> exp.Expr:
         raise NotSql("it is not a condition")
     if isinstance(parsed.unnest(), NO_CONDITIONS):
         raise NotSql("it gives a value, and not whether something holds")
+    if parsed.find(exp.Rand, exp.Randn, exp.Uuid):
+        raise NotSql("a rule gives the same answer whenever it is asked: nothing random")
     if parsed.find(exp.Query, exp.AggFunc, exp.Window):
         raise NotSql("a rule speaks of one row: no subquery, aggregate or window")
     return parsed
+
+
+def in_duckdb(text: str) -> str:
+    """The condition that a rule states, for DuckDB. As for Spark, a number that is too large is null, and so is the
+    logarithm of nothing."""
+    return f"TRY({condition(text).transform(_of_more_than_nothing).sql(dialect='duckdb')})"
+
+
+def columns_in_duckdb(kinds: Mapping[str, Type]) -> str:
+    """The columns of a table, as DuckDB declares them."""
+    return ", ".join(
+        f"{exp.to_identifier(name, quoted=True).sql(dialect='duckdb')} {kind.sql(dialect='duckdb')}"
+        for name, kind in kinds.items()
+    )
+
+
+def _of_more_than_nothing(part: exp.Expr) -> exp.Expr:
+    if isinstance(part, exp.Ln | exp.Log):
+        of = "expression" if isinstance(part, exp.Log) and part.expression else "this"
+        number = part.args[of]
+        part.set(
+            of, exp.Case(ifs=[exp.If(this=exp.GT(this=number.copy(), expression=exp.Literal.number(0)), true=number)])
+        )
+    return part
 
 
 def named_columns(parsed: exp.Expr) -> list[str]:

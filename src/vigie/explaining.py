@@ -23,6 +23,7 @@ from vigie.errors import LakeDamaged
 from vigie.graph import Detector, Graph
 from vigie.lake import Lake, opened, reading
 from vigie.listing import Listing, text_of
+from vigie.oneline import on_one_line
 from vigie.watchbook import Row, Watchbook, page
 
 LAST = 40  # readings that a person is shown
@@ -63,7 +64,7 @@ class Explanation:
         yield f"value         {text_of(alert['value'])}, against {text_of(alert['threshold'])}"
         yield f"found         {text_of(alert['raised_at'])}"
         yield from (f"{name:<13} {text}" for name, text in self._since())
-        yield f"\nThe readings of {alert['key']} that the rule looked at{self._of()}"
+        yield f"\nThe readings of {on_one_line(alert['key'])} that the rule looked at{self._of()}"
         shown = self.readings[-LAST:]
         if len(shown) < len(self.readings):
             yield f"The last {len(shown)} of {len(self.readings)}; --json gives all."
@@ -73,7 +74,7 @@ class Explanation:
                 "Asked again of these readings, the rule does not say the same: they are not all that it saw, or it "
                 "ranks them among those of other keys.\n"
             )
-        yield f"Other alerts of {alert['key']} that were open then" + ("" if self.others else ": none")
+        yield f"Other alerts of {on_one_line(alert['key'])} that were open then" + ("" if self.others else ": none")
         if self.others:
             yield page(self.others)
 
@@ -86,7 +87,8 @@ class Explanation:
         if alert["silenced_until"]:
             yield "silent now", f"until {text_of(alert['silenced_until'])}"
         if alert["acknowledged_at"]:
-            yield "acknowledged", text_of(alert["acknowledged_at"])
+            note = f": {on_one_line(alert['note'])}" if alert["note"] else ""
+            yield "acknowledged", f"{text_of(alert['acknowledged_at'])}{note}"
 
     def _of(self) -> str:
         table = self.alert["evidence"]["table"]

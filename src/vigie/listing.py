@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-LONGEST = 120  # characters of one value in a table; JSON has it whole
+from vigie.oneline import on_one_line
 
 ENCODER = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
@@ -115,5 +115,4 @@ def text_of(value: Any) -> str:
         value = f"{value:.6g}" if abs(value) < 1 else f"{value:.3f}".rstrip("0").rstrip(".")
     elif isinstance(value, list):
         value = ", ".join(map(text_of, value))
-    line = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(value)[: LONGEST + 1])
-    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+    return on_one_line(str(value))

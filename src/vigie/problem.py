@@ -23,6 +23,16 @@ class Problem:
         return f"{self.kind}: {self.what} ({self.place})\n{self.do}"
 
 
+def no_sink(given: object, member: str, place: Place) -> Problem | None:
+    """What is wrong with what a delivery is to go to, when it is no sink at all."""
+    if hasattr(given, member) and not isinstance(given, type):
+        return None
+    return Problem(
+        "BadSink", f"deliver() is given {given!r}, which is no sink", place,
+        'Give it one: from vigie.sinks.console import Console, and deliver(..., to=Console()).',
+    )  # fmt: skip
+
+
 def listed(names: Iterable[str]) -> str:
     return ", ".join(Counter(names)) or "(none is declared)"
 

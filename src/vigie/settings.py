@@ -10,7 +10,7 @@ import os
 import re
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, NamedTuple, Self, TypeGuard
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
@@ -64,11 +64,19 @@ def _webhook(secret: SecretStr) -> SecretStr:
         host, _ = parts.hostname, parts.port
     except ValueError:
         raise ValueError("it is not an address of the web") from None
-    if parts.scheme not in {"http", "https"} or not host or not secret.get_secret_value().isprintable():
+    if parts.scheme not in {"http", "https"} or not _is_host(host) or not secret.get_secret_value().isprintable():
         raise ValueError("it is not an address of the web")
     if parts.scheme == "http" and not _is_near(host):
         raise ValueError("whoever knows it may write there, so it must be https")
     return secret
+
+
+def _is_host(name: str | None) -> TypeGuard[str]:
+    """Whether a name can be that of a machine: no part of it is empty, too long, or has a blank."""
+    try:
+        return bool(name) and re.fullmatch(rb"[\w.:-]+", str(name).encode("idna")) is not None
+    except UnicodeError:
+        return False
 
 
 def _is_near(host: str) -> bool:
@@ -106,8 +114,8 @@ def registry_address(text: str, *, with_password: bool = False) -> str:
 def _servers(text: str) -> str:
     try:
         parse_address(f"kafka://{text}/topic")
-    except BadAddress as problem:
-        raise ValueError(problem.what) from None
+    except BadAddress:
+        raise ValueError("it is not host:port, or several with commas between them") from None
     return text
 
 
@@ -278,7 +286,7 @@ def _explained(error: dict[str, object]) -> tuple[str, str]:
     variable = PREFIX + name.upper()
     # An address may hold a password that was put there by mistake.
     hidden = "secret" in name or "url" in name or "registry" in name or name in {"mongo", "notify", "postgres"}
-    shown = "" if hidden else f" '{error['input']}'"
+    shown = "" if hidden or "@" in str(error["input"]) else f" '{error['input']}'"
     return (
         f"{variable} is wrong: {text[:1].lower()}{text[1:]}{', not' + shown if shown else ''}",
         f"Write {variable} as {Settings.model_fields[name].description}, or leave it out.",

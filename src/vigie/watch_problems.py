@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from vigie import ddl
 from vigie.graph import SEVERITIES, AlertDelivery, Graph, Input, Place, Quiet, Rule, Silver, Watch, name_of
-from vigie.problem import Problem, listed, nearest
+from vigie.problem import Problem, listed, nearest, no_sink
 
 NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 NUMBERS = frozenset({"TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL"})
@@ -82,6 +82,9 @@ def _settings(rule: Rule) -> list[str]:
 def _deliveries(watch: Watch) -> Iterator[Problem]:
     seen: dict[str, AlertDelivery] = {}
     for delivery in watch.deliveries:
+        if (problem := no_sink(delivery.to, "name", delivery.place)) is not None:
+            yield problem
+            continue
         first = seen.setdefault(delivery.to.name, delivery)
         if first is not delivery:
             yield Problem(
@@ -152,7 +155,30 @@ def _table(watch: Watch, table: Silver) -> Iterator[Problem]:
         )  # fmt: skip
     for rule in watch.rules:
         if not _settings(rule):
-            yield from _columns(rule, table, known)
+            strange = list(_columns(rule, table, known))
+            yield from strange or _conditions(rule, known)
+
+
+def _conditions(rule: Rule, known: dict[str, ddl.Type]) -> Iterator[Problem]:
+    """Whether DuckDB, which is asked, knows what a condition in SQL says."""
+    judgement = rule.detector.judgement
+    if judgement is None or not judgement.conditions:
+        return
+    import duckdb
+
+    with duckdb.connect() as database:
+        database.execute(f"CREATE TABLE there ({ddl.columns_in_duckdb(known)})")
+        for condition in judgement.conditions:
+            try:
+                [kind] = database.sql(f"SELECT {condition} FROM there").types
+                reason = "" if kind == "BOOLEAN" else f"it gives a value of the type {kind}, and not whether it holds"
+            except duckdb.Error as problem:
+                reason = str(problem).splitlines()[0]
+            if reason:
+                yield Problem(
+                    "BadDetector", f"the condition of the rule '{rule.name}' cannot be asked: {reason}", rule.place,
+                    "Conditions are worked out by DuckDB: write what both it and Spark know.",
+                )  # fmt: skip
 
 
 def _columns(rule: Rule, table: Silver, known: dict[str, ddl.Type]) -> Iterator[Problem]:

@@ -19,7 +19,7 @@ from vigie.listing import Listing
 
 Row = dict[str, Any]
 
-COLUMNS = (*ALERTS.names, "acknowledged_at", "silenced_until")
+COLUMNS = (*ALERTS.names, "acknowledged_at", "note", "silenced_until")
 OPTIONAL = ("closed_at", "acknowledged_at", "silenced_until", "suppressed_by")  # shown where they say something
 SHOWN = (
     "alert_id", "rule", "key", "severity", "opened_at", "closed_at", "value", "threshold", "message",
@@ -75,7 +75,7 @@ class Watchbook:
         for row in sorted(rows(self._path), key=lambda row: (row["opened_at"], row["alert_id"]), reverse=True):
             ack = known.get(row["alert_id"])
             until = silenced_until(self.commands, row["rule"], row["key"], self.now)
-            said = {"acknowledged_at": ack and ack.at, "silenced_until": until}
+            said = {"acknowledged_at": ack and ack.at, "note": ack and ack.note, "silenced_until": until}
             found.append({**row, "evidence": json.loads(row["evidence"]), **said})
         return sorted(found, key=lambda row: row["closed_at"] is not None)
 

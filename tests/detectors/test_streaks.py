@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.detectors.readings import firing
 from vigie.detectors import InARow
 
@@ -21,6 +23,13 @@ def test_a_row_that_takes_too_long_is_none() -> None:
 
 def test_what_cannot_be_told_does_not_hold() -> None:
     assert firing(InARow("c > 30"), 31.0, 31.0, None, 31, 31, 31) == [False] * 5 + [True]
+
+
+@pytest.mark.parametrize(
+    "nothing", ["CAST(c AS BIGINT) * 9000000000000000000 > 3", "ln(c - 40) > 0", "log(c - 40) > 0"]
+)
+def test_what_has_no_answer_does_not_hold_and_ends_nothing(nothing: str) -> None:
+    assert firing(InARow(nothing), 31, 31, 31) == [False] * 3
 
 
 def test_the_condition_is_spark_s_sql() -> None:

@@ -84,6 +84,7 @@ def test_what_a_person_must_mend_is_refused_with_what_to_do(hooks: Hooks, status
         ("-3", 0.0),
         ("nan", 0.0),
         ("soon", 0.0),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", 0.0),
         ("", 0.0),
     ],
 )
@@ -93,6 +94,14 @@ def test_it_is_left_alone_for_as_long_as_it_asks(hooks: Hooks, said: str, second
     with pytest.raises(NotNow) as setback:
         a_hook(hooks.url, now=1_000).send([opened()])
     assert setback.value.wait == seconds
+
+
+@pytest.mark.parametrize("host", ["a..b", "xn--", "a" * 300, "ﬀ。hush"])
+def test_a_host_that_is_none_is_refused_without_a_word_of_it(host: str) -> None:
+    with pytest.raises(Refused, match="VIGIE_WEBHOOK_URL") as refused:
+        a_hook(f"https://{host}/hush").send([opened()])
+
+    assert host not in str(refused.value) and "hush" not in str(refused.value)
 
 
 def test_one_that_is_not_there_is_tried_again() -> None:

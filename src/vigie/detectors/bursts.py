@@ -31,7 +31,7 @@ class Burst:
 
     @property
     def judgement(self) -> Judgement:
-        conditions = (ddl.condition(self.condition).sql(dialect="duckdb"),) if self.condition else ()
+        conditions = (ddl.in_duckdb(self.condition),) if self.condition else ()
         return Judgement(
             lambda readings: self._judge(readings, *conditions), (), conditions, parse_duration(self.within)
         )

@@ -27,7 +27,7 @@ class InARow:
 
     @property
     def judgement(self) -> Judgement:
-        condition = ddl.condition(self.condition).sql(dialect="duckdb")
+        condition = ddl.in_duckdb(self.condition)
         return Judgement(
             lambda readings: self._judge(readings, condition), (), (condition,), parse_duration(self.within)
         )

@@ -31,6 +31,7 @@ from vigie.engine.tables import Stamp
 from vigie.engine.verdict import instant, micros
 from vigie.graph import Graph, Rule, Silver, Watch
 from vigie.lake import Lake, opened, quoted, rows
+from vigie.oneline import on_one_line
 
 KEY = pa.schema([("key", pa.string())])
 CHANGED = (
@@ -306,9 +307,10 @@ class Watchman:
         rule, at = self._rules[turn.rule], instant(turn.moment)
         assert at is not None
         said = rule.detector.says(turn.value or 0.0, turn.threshold or 0.0)
+        message = f"{rule.name} at {on_one_line(turn.key)}: {said}"
         return Alert(
             alert_id(self._graph.name, rule.name, turn.key, at), rule.name, turn.key, rule.severity, at, turn.value,
-            turn.threshold, f"{rule.name} at {turn.key}: {said}", json.dumps(self._evidence(rule, version)),
+            turn.threshold, message, json.dumps(self._evidence(rule, version)),
             datetime.now(UTC),
         )  # fmt: skip
 

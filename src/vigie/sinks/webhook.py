@@ -88,6 +88,12 @@ class Hook:
             raise NotNow(f"it did not answer within {self._timeout:g} s") from None  # the cause holds the address
         except httpx.HTTPError as problem:
             raise NotNow(f"it cannot be reached ({type(problem).__name__})") from None
+        except (httpx.InvalidURL, UnicodeError) as problem:
+            raise Refused(
+                f"the address of the webhook names no host ({type(problem).__name__})",
+                where="VIGIE_WEBHOOK_URL",
+                do="Mend the address.",
+            ) from None
         if status in PASSING or status >= 500:
             raise NotNow(f"it answered {status}", retry_after(wait, self._now(), LONGEST_WAIT_S))
         if not 200 <= status < 300:
