@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,9 @@ from vigie.lake import quoted
 if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
+
+
+AT_ONCE = 1_000_000  # readings that are laid out as columns of numbers
 
 
 class Turn(NamedTuple):
@@ -44,20 +48,29 @@ def changes(
     """Where each rule turns from quiet to firing or back, when these (rule and key) fire already.
 
     Asked of a table `readings`: key, moment in microseconds, is_new, and the columns that the rules name. Readings
-    that are not new are the past, and change nothing.
+    that are not new are the past, and change nothing. Of very many, some keys are judged at a time.
     """
-    readings, keys = _readings(database, rules.values())
+    [(rows,)] = database.sql("SELECT count(*) FROM readings").fetchall()
+    parts = max(1, math.ceil(rows / AT_ONCE))
+    firing = list(firing)
+    turns = [turn for part in range(parts) for turn in _changes(database, rules, firing, (part, parts))]
+    return sorted(turns, key=lambda turn: (turn.moment, turn.rule, turn.key))
+
+
+def _changes(
+    database: DuckDBPyConnection,
+    rules: Mapping[str, Judgement],
+    firing: Iterable[tuple[str, str]],
+    part: tuple[int, int],
+) -> Iterator[Turn]:
+    readings, keys = _readings(database, rules.values(), part)
     codes = {key: code for code, key in enumerate(keys)}
     fired = {rule: np.zeros(len(keys), bool) for rule in rules}
     for rule, key in firing:
         if rule in fired and key in codes:
             fired[rule][codes[key]] = True
-    turns = [
-        turn
-        for rule, judgement in rules.items()
-        for turn in _turns(rule, readings, judgement.judge(readings), fired[rule], keys)
-    ]
-    return sorted(turns, key=lambda turn: (turn.moment, turn.rule, turn.key))
+    for rule, judgement in rules.items():
+        yield from _turns(rule, readings, judgement.judge(readings), fired[rule], keys)
 
 
 def judged(database: DuckDBPyConnection, judgement: Judgement) -> list[Verdict]:
@@ -72,15 +85,18 @@ def judged(database: DuckDBPyConnection, judgement: Judgement) -> list[Verdict]:
     ]
 
 
-def _readings(database: DuckDBPyConnection, judgements: Iterable[Judgement]) -> tuple[Readings, list[str]]:
-    """The readings in order, and the name of each key."""
+def _readings(
+    database: DuckDBPyConnection, judgements: Iterable[Judgement], part: tuple[int, int] = (0, 1)
+) -> tuple[Readings, list[str]]:
+    """The readings in order, and the name of each key; those of one part of the keys, of so many."""
     judgements = list(judgements)
     columns = list(dict.fromkeys(name for judgement in judgements for name in judgement.columns))
     conditions = list(dict.fromkeys(said for judgement in judgements for said in judgement.conditions))
     asked = ["key", "moment", "is_new"]
     asked += [f"CAST({quoted(name)} AS DOUBLE) AS c{at}" for at, name in enumerate(columns)]
     asked += [f"coalesce({said}, false) AS s{at}" for at, said in enumerate(conditions)]
-    table = database.sql(f"SELECT {', '.join(asked)} FROM readings").to_arrow_table().combine_chunks()
+    of_the_part = f"FROM readings WHERE hash(key) % {part[1]} = {part[0]}"
+    table = database.sql(f"SELECT {', '.join(asked)} {of_the_part}").to_arrow_table().combine_chunks()
     names = table["key"].combine_chunks().dictionary_encode()
     keys: list[str] = names.dictionary.to_pylist()
     # In the order of their names, so that nothing hangs on the order in which they came.

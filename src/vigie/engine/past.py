@@ -129,7 +129,7 @@ class Past:
         self.newest = self._newest_heard()
         self._chunks.append(rows)
         waiting = sum(chunk.num_rows for chunk in self._chunks[1:])
-        many = waiting > max(self._chunks[0].num_rows, FEW)
+        many = waiting > max(self._chunks[0].num_rows // 4, FEW)
         if (many or len(self._chunks) > CHUNKS) and self.newest is not None:
             recent = self.newest - self._span
             kept = [chunk.filter(pc.greater_equal(chunk["moment"], recent)) for chunk in self._chunks]
