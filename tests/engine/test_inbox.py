@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vigie.errors import BadAddress, RunFailed
+from vigie.lake import Lake
 from vigie.sources import inbox
 from vigie.sources.inbox import InboxSource, count_lines, lines_of
 
 from ..runs import GARBAGE, an_inbox, take
-from .numbers import FIRST, LEDGER, SECOND, a_number, numbers, rows
+from .numbers import FIRST, LEDGER, SECOND, THIRD, a_number, numbers, rows
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -312,3 +313,19 @@ def test_a_long_look_through_the_folder_is_followed_by_a_longer_rest(tmp_path: P
 
     with pytest.raises(RunFailed, match="changed after it was read.*000.jsonl"):
         source.watch()
+
+
+def test_a_file_that_was_noted_before_a_death_and_never_planned_is_a_batch_of_its_own_all_the_same(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "BYTES_PER_BATCH", 1)
+    lake, folder = tmp_path / "lake", an_inbox(tmp_path / "inbox", FIRST)
+    take(spark, numbers(), lake, InboxSource(folder))
+    an_inbox(folder, FIRST, SECOND, THIRD)
+    noted = {"path": f"file://{folder}/001.jsonl", "timestamp": 0, "batchId": 1}
+    log = Lake(lake).checkpoint("numbers", "raw") / "sources" / "0"
+    (log / "1").write_text(f"v1\n{json.dumps(noted)}")
+
+    take(spark, numbers(), lake, InboxSource(folder))
+
+    assert [[name for name, *_ in cut] for cut in cuts(lake)] == [["000.jsonl"], ["001.jsonl"], ["002.jsonl"]]

@@ -111,4 +111,6 @@ def test_airflow_finds_the_daily_dag_in_the_folder_of_the_example(tmp_path: Path
         check=False,
     )
 
-    assert answer.stdout.splitlines()[-1:] == ["{} statistics marts maintain"], answer.stdout + answer.stderr
+    assert answer.stdout.splitlines()[-1:] == ["{} late_events statistics marts maintain"], (
+        answer.stdout + answer.stderr
+    )

@@ -56,6 +56,18 @@ class Checkpoint:
                 "\n".join([version, json.dumps({**said, "batchWatermarkMs": due, "batchTimestampMs": now}), *ends]),
             )
 
+    def forget_what_no_batch_reads(self) -> None:
+        """Drop the pages of Spark's log of files that it wrote for a batch, and died before it planned that batch.
+
+        It would read those files in one batch with the ones after them, which is another cut than without the death.
+        """
+        planned = [int(note.name) for note in (self.folder / "offsets").glob("[0-9]*")]
+        end = json.loads(_lines(self.folder / "offsets" / str(max(planned)))[-1]) if planned else {}
+        for page in (self.folder / "sources" / "0").glob("[0-9]*"):
+            if int(page.stem) > end.get("logOffset", -1) and _is_of_files(page):
+                page.with_name(f".{page.name}.crc").unlink(missing_ok=True)
+                page.unlink()
+
     def claim(self, identity: str) -> None:
         """Bind the checkpoint to what it reads; LakeMismatch when that was something else before."""
         note = self.folder / "reads"
@@ -107,6 +119,12 @@ class Checkpoint:
         write_whole(self._plans / f"{batch}.json", json.dumps(plan, default=datetime.isoformat))
         old = self._plans / f"{batch - PLANS_KEPT}.json"
         old.unlink(missing_ok=True)
+
+
+def _is_of_files(page: Path) -> bool:
+    """Other sources write down there where they began."""
+    _, *noted = page.read_text().splitlines() or [""]
+    return bool(noted) and "batchId" in json.loads(noted[0])
 
 
 def _lines(path: Path) -> list[str]:

@@ -235,6 +235,7 @@ class HotPath:
                 "give batches the numbers of others.",
             )
         self.checkpoint.claim(self._reading.identity)
+        self.checkpoint.forget_what_no_batch_reads()
         for table, batch in written.items():
             self._hold_to(table, batch)
         return done
