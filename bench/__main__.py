@@ -1,9 +1,13 @@
-"""`python -m bench [speed|alerts|latency|soak|mongo|scoring]`: exit code 1 when a limit is not kept."""
+"""`python -m bench [speed|alerts|latency|soak|mongo|delivered|scoring]`: exit code 1 when a limit is not kept."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.workload import Workload
 
 ROWS_TO_SCALE = 4_000_000  # at 100,000 sensors twenty minutes: the first window closes after fifteen
 
@@ -14,6 +18,10 @@ def main() -> int:
         from bench.scoring import scoring
 
         return scoring(asked.seed, asked.interval, asked.hours, asked.look)
+    if asked.what == "delivered":
+        from bench.activity.workload import delivered
+
+        return delivered(asked.rows)
     if asked.what == "mongo":
         from bench.mongo import mongo
 
@@ -29,12 +37,10 @@ def main() -> int:
 
 
 def _speed(asked: argparse.Namespace) -> int:
-    from bench.flights.workload import FLIGHTS
     from bench.sensors.messages import SENSORS
     from bench.sensors.workload import workload
     from bench.speed import speed
 
-    usual = workload() if asked.workload == "sensors" else FLIGHTS
     if asked.what == "alerts":
         from bench.alerts import alerts
 
@@ -43,7 +49,22 @@ def _speed(asked: argparse.Namespace) -> int:
         from bench.scale import scale
 
         return scale(workload(), workload(asked.sensors), asked.rows or ROWS_TO_SCALE, asked.rounds)
+    usual = _usual(asked.workload)
     return speed(usual, asked.rows or usual.rows, asked.rounds)
+
+
+def _usual(name: str) -> Workload:
+    if name == "activity":
+        from bench.activity.workload import ACTIVITY
+
+        return ACTIVITY
+    if name == "sensors":
+        from bench.sensors.workload import workload
+
+        return workload()
+    from bench.flights.workload import FLIGHTS
+
+    return FLIGHTS
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,11 +74,11 @@ def _parser() -> argparse.ArgumentParser:
     speed = commands.add_parser("speed", help="beside PySpark written by hand")
     alerts = commands.add_parser("alerts", help="the rules of the sensors alone, beside Spark's stateful operator")
     for each in (parser, speed, alerts):
-        each.add_argument("--rows", type=int, help="messages; 2,000,000 of flights, 1,000,000 of sensors")
+        each.add_argument("--rows", type=int, help="messages; 2,000,000 of flights, else 1,000,000")
         each.add_argument("--rounds", type=int, default=3, help="runs of each program; 3")
     live = commands.add_parser("latency", help="live, from event to silver or to an alert in Kafka")
-    for each in (speed, live):
-        each.add_argument("workload", nargs="?", choices=("flights", "sensors"), default="flights")
+    for each, also in ((speed, ("activity",)), (live, ())):
+        each.add_argument("workload", nargs="?", choices=("flights", "sensors", *also), default="flights")
     speed.add_argument("--sensors", type=int, help="Vigie alone with so many sensors, beside 10,000")
     soak = commands.add_parser("soak", help="flights live for half an hour: memory must stay flat")
     for each, minutes in ((live, 5.0), (soak, 30.0)):
@@ -65,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     lake = commands.add_parser("mongo", help="the sink for MongoDB beside a bare loop of pymongo")
     lake.add_argument("--documents", type=int, default=200_000, help="how many; 200,000")
     lake.add_argument("--rounds", type=int, default=3, help="turns; 3")
+    whole = commands.add_parser("delivered", help="activity from Kafka to its tables and MongoDB, held to DuckDB")
+    whole.add_argument("--rows", type=int, default=1_000_000, help="messages; 1,000,000")
     scores = commands.add_parser("scoring", help="how well the rules of the sensors see a day of labelled faults")
     scores.add_argument("--seed", type=int, default=21, help="of the simulation; 21, on which no setting was chosen")
     scores.add_argument("--interval", type=float, default=30.0, help="seconds between two readings of a sensor; 30")

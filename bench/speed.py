@@ -42,7 +42,7 @@ def broker() -> Broker:
 
 def speed(workload: Workload, rows: int, rounds: int) -> int:
     """Run both in turns and print what came out; 1 when Vigie is the slower one."""
-    with broker() as kafka:
+    with broker() as kafka, workload.beside():
         topic = workload.loaded(kafka, rows)
         outcomes: list[Outcome] = []
         for _ in range(rounds):

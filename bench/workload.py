@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,13 +21,14 @@ RESULTS = Path(__file__).parent / "results"
 class Workload:
     """A topic of so many messages, always the same bytes. A program is a module, run as
     `python -m MODULE SERVERS TOPIC FOLDER`; `compare` is given the folders of both and raises SystemExit, or what an
-    assertion does, unless both made the same."""
+    assertion does, unless both made the same. `beside` is what else must run meanwhile."""
 
     name: str
     rows: int
     topic: Callable[[int], str]
     messages: Callable[[int], Iterable[tuple[bytes, bytes]]]
     compare: Callable[[Path, Path, int], None]
+    beside: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
     def by_hand(self) -> str:

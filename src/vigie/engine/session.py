@@ -14,6 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vigie.engine.archive import archived
 from vigie.engine.jars import jars
 from vigie.engine.java import java_home, spark_home
 from vigie.settings import Settings
@@ -58,14 +59,14 @@ def start(settings: Settings, name: str) -> SparkSession:
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     cores = settings.cores or os.cpu_count() or 2
     resources = Path(str(files("vigie.engine")))
+    options = f"-Dlog4j2.configurationFile={resources / 'log4j2.properties'} -XX:+UseParallelGC -XX:MetaspaceSize=256m"
     builder = SparkSession.builder.master(f"local[{cores}]").appName(f"vigie {name}")
     own = {
         "spark.sql.shuffle.partitions": str(cores),
         "spark.default.parallelism": str(cores),
         "spark.driver.memory": settings.driver_memory or "1200m",
         "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in needed),
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={resources / 'log4j2.properties'} "
-        "-XX:+UseParallelGC -XX:MetaspaceSize=256m",
+        "spark.driver.extraJavaOptions": archived(java / "bin" / "java", options, needed, settings.cache),
         "spark.scheduler.allocation.file": (resources / "pools.xml").as_uri(),
         "spark.sql.warehouse.dir": str(Path(tempfile.gettempdir()) / "vigie-warehouse"),
     }
