@@ -1,4 +1,4 @@
-"""`python -m bench [speed|alerts|latency|soak|mongo|delivered|scoring]`: exit code 1 when a limit is not kept."""
+"""`python -m bench [speed|alerts|latency|...]`, all listed by --help: exit code 1 when a limit is not kept."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ def main() -> int:
         from bench.activity.workload import delivered
 
         return delivered(asked.rows)
+    if asked.what == "dashboard":
+        from bench.dashboard import dashboard
+
+        return dashboard(asked.rows)
     if asked.what == "mongo":
         from bench.mongo import mongo
 
@@ -88,6 +92,8 @@ def _parser() -> argparse.ArgumentParser:
     lake.add_argument("--rounds", type=int, default=3, help="turns; 3")
     whole = commands.add_parser("delivered", help="activity from Kafka to its tables and MongoDB, held to DuckDB")
     whole.add_argument("--rows", type=int, default=1_000_000, help="messages; 1,000,000")
+    screen = commands.add_parser("dashboard", help="a refresh of the live page at so many rows of silver")
+    screen.add_argument("--rows", type=int, default=10_000_000, help="how many; 10,000,000")
     scores = commands.add_parser("scoring", help="how well the rules of the sensors see a day of labelled faults")
     scores.add_argument("--seed", type=int, default=21, help="of the simulation; 21, on which no setting was chosen")
     scores.add_argument("--interval", type=float, default=30.0, help="seconds between two readings of a sensor; 30")
