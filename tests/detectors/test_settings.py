@@ -15,6 +15,7 @@ from vigie.detectors import (
     Below,
     Burst,
     InARow,
+    OffCourse,
     Outlier,
     Rising,
     Silent,
@@ -70,6 +71,10 @@ BAD: dict[str, tuple[Any, str]] = {
     "a burst in no time": (Burst(within="0s"), "within is nothing: give it a span, as '15 minutes'"),
     "back and forth once": (BackAndForth("c", times=1), "times is 1: it must be a whole number from 2 to 100000"),
     "nothing back and forth": (BackAndForth(""), "'' is no column: give its name, as 'temperature_c'"),
+    "all of it together": (
+        OffCourse("c", over="1 minute", together="2 minutes"),
+        "together is 2 minutes: it must be shorter than over, 1 minute",
+    ),
     "no column in it": (InARow("1 = 1"), "'1 = 1' looks at no column: it holds always, or never"),
 }
 

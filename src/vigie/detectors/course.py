@@ -68,8 +68,10 @@ class OffCourse:
 
     def problems(self) -> Iterator[str]:
         yield from no_column(self.column)
-        yield from no_span("over", self.over)
-        yield from no_span("together", self.together)
+        spans = [*no_span("over", self.over), *no_span("together", self.together)]
+        yield from spans
+        if not spans and parse_duration(self.together) >= parse_duration(self.over):
+            yield f"together is {self.together}: it must be shorter than over, {self.over}"
         yield from not_above("one_in", self.one_in, 1)
         yield from no_count("readings", self.readings, 3)
         yield from not_above("least", self.least, 0)
