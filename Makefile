@@ -21,11 +21,14 @@ setup: .venv/installed ## the virtual environment and the pinned jars, once
 demo: setup ## simulated aircraft, from feed to gold; Ctrl-C ends it
 	@.venv/bin/vigie demo flights
 
-test: setup ## the tests that need no server (declarations, functions)
-	@$(RUN) pytest tests --ignore tests/servers --ignore tests/torture
+# A file's tests share what is dear to make: a process takes whole files, each with a Spark of its own.
+SIDE_BY_SIDE := --numprocesses 2 --dist loadfile
 
-test-servers: setup ## the tests with a real Kafka and real queries, end to end
-	@$(RUN) pytest tests/servers
+test: setup ## the tests that need no server (declarations, functions)
+	@$(RUN) pytest tests --ignore tests/servers --ignore tests/torture $(SIDE_BY_SIDE)
+
+test-servers: setup .venv-dbt/installed .venv-airflow/installed .venv-bqemulator/installed ## the tests with a real Kafka and real queries, end to end
+	@$(RUN) pytest tests/servers $(SIDE_BY_SIDE)
 
 check: lint test ## style, types and imports, then the tests: what CI runs first
 
@@ -43,7 +46,7 @@ soak: setup ## half an hour of live feed: latency and memory stay flat
 
 lock: ## pin again what pyproject.toml asks for (needs uv)
 	@$(UV) pip compile pyproject.toml --extra kafka --extra avro --extra mongo --extra bigquery \
-		--extra postgres --extra notify --extra dev --universal --generate-hashes \
+		--extra postgres --extra notify --extra elastic --extra metrics --extra dashboard --extra dev --universal --generate-hashes \
 		--no-annotate --no-header --quiet --output-file requirements.lock
 	@for each in dbt airflow bqemulator; do $(UV) pip compile --group pyproject.toml:$$each --python-version 3.11 --universal \
 		--generate-hashes --no-annotate --no-header --quiet --output-file requirements-$$each.lock; done

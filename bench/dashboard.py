@@ -48,7 +48,7 @@ def dashboard(rows: int) -> int:
             took.append(_refresh(shelf))
             others += [_refresh(shelf) for _ in range(VIEWERS - 1)]
     p50, p95 = statistics.median(took), statistics.quantiles(took, n=20)[-1]
-    said = {
+    said: dict[str, object] = {
         "rows": at,
         "first_s": round(first, 4),
         "refresh_p50_s": round(p50, 4),

@@ -135,7 +135,10 @@ def take(
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A run in a process of its own: it dies after the first commit whose name is in `die_after`."""
+    """A run in a process of its own: it dies after the first commit whose name is in `die_after`.
+
+    `address` is what `--from` is told, once for each source that is named; a broker is waited for so many seconds.
+    """
 
     lake: str
     address: str
@@ -143,6 +146,7 @@ class Job:
     once: bool = True
     times: int = 1
     messages_a_batch: int = 500_000
+    patience_s: float = 600.0
     die_after: Sequence[str] = ()
 
     def start(self) -> subprocess.Popen[str]:
@@ -200,14 +204,16 @@ def until(holds: Any, seconds: float = 60) -> None:
 
 
 def _run(job: Job) -> None:
-    from vigie.address import parse_address
-    from vigie.engine import run
+    from vigie.engine import revival, run
+    from vigie.engine.watcher import Watcher
+    from vigie.flags import addresses
     from vigie.pipeline import load
     from vigie.settings import Settings
     from vigie.sources import inbox, kafka
 
     inbox.BYTES_PER_BATCH = 1  # every file is a batch of its own
     kafka.MESSAGES_PER_BATCH = job.messages_a_batch
+    revival.PATIENCE_S = job.patience_s
 
     def committed(name: str) -> None:
         sys.stdout.write(f"{name}\n")
@@ -216,10 +222,10 @@ def _run(job: Job) -> None:
             os._exit(DIED)
 
     pipeline = load(job.pipeline)
-    [source] = pipeline.graph().main_sources
-    request = run.Request(Lake(Path(job.lake)), {source.name: parse_address(job.address)}, once=job.once)
+    sources = addresses(job.address.split(), pipeline.graph())
+    request = run.Request(Lake(Path(job.lake)), sources, once=job.once)
     for _ in range(job.times):
-        run.run(pipeline, request, Settings(), watcher=run.Watcher(committed=committed))
+        run.run(pipeline, request, Settings(), watcher=Watcher(committed=committed))
 
 
 if __name__ == "__main__":

@@ -87,6 +87,8 @@ def activity_tables(lake: Lake) -> Iterator[tuple[Path, pa.Schema]]:
         ("edits_per_minute", {"wiki": text, "edits": number, "bot_edits": number, "bytes_changed": number}),
     ):
         yield lake.gold(f"activity/{name}"), pa.schema(list(columns.items()))
+    event = {"event_id": text, "event_timestamp": instant, "schema_version": number}
+    yield lake.silver("user_activity"), pa.schema(list(event.items()))
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +102,6 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
         *activity_tables(lake),
         (lake.silver("flights_ml"), report),
         (lake.bronze("user_activity"), pa.schema([("value", pa.binary())])),
-        (lake.silver("user_activity"), pa.schema([("event_id", pa.string()), ("event_timestamp", instant)])),
         (lake.gold("activity/daily_statistics"), pa.schema([("day", pa.date32())])),
         (lake.gold("sensors/last_values"), reading),
         (lake.gold("sensors/alerts_by_type"), pa.schema([("window_end", instant), ("alert_type", pa.string())])),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import re
 from collections.abc import Iterable, Iterator
@@ -12,9 +11,9 @@ from vigie import ddl
 from vigie.avro_problems import avro_problems
 from vigie.duration import parse_duration
 from vigie.errors import BadDeclaration
-from vigie.graph import Delivery, Gold, Graph, Input, Node, Place, Silver, Source, name_of
+from vigie.graph import Delivery, Gold, Graph, Input, Node, Place, RemoteSink, Silver, Source, name_of
 from vigie.pipeline import Pipeline
-from vigie.problem import Problem, listed, nearest, no_sink
+from vigie.problem import Problem, is_installed, listed, nearest, no_sink
 from vigie.question import Question
 from vigie.watch_problems import watch_problems
 
@@ -314,7 +313,8 @@ def _delivery(graph: Graph, delivery: Delivery) -> Iterator[Problem]:
         yield problem
         return
     module, extra = delivery.to.module, delivery.to.extra
-    if module and not _is_installed(module):
+    is_wanted = not isinstance(delivery.to, RemoteSink)  # the others are, once they are set up: the run looks
+    if module and is_wanted and not is_installed(module):
         yield Problem(
             "MissingExtra", f"{type(delivery.to).__name__} needs the library '{module}', which is not installed",
             delivery.place, f"pip install 'vigie[{extra}]'",
@@ -323,13 +323,6 @@ def _delivery(graph: Graph, delivery: Delivery) -> Iterator[Problem]:
         parse_duration(getattr(delivery.to, "every", "1 second") or "1 second")
     except ValueError as problem:
         yield Problem("BadDuration", f"every of a delivery: {problem}", delivery.place, "Mend the span.")
-
-
-def _is_installed(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # of a package above it; `google` alone is there without any library of BigQuery's
-        return False
 
 
 def _takes_rows(table: Silver | Gold) -> Iterator[Problem]:

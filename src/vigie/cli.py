@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from vigie.cli_alerts import alerts, backtest
+from vigie.cli_monitoring import measured, status
 from vigie.errors import BadSetting, RequestError
 from vigie.flags import (
     At,
@@ -17,6 +18,7 @@ from vigie.flags import (
     Faults,
     Form,
     From,
+    Host,
     Interval,
     Json,
     Kafka,
@@ -24,9 +26,12 @@ from vigie.flags import (
     Labels,
     Limit,
     Live,
+    MetricsHost,
+    MetricsPort,
     Name,
     OlderThan,
     Once,
+    Port,
     QuestionName,
     Rate,
     Rows,
@@ -38,11 +43,12 @@ from vigie.flags import (
     Start,
     To,
     Verb,
+    Watched,
     addresses,
     lake_at,
     span,
 )  # fmt: skip
-from vigie.terminal import command, meter, stop_when_asked
+from vigie.terminal import command, meter, say, stop_when_asked
 
 if TYPE_CHECKING:
     from vigie.pipeline import Pipeline
@@ -61,7 +67,14 @@ app = typer.Typer(
 
 @app.command()
 @command
-def demo(pipeline: Name = "flights", lake: At = None, kafka: Kafka = False) -> None:
+def demo(  # noqa: PLR0913  (each is a flag)
+    pipeline: Name = "flights",
+    *,
+    kafka: Kafka = False,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
+    lake: At = None,
+) -> None:
     """See a pipeline at work: a simulated feed, the tables it fills, the ledger. Ctrl-C ends it.
 
     The feed starts in the past, so the first windows close at once.
@@ -71,8 +84,9 @@ def demo(pipeline: Name = "flights", lake: At = None, kafka: Kafka = False) -> N
     from vigie.demo import demo as show
     from vigie.settings import read_settings
 
-    settings = read_settings()
-    show(_pipeline(pipeline), settings, lake_at(lake), kafka, stop_when_asked())
+    settings, declared, place = read_settings(), _pipeline(pipeline), lake_at(lake)
+    with measured(declared, place, metrics_port, metrics_host) as beside:
+        show(declared, settings, place, kafka, stop_when_asked(), beside=beside)
 
 
 @app.command()
@@ -110,13 +124,13 @@ def feed(  # noqa: PLR0913  (each is a flag)
     found = feeding.source_of(_pipeline(pipeline), source)
     address = parse_address(to) if to else Inbox(lake_at(lake).inbox(found.name))
     seconds = None if interval is None else span(interval, "--interval").total_seconds()
-    asked = feeding.Wish(keys, seconds, seed, faults, start, labels)
+    asked = feeding.Wish(keys, seconds, seed, faults, start, labels, schema)
     stop = stop_when_asked()
     ticks = feeding.live(found, asked, stop) if live else feeding.simulated(found, asked, rows)
     pace = Pace(real_time=live or rows is None, rate=rate)
     ticks = feeding.framed(found, ticks, address, schema=schema)
     sent = send(ticks, address, pace=pace, stop=stop, progress=meter(), rows=rows)
-    typer.echo(f"{sent:,} messages are in {address}.", err=True)
+    say(f"{sent:,} messages are in {address}.")
 
 
 @app.command()
@@ -128,6 +142,8 @@ def run(  # noqa: PLR0913  (each is a flag)
     once: Once = False,
     every: Every = "1s",
     kafka: Kafka = False,
+    metrics_port: MetricsPort = None,
+    metrics_host: MetricsHost = "127.0.0.1",
     lake: At = None,
 ) -> None:
     """Run a pipeline until Ctrl-C, or with --once until all that is there has gone through.
@@ -135,6 +151,7 @@ def run(  # noqa: PLR0913  (each is a flag)
     [dim]vigie run flights[/dim]
     [dim]vigie run flights --from kafka://localhost:9092/flights-raw --every 5s[/dim]
     [dim]vigie run path/to/mine.py --from inbox:./inbox --once[/dim]
+    [dim]vigie run flights --metrics-port 9464 --log-format json[/dim]
     """
     seconds = span(every, "--every").total_seconds()
     if seconds <= 0:
@@ -149,8 +166,11 @@ def run(  # noqa: PLR0913  (each is a flag)
     place = lake_at(lake)
     from vigie.engine.run import Request
     from vigie.engine.run import run as run_it
+    from vigie.engine.watcher import THE_LOG, both
 
-    run_it(declared, Request(place, sources, once, seconds, kafka), settings, stop_when_asked())
+    request = Request(place, sources, once, seconds, kafka)
+    with measured(declared, place, metrics_port, metrics_host) as beside:
+        run_it(declared, request, settings, stop_when_asked(), both(THE_LOG, beside))
 
 
 @app.command()
@@ -173,10 +193,10 @@ def check(pipeline: Name, json: Json = False) -> None:
         )
         raise typer.Exit(2 if found else 0)
     for problem in found:
-        typer.echo(f"{problem}\n", err=True)
+        say(f"{problem}\n")
     if found:
         noun = "problem" if len(found) == 1 else "problems"
-        typer.echo(f"{len(found)} {noun} in pipeline '{declared.name}'.", err=True)
+        say(f"{len(found)} {noun} in pipeline '{declared.name}'.")
         raise typer.Exit(2)
     tables = len(list(declared.graph().nodes()))
     typer.echo(f"Pipeline '{declared.name}' makes sense: {tables} table{'s' if tables > 1 else ''}.")
@@ -215,6 +235,29 @@ def ledger(pipeline: Name, json: Json = False, lake: At = None) -> None:
     totals(entries).print_table()
     typer.echo("The last batches")
     batches(entries).print_table()
+
+
+app.command()(status)
+
+
+@app.command()
+@command
+def dashboard(pipeline: Watched = None, *, host: Host = "127.0.0.1", port: Port = 8501, lake: At = None) -> None:
+    """Watch the lake in a browser: live aircraft, sensors, users, alerts, and what became of each row. No Spark.
+
+    Ctrl-C ends it.
+
+    [dim]vigie dashboard[/dim]
+    [dim]vigie dashboard flights --lake ./lake --port 8600[/dim]
+    """
+    from vigie.dashboard.serving import address, check, serve
+
+    if pipeline is not None:
+        _pipeline(pipeline)
+    place = lake_at(lake)
+    check(host, port)
+    say(f"The dashboard of {place} is at {address(host, port)}; Ctrl-C ends it.")
+    serve(place, pipeline, host, port)
 
 
 @app.command()
@@ -314,7 +357,7 @@ def maintain(older_than: OlderThan = "7d", json: Json = False, lake: At = None) 
     from vigie.maintenance import Upkeep
     from vigie.maintenance import maintain as look_after
 
-    work = look_after(lake_at(lake), span(older_than, "--older-than"), lambda text: typer.echo(text, err=True))
+    work = look_after(lake_at(lake), span(older_than, "--older-than"), say)
     done = [asdict(upkeep) for upkeep in work]
     _show(Listing.of(done, [field.name for field in fields(Upkeep)]), json)
 

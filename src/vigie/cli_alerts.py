@@ -28,7 +28,7 @@ from vigie.flags import (
     lake_at,
     span,
 )  # fmt: skip
-from vigie.terminal import command
+from vigie.terminal import command, say
 
 if TYPE_CHECKING:
     from vigie.commands import Command
@@ -110,7 +110,7 @@ def backtest(
 
     graph = checked(load(pipeline))
     faults = None if labels is None else faults_in(labels)
-    tried = try_it(graph, pipeline, lake_at(lake), changed, faults=faults, say=lambda text: typer.echo(text, err=True))
+    tried = try_it(graph, pipeline, lake_at(lake), changed, faults=faults, say=say)
     if json:
         typer.echo(encoded(tried.said()))
     else:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -16,16 +17,19 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from vigie.address import Address
+from vigie.dashboard import serving
 from vigie.duration import parse_duration
-from vigie.engine.run import Request, Watcher, run
-from vigie.errors import RequestError, VigieError
+from vigie.engine.run import Request, run
+from vigie.engine.watcher import Watcher, both
+from vigie.errors import BadSetting, RequestError, VigieError
 from vigie.feed import Pace, Progress, Simulation, feed
-from vigie.feeding import framed
+from vigie.feeding import fields_of, framed
 from vigie.graph import Graph, Source
 from vigie.lake import Lake
-from vigie.pipeline import Pipeline
+from vigie.pipeline import SHIPPED, Pipeline
 from vigie.screen import Screen
 from vigie.settings import Settings
+from vigie.terminal import say
 
 PAST_S = 600.0  # so that there is a backlog to catch up with
 WINDOW_S = 300.0  # what must have gone by since a window was settled, so that the first is given at once
@@ -43,8 +47,13 @@ def demo(  # noqa: PLR0913
     kafka: bool,
     stop: threading.Event,
     simulation: Simulation | None = None,
+    *,
+    beside: Watcher | None = None,
 ) -> None:
-    """Run until `stop` is set or VIGIE_DEMO_MINUTES are over; what was begun is finished or taken back cleanly."""
+    """Run until `stop` is set or VIGIE_DEMO_MINUTES are over; what was begun is finished or taken back cleanly.
+
+    `beside` is told what the screen is told.
+    """
     graph = pipeline.graph()
     shown = [source for source in graph.main_sources if source.simulated is not None]
     if not shown:
@@ -66,12 +75,14 @@ def demo(  # noqa: PLR0913
         for feeding in feeds:
             feeding.follow(source, address)
 
+    watcher = Watcher(reads=follow, batch=screen.batch, alert=screen.alert)
     with contextlib.ExitStack() as closing:
+        closing.enter_context(_watched(lake, pipeline.name))
         closing.enter_context(_shown(screen, stop))
         closing.enter_context(_ended_after(settings.demo_minutes, stop))
         for feeding in feeds:
             closing.callback(feeding.join)
-        run(pipeline, request, settings, stop, Watcher(entry=screen.entry, reads=follow, alert=screen.alert))
+        run(pipeline, request, settings, stop, both(watcher, beside or Watcher()))
         for feeding in feeds:
             feeding.check()
 
@@ -132,7 +143,8 @@ class _Feeding:
     def _go(self, to: Address) -> None:
         assert self._source.simulated is not None
         try:
-            ticks = framed(self._source, self._source.simulated(self._simulation), to, self._settings)
+            simulation = replace(self._simulation, fields=fields_of(self._source))
+            ticks = framed(self._source, self._source.simulated(simulation), to, self._settings)
             feed(ticks, to, pace=Pace(real_time=True), stop=self._stop, progress=self._told)
         except BaseException as problem:
             self._failed = problem
@@ -166,6 +178,18 @@ def _ended_after(minutes: float | None, stop: threading.Event) -> Iterator[None]
 
 
 @contextlib.contextmanager
+def _watched(lake: Lake, pipeline: str) -> Iterator[None]:
+    """The dashboard beside it, where its extra is installed."""
+    with contextlib.ExitStack() as closing:
+        try:
+            address = closing.enter_context(serving.beside(lake, pipeline if pipeline in SHIPPED else None))
+            say(f"The dashboard is at {address}")
+        except BadSetting as problem:
+            say(f"There is no dashboard beside it: {problem}")
+        yield
+
+
+@contextlib.contextmanager
 def _shown(screen: Screen, stop: threading.Event) -> Iterator[None]:
     """The live view at a terminal; a line every ten seconds for a log."""
     done = threading.Event()
@@ -195,9 +219,8 @@ def _shown(screen: Screen, stop: threading.Event) -> Iterator[None]:
             done.set()
             thread.join()
             log.info("%s", screen.line())
-    console = Console(stderr=True)
     if stop.is_set():
-        console.print(f"Stopped. The tables stay in {Path(str(screen.lake)).resolve()}: vigie ledger {screen.name}")
+        say(f"Stopped. The tables stay in {Path(str(screen.lake)).resolve()}: vigie ledger {screen.name}")
 
 
 def _each(seconds: float, done: threading.Event, act: Callable[[], object]) -> threading.Thread:

@@ -39,6 +39,7 @@ class Simulation:
     interval: float = 10.0  # seconds between two messages of one key
     seed: int = 0
     faults: float = 0.0  # share of messages that are broken on purpose
+    fields: frozenset[str] | None = None  # of the schema that messages are to have, where one says so
     label: Label = field(default=unlabelled, compare=False)  # is told of each fault as it begins
 
     def check(self, whom: str, most: int) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ class Wish:
     faults: float | None = None
     start: str | None = None
     labels: str | None = None  # a file
+    schema: str | None = None  # a file
 
     def __post_init__(self) -> None:
         positive(keys=self.keys, interval=self.interval)
@@ -74,7 +76,8 @@ def simulated(source: Source, wish: Wish, rows: int | None) -> Iterator[Tick]:
     usual = Simulation(start=0)
     keys = wish.keys or usual.keys
     interval = wish.interval or usual.interval
-    now = Simulation(time.time(), keys, interval, wish.seed or 0, wish.faults or 0.0)
+    fields = fields_of(source, wish.schema)
+    now = Simulation(time.time(), keys, interval, wish.seed or 0, wish.faults or 0.0, fields=fields)
     if wish.start is not None:
         start = instant(wish.start)
     elif source.context and rows is not None:
@@ -91,6 +94,21 @@ def simulated(source: Source, wish: Wish, rows: int | None) -> Iterator[Tick]:
     ticks = source.simulated(replace(simulation, label=partial(_write_down, Path(wish.labels))))
     _empty(Path(wish.labels))
     return ticks
+
+
+def fields_of(source: Source, schema: str | None = None) -> frozenset[str] | None:
+    """The fields of the newest schema that an Avro source declares, or of the one in this file; none of any other."""
+    if source.format != "avro" or not (schema or source.avro):
+        return None
+    if find_spec("fastavro") is None:  # lines of JSON are made without it; who writes to Kafka is told
+        return None
+    from vigie.avro.schemas import fields, parsed, text_of
+
+    return frozenset(fields(parsed(text_of(_file(source, schema)))))
+
+
+def _file(source: Source, schema: str | None) -> Path:
+    return source.avro[-1] if schema is None else Path(schema)
 
 
 def _empty(file: Path) -> None:
@@ -168,7 +186,7 @@ def framed(
     from vigie.avro.writing import encoder
     from vigie.settings import read_settings
 
-    file = source.avro[-1] if schema is None else Path(schema)
+    file = _file(source, schema)
     text = text_of(file)
     number = registry_of(source, settings or read_settings()).register(subject_of(to.topic), text, str(file))
     encode = encoder(text, number)

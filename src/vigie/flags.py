@@ -39,6 +39,14 @@ Every = Annotated[
     str,
     typer.Option("--every", metavar="SPAN", help="How often new messages are taken: 5s, 500ms, '2 minutes'."),
 ]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option("--metrics-port", min=1, max=65_535, help="Serve metrics for Prometheus on this port while it runs."),
+]
+MetricsHost = Annotated[
+    str,
+    typer.Option("--metrics-host", metavar="ADDRESS", help="Where metrics are served; 0.0.0.0 for every network."),
+]
 
 SourceName = Annotated[
     str | None, typer.Argument(metavar="[SOURCE]", help="Which source, where a pipeline has several.")
@@ -95,6 +103,17 @@ OlderThan = Annotated[
     str,
     typer.Option("--older-than", metavar="SPAN", help="Delete files replaced longer ago than this."),
 ]
+
+OneLook = Annotated[bool, typer.Option("--once", help="One report, and end.")]
+Plain = Annotated[bool, typer.Option("--plain", help="Reports as text, at a terminal too.")]
+LooksEvery = Annotated[
+    str | None,
+    typer.Option("--every", metavar="SPAN", help="How often it looks; 2s live and 30s in plain text, unless said."),
+]
+
+Watched = Annotated[str | None, typer.Argument(metavar="[PIPELINE]", help="The pipeline whose page is shown first.")]
+Host = Annotated[str, typer.Option("--host", help="Where it listens; this machine alone unless said.")]
+Port = Annotated[int, typer.Option("--port", min=1, max=65535, help="The port of the dashboard.")]
 
 
 class AlertVerb(StrEnum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -31,6 +32,14 @@ def no_sink(given: object, member: str, place: Place) -> Problem | None:
         "BadSink", f"deliver() is given {given!r}, which is no sink", place,
         'Give it one: from vigie.sinks.console import Console, and deliver(..., to=Console()).',
     )  # fmt: skip
+
+
+def is_installed(module: str) -> bool:
+    """Whether a library is there."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # of a package above it; `google` alone is there without any library of BigQuery's
+        return False
 
 
 def listed(names: Iterable[str]) -> str:

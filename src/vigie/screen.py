@@ -15,9 +15,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from vigie.graph import SEVERITIES, Gold, Graph, Node, Silver, Source
-from vigie.lake import Lake, is_table, opened
+from vigie.graph import SEVERITIES, Gold, Graph, Node
+from vigie.lake import Lake, opened
 from vigie.listing import text_of
+from vigie.monitoring.glance import glance, is_context, open_alerts
 
 if TYPE_CHECKING:
     from vigie.alerts import Event
@@ -58,11 +59,12 @@ class Screen:
     def fed(self, progress: Progress) -> None:
         self._progress = progress
 
-    def entry(self, entry: Entry) -> None:
+    def batch(self, entries: Sequence[Entry]) -> None:
         with self._lock:
-            sums = self._sums[entry.table]
-            for part in PARTS:
-                sums[part] += getattr(entry, part) or 0
+            for entry in entries:
+                sums = self._sums[entry.table]
+                for part in PARTS:
+                    sums[part] += getattr(entry, part) or 0
 
     def alert(self, event: Event) -> None:
         with self._lock:
@@ -71,7 +73,7 @@ class Screen:
     def line(self) -> str:
         """All of it in one line, for a log."""
         fed = f"fed {self._progress.sent:,} ({self._progress.rate:,.0f}/s)" if self._progress else "feed starts"
-        tables = ", ".join(f"{node.table} {self._glance(node)[0]:,}" for node in self.graph.nodes())
+        tables = ", ".join(f"{node.table} {glance(self.lake, self.graph, node).rows:,}" for node in self.graph.nodes())
         alerts = f"; {self._open().plain}" if self.graph.watches else ""
         return f"{fed}; rows: {tables}{alerts}; {self._balance().plain}"
 
@@ -81,11 +83,11 @@ class Screen:
         nodes = list(self.graph.nodes())
         parts = self._parts(nodes)
         if _lines(parts) > room:
-            parts = self._parts([node for node in nodes if not self._is_context(node)])
+            parts = self._parts([node for node in nodes if not is_context(self.graph, node)])
         for gold in self.graph.gold:
             if _lines(parts) + 1 + WINDOWS + FRAME > room:
                 break
-            parts += _newest_windows(self.lake, gold, self._glance(gold)[1])
+            parts += _newest_windows(self.lake, gold, glance(self.lake, self.graph, gold).newest)
         spaced = [piece for part in parts for piece in (Text(), part.picture)][1:]
         pictures = spaced if _lines(parts) <= room else [part.picture for part in parts]
         title = f"vigie · {self.name} · {time.monotonic() - self._began:,.0f} s · Ctrl-C ends it"
@@ -95,34 +97,17 @@ class Screen:
         parts = [Part(self._header(), 1), self._tables(nodes), self._ledger({node.table for node in nodes})]
         return [*parts, self._alerts()] if self.graph.watches else parts
 
-    def _is_context(self, node: Node) -> bool:
-        source = node if isinstance(node, Source) else self.graph.source_of(node) if isinstance(node, Silver) else None
-        return source is not None and source.context
-
     def _tables(self, nodes: Sequence[Node]) -> Part:
         tables = Table(box=None, pad_edge=False, header_style="dim")
         tables.add_column("table", no_wrap=True)
         for column in ("rows", "newest event", "lag"):
             tables.add_column(column, justify="right", no_wrap=True)
         for node in nodes:
-            rows, newest = self._glance(node)
-            lag = f"{max(0.0, datetime.now(UTC).timestamp() - newest.timestamp()):,.0f} s" if newest else ""
-            tables.add_row(node.table, f"{rows:,}", newest.strftime("%H:%M:%S UTC") if newest else "", lag)
+            seen = glance(self.lake, self.graph, node)
+            lag, newest = seen.lag_s(datetime.now(UTC)), seen.newest
+            newest_at = newest.strftime("%H:%M:%S UTC") if newest else ""
+            tables.add_row(node.table, f"{seen.rows:,}", newest_at, "" if lag is None else f"{lag:,.0f} s")
         return Part(tables, 1 + len(nodes))
-
-    def _glance(self, node: Node) -> tuple[int, datetime | None]:
-        """How many rows a table has, and its newest instant, from its log alone."""
-        path = self.lake.path(node.table)
-        if not is_table(path):
-            return 0, None
-        files = opened(path).get_add_actions(flatten=True)
-        rows = sum(files.column("num_records").to_pylist())
-        names = (f"max.{column}" for column in ("window_end", _time_column(self.graph, node)))
-        name = next((name for name in names if name in files.schema.names), None)
-        if name is None:
-            return rows, None
-        newest = max((at for at in files.column(name).to_pylist() if at is not None), default=None)
-        return rows, newest if newest is None or newest.tzinfo else newest.replace(tzinfo=UTC)
 
     def _header(self) -> Text:
         if self._progress is None:
@@ -155,7 +140,9 @@ class Screen:
 
     def _open(self) -> Text:
         """How many alerts are open, by severity, the worst first."""
-        counts = _open_alerts(self.lake, self.graph)
+        counts: Counter[str] = Counter()
+        for (_, severity), count in open_alerts(self.lake, self.graph).items():
+            counts[severity] += count
         said = Text.assemble(("alerts  ", "bold"), f"{counts.total():,} open")
         for severity in reversed(SEVERITIES):
             if counts[severity]:
@@ -178,14 +165,6 @@ class Screen:
         return Text("every row read is accounted for", style="green")
 
 
-def _time_column(graph: Graph, node: Node) -> str:
-    if isinstance(node, Silver):
-        return str(node.event_time)
-    if isinstance(node, Gold):
-        return str(graph.silver_of(node).event_time)
-    return "received_at"
-
-
 def _lines(parts: Sequence[Part]) -> int:
     """How many lines they take, with one between each."""
     return sum(part.lines for part in parts) + len(parts) - 1
@@ -195,16 +174,6 @@ def _told(event: Event) -> Text:
     style = STYLES[event.alert.severity] if event.event == "opened" else "dim"
     said = (event.alert.message, style)
     return Text.assemble(f"{event.at:%H:%M:%S} {event.event} ", said, no_wrap=True, overflow="ellipsis")
-
-
-def _open_alerts(lake: Lake, graph: Graph) -> Counter[str]:
-    path = lake.alerts(graph.name)
-    if not is_table(path):
-        return Counter()
-    from pyarrow import compute as pc
-
-    still = opened(path).to_pyarrow_dataset().to_table(columns=["severity"], filter=pc.field("closed_at").is_null())
-    return Counter(still.column("severity").to_pylist())
 
 
 def _newest_windows(lake: Lake, gold: Gold, newest: datetime | None) -> list[Part]:

@@ -94,7 +94,7 @@ def _contact(text: str) -> str:
 
 
 def registry_address(text: str, *, with_password: bool = False) -> str:
-    """The address of a schema registry, or ValueError: what a message means is said there, and it may ask who asks."""
+    """The address of a server that may ask who asks, such as a schema registry, or ValueError."""
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
@@ -184,6 +184,17 @@ class Settings(BaseSettings):
     mongo: SecretStr | None = Field(
         default=None, description="mongodb://user:password@host:27017/database, where Mongo() delivers to"
     )
+    elastic: Annotated[str, AfterValidator(registry_address)] | None = Field(
+        default=None, description="the address that Elastic() delivers to, for example https://localhost:9200"
+    )
+    elastic_user: str | None = Field(default=None, description="the name that Elasticsearch knows you by")
+    elastic_password: SecretStr | None = Field(default=None, description="the password that goes with it")
+    elastic_api_key: SecretStr | None = Field(
+        default=None, description="a key of Elasticsearch in its encoded form, in place of a name and a password"
+    )
+    elastic_ca: Path | None = Field(
+        default=None, description="the path of the certificate of whoever signed Elasticsearch's own, http_ca.crt"
+    )
     bigquery_project: str | None = Field(
         default=None, description="the id of the Google Cloud project that BigQuery() delivers to"
     )
@@ -244,18 +255,35 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _names_itself_to_the_registry_whole_and_unheard(self) -> Self:
-        names = f"{PREFIX}REGISTRY_USER", f"{PREFIX}REGISTRY_PASSWORD"
-        if bool(self.registry_user) != bool(self.registry_password):
-            there, missing = names if self.registry_user else reversed(names)
-            raise ValueError(f"{there} is set, but {missing} is not\nSet {missing} too, or neither of them.")
-        if self.registry is not None and self.registry_password is not None:
-            try:
-                registry_address(self.registry, with_password=True)
-            except ValueError as problem:
-                raise ValueError(
-                    f"{PREFIX}REGISTRY is wrong: {problem}\nWrite an address that begins with https://."
-                ) from None
+        _check_account("REGISTRY", self.registry_user, self.registry_password)
+        _check_unheard("REGISTRY", self.registry, self.registry_password)
         return self
+
+    @model_validator(mode="after")
+    def _names_itself_to_elastic_whole_once_and_unheard(self) -> Self:
+        _check_account("ELASTIC", self.elastic_user, self.elastic_password)
+        if self.elastic_user and self.elastic_api_key:
+            name, key = f"{PREFIX}ELASTIC_USER", f"{PREFIX}ELASTIC_API_KEY"
+            raise ValueError(f"{name} and {key} are both set\nLeave one of them out: either says who you are.")
+        _check_unheard("ELASTIC", self.elastic, self.elastic_password or self.elastic_api_key)
+        return self
+
+
+def _check_account(place: str, user: str | None, password: SecretStr | None) -> None:
+    names = f"{PREFIX}{place}_USER", f"{PREFIX}{place}_PASSWORD"
+    if bool(user) != bool(password):
+        there, missing = names if user else reversed(names)
+        raise ValueError(f"{there} is set, but {missing} is not\nSet {missing} too, or neither of them.")
+
+
+def _check_unheard(place: str, address: str | None, secret: SecretStr | None) -> None:
+    """That no secret goes where others may listen."""
+    if address is None or secret is None:
+        return
+    try:
+        registry_address(address, with_password=True)
+    except ValueError as problem:
+        raise ValueError(f"{PREFIX}{place} is wrong: {problem}\nWrite an address that begins with https://.") from None
 
 
 def read_settings() -> Settings:
@@ -285,7 +313,8 @@ def _explained(error: dict[str, object]) -> tuple[str, str]:
     name = str(location[0])
     variable = PREFIX + name.upper()
     # An address may hold a password that was put there by mistake.
-    hidden = "secret" in name or "url" in name or "registry" in name or name in {"mongo", "notify", "postgres"}
+    holds_secrets = any(part in name for part in ("secret", "url", "registry", "elastic"))
+    hidden = holds_secrets or name in {"mongo", "notify", "postgres"}
     shown = "" if hidden or "@" in str(error["input"]) else f" '{error['input']}'"
     return (
         f"{variable} is wrong: {text[:1].lower()}{text[1:]}{', not' + shown if shown else ''}",

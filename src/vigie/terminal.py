@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 SAY_EVERY_S = 10.0
 NOT_WRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 
+log = logging.getLogger(__name__)
+
 
 class LogFormat(StrEnum):
     TEXT = "text"
@@ -84,9 +86,8 @@ def _code(act: Callable[[], None], debug: bool) -> int:
             _give_up_output()
             _tell(f"the output could not be written: {problem.strerror}\nSend it to where there is room.", debug)
             return 1
-        _tell(f"{type(problem).__name__}: {problem}", debug)
-        if not debug:
-            sys.stderr.write("This was not foreseen: run it again with --debug for the whole trace.\n")
+        more = "" if debug else "\nThis was not foreseen: run it again with --debug for the whole trace."
+        _tell(f"{type(problem).__name__}: {problem}{more}", debug)
         return 1
     return 0
 
@@ -97,12 +98,30 @@ def _give_up_output() -> None:
 
 
 def _tell(text: str, debug: bool) -> None:
+    if in_json():
+        log.error("%s", text, exc_info=debug)
+        return
     if debug:
         traceback.print_exc()
     sys.stderr.write(f"{text}\n")
 
 
+def say(text: str) -> None:
+    """What a person is told beside the result; a line of the log where that is read by programs."""
+    if in_json():
+        log.info("%s", text.strip())
+    else:
+        sys.stderr.write(f"{text}\n")
+
+
+def in_json() -> bool:
+    """Whether all that goes to standard error is a JSON object a line."""
+    return any(isinstance(handler.formatter, _JsonLines) for handler in logging.getLogger("vigie").handlers)
+
+
 class _JsonLines(logging.Formatter):
+    """A line is an object. What was logged with `extra={"fields": ...}` is in it beside the text."""
+
     def format(self, record: logging.LogRecord) -> str:
         from vigie.listing import encoded
 
@@ -114,13 +133,13 @@ class _JsonLines(logging.Formatter):
         }
         if record.exc_info:
             said["trace"] = self.formatException(record.exc_info)
-        return encoded(said)
+        return encoded(said | getattr(record, "fields", {}))
 
 
 class _Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return f"{at} {super().format(record)}"
+        return "\n".join(f"{at} {line}" for line in super().format(record).splitlines())
 
 
 def _log(form: LogFormat, debug: bool) -> None:
@@ -148,7 +167,6 @@ def stop_when_asked() -> threading.Event:
 
 def meter() -> Callable[[Progress], None]:
     """Says on standard error how far a feed is: in place at a terminal, else a line every ten seconds."""
-    log = logging.getLogger("vigie.feed")
     last = time.monotonic()
 
     def show(progress: Progress) -> None:
@@ -156,7 +174,7 @@ def meter() -> Callable[[Progress], None]:
         text = f"{progress.sent:,} messages to {progress.outlet}, {progress.rate:,.0f} a second"
         if progress.lag >= 1:
             text += f", {progress.lag:,.0f} s behind"
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not in_json():
             sys.stderr.write(f"\r\x1b[K{text}")
             sys.stderr.flush()
         elif time.monotonic() - last >= SAY_EVERY_S:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections import Counter, defaultdict
 from functools import cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from statistics import mean, pstdev
 from typing import Any
 
+import pytest
+from fastavro import schemaless_reader
+
 from tests.activity.feeds import HOUR, a_simulation, during, instant, messages, objects
-from vigie.activity.simulator import simulate, simulate_v2
+from vigie.activity.simulator import simulate
+from vigie.avro.writing import encoder
+from vigie.feeding import Wish, simulated
+from vigie.pipeline import load
 
 FIELDS = ["event_id", "user_id", "session_id", "timestamp", "action", "page", "device", "is_bot", "schema_version"]
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -112,8 +119,11 @@ def test_a_burst_is_a_hundred_events_of_a_user_in_a_minute_and_is_told() -> None
 
 
 def test_version_2_is_version_1_and_what_led_there() -> None:
-    first = [json.loads(value) for _, value in messages(simulate, a_simulation(), 2_000)]
-    second = [json.loads(value) for _, value in messages(simulate_v2, a_simulation(), 2_000)]
+    wanted = a_simulation(fields=frozenset({*FIELDS, "referrer"}))
+    first, second = (
+        [json.loads(value) for _, value in messages(simulate, simulation, 2_000)]
+        for simulation in (a_simulation(fields=frozenset(FIELDS)), wanted)
+    )
 
     for one, two in zip(first, second, strict=True):
         assert list(two) == [*FIELDS, "referrer"]
@@ -123,6 +133,20 @@ def test_version_2_is_version_1_and_what_led_there() -> None:
         for before, after in pairwise(events):
             assert after["referrer"] == before["page"]
     assert "" in {event["referrer"] for event in second}
+
+
+@pytest.mark.parametrize(("schema", "version"), [(None, 1), ("user_activity.v2.avsc", 2)])
+def test_the_feed_simulates_what_the_schema_says_that_it_writes_by(schema: str | None, version: int) -> None:
+    [source] = [source for source in load("activity").graph().sources if source.name == "user_activity"]
+    file = source.avro[-1].with_name(schema) if schema else source.avro[-1]
+
+    ticks = simulated(source, Wish(keys=20, schema=str(file) if schema else None), rows=300)
+
+    encode = encoder(file.read_text(), 1)
+    framed = [encode(value) for tick in islice(ticks, 100) for _, value in tick.messages]
+    rows: list[Any] = [schemaless_reader(io.BytesIO(each[5:]), json.loads(file.read_text()), None) for each in framed]
+    assert {row["schema_version"] for row in rows} == {version}
+    assert any(row.get("referrer") for row in rows) is (version == 2)
 
 
 def test_a_user_alone_can_be_had() -> None:

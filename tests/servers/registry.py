@@ -6,15 +6,14 @@ from __future__ import annotations
 import subprocess
 import tarfile
 import tempfile
-import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 
+from tests.gate import Answer, Request, a_gate
 from tests.runs import until
 from tests.sinks.receivers import a_free_port
 from vigie.engine.jars import kept
@@ -95,35 +94,10 @@ def behind_a_password(server: Server, user: str, password: str) -> Iterator[str]
     """Where the registry is reached by who says this name and password, and by nobody else."""
     wanted = "Basic " + b64encode(f"{user}:{password}".encode()).decode()
 
-    class Gate(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            if self.headers.get("Authorization") != wanted:
-                self._give(401, b'{"error_code": 401, "message": "Unauthorized"}')
-                return
-            kind = {name: value for name, value in self.headers.items() if name == "Content-Type"}
-            path = server.url.removesuffix(API) + self.path
-            answer = httpx.request(self.command, path, content=body, headers=kind)
-            self._give(answer.status_code, answer.content)
+    def decide(request: Request) -> Answer | None:
+        if request.headers.get("Authorization") == wanted:
+            return None
+        return Answer(401, b'{"error_code": 401, "message": "Unauthorized"}')
 
-        do_POST = do_PUT = do_GET
-
-        def _give(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    gate = ThreadingHTTPServer(("127.0.0.1", 0), Gate)
-    thread = threading.Thread(target=gate.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{gate.server_port}{API}"
-    finally:
-        gate.shutdown()
-        gate.server_close()
-        thread.join()
+    with a_gate(decide, server.url.removesuffix(API)) as address:
+        yield f"{address}{API}"

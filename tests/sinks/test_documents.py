@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 
 from vigie.sinks import NotNow, Refused
-from vigie.sinks.documents import LARGEST, LONGEST_LETTER, codec, documents, letter, written
+from vigie.sinks.dead_letters import LONGEST_LETTER, letter
+from vigie.sinks.documents import LARGEST, as_text, codec, documents, written
 from vigie.sinks.mongo import judged
 
 NOON = datetime(2025, 6, 1, 12, 0, 0, 123_456, tzinfo=UTC)
@@ -103,22 +104,24 @@ def test_what_is_larger_than_mongodb_takes_is_refused() -> None:
 def test_a_dead_letter_is_the_same_whenever_the_same_document_is_refused() -> None:
     document = {"_id": "a", "at": NOON, "exact": Decimal("1.5"), "raw": b"\x00"}
 
-    first, again = letter("events", document, "too large"), letter("events", document, "too large")
+    text = as_text(document)
+
+    first, again = letter("events", text, "too large"), letter("events", text, "too large")
 
     assert first | {"refused_at": None} == again | {"refused_at": None}
-    assert letter("others", document, "too large")["_id"] != first["_id"]
+    assert letter("others", text, "too large")["_id"] != first["_id"]
     assert json.loads(first["row"])["exact"] == "1.5"
     assert len(encoded(first)) < 1_000
 
 
 def test_a_dead_letter_of_a_large_document_holds_its_beginning() -> None:
-    held = letter("events", {"_id": "a", "text": "x" * 17_000_000}, "too large")
+    held = letter("events", as_text({"_id": "a", "text": "x" * 17_000_000}), "too large")
 
     assert (len(held["row"]), held["characters"]) == (LONGEST_LETTER, 17_000_000 + len('{"_id": "a", "text": ""}'))
 
 
 def test_a_map_whose_keys_are_no_texts_has_a_dead_letter_too() -> None:
-    assert "(1, 2)" in letter("events", {"_id": "a", "pairs": {(1, 2): 3}}, "no form")["row"]
+    assert "(1, 2)" in as_text({"_id": "a", "pairs": {(1, 2): 3}})
 
 
 @pytest.mark.parametrize(

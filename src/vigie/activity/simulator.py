@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 
 import numpy as np
 
@@ -33,18 +32,19 @@ EVENT = (
 )
 
 
-def simulate(simulation: Simulation, version: int = 1) -> Iterator[Tick]:
+def simulate(simulation: Simulation) -> Iterator[Tick]:
     """Every event of the users, for ever, in the order of time but for what faults delay.
 
     A user comes back often enough to cause an event an interval on average when it is quietest, and twice as many
-    when it is busiest. Version 2 of the schema has a `referrer`, which is empty when nothing led there.
+    when it is busiest. Events are of version 2 where the schema has a `referrer`, which is empty when nothing led
+    there; else of version 1.
     """
     simulation.check("users", MOST_USERS)
-    return _ticks(simulation, version)
+    return _ticks(simulation)
 
 
-def _ticks(simulation: Simulation, version: int) -> Iterator[Tick]:
-    users = _Users(simulation, version)
+def _ticks(simulation: Simulation) -> Iterator[Tick]:
+    users = _Users(simulation)
     number = 0
     while True:
         # A tick in which nobody does anything is left out.
@@ -56,7 +56,7 @@ def _ticks(simulation: Simulation, version: int) -> Iterator[Tick]:
 class _Users:
     """All users, and where each is in a visit."""
 
-    def __init__(self, simulation: Simulation, version: int) -> None:
+    def __init__(self, simulation: Simulation) -> None:
         # Streams of their own: faults change nothing about the events behind them.
         rngs = [np.random.default_rng([simulation.seed % 2**64, stream]) for stream in range(4)]
         # Another start is another feed, whose events must not be taken for those of this one.
@@ -64,8 +64,8 @@ class _Users:
         self._rng = rngs[1]
         self._faults = Faults(simulation, USER_SPOILERS, rngs[3])
         self._interval, self._label = simulation.interval, simulation.label
-        self._tail = (b"1}", b'2, "referrer": "%b"}')[version - 1]
-        self._has_referrer = version == 2
+        self._has_referrer = simulation.fields is not None and "referrer" in simulation.fields
+        self._tail = b'2, "referrer": "%b"}' if self._has_referrer else b"1}"
         count = simulation.keys
         self._ids = [b"user_%05d" % number for number in range(1, count + 1)]
         self._is_bot = rngs[0].random(count) < BOTS
@@ -168,6 +168,3 @@ class _Users:
             head = EVENT % (name, ids[user], sessions[user], stamp(at), action, page, devices[user], bots[user])
             messages.append((ids[user], head + (self._tail % came_from if self._has_referrer else self._tail)))
         return messages
-
-
-simulate_v2 = partial(simulate, version=2)

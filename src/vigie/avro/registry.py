@@ -44,17 +44,6 @@ class Registry:
     user: str = ""
     password: SecretStr = field(default=SecretStr(""))
 
-    def check(self, subject: str) -> bool:
-        """Whether the registry has the subject; BadAddress when there is no registry, or none that answers."""
-        try:
-            return self.newest(subject) is not None
-        except RegistryAway as problem:
-            raise BadAddress(
-                problem.what,
-                where=self.url,
-                do="Start the registry, or mend its address: VIGIE_REGISTRY, or registry= of the source.",
-            ) from problem
-
     def schema(self, number: int) -> str | None:
         """The Avro schema of that number; none when the registry has none, or one that is not Avro alone."""
         found = self._ask(lambda client: client.get_schema(number)) if number in NUMBERS else None
@@ -63,7 +52,8 @@ class Registry:
         return str(found.schema_str)
 
     def newest(self, subject: str) -> str | None:
-        """The newest schema under a subject; none when there is no such subject."""
+        """The newest schema under a subject, and none when there is no such subject; RegistryAway when nobody answers,
+        BadAddress when what answers is no registry."""
         found = self._ask(lambda client: client.get_latest_version(subject))
         return None if found is None else str(found.schema.schema_str)
 

@@ -19,6 +19,7 @@ from typing import Self
 from uuid import uuid4
 
 from vigie.errors import BadAddress, BadSetting, VigieError
+from vigie.tied import started
 
 HOST = "127.0.0.1"
 # Below those that systems give to outgoing connections, one of which could take a port while Java starts.
@@ -53,10 +54,6 @@ share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=1
 group.initial.rebalance.delay.ms=0
 """
-
-# The pipe that is its standard input closes when the program that started it is gone, however it went: then
-# the whole process group goes too. PR_SET_PDEATHSIG would kill it when the *thread* that started it ends.
-TIED = 'exec 3<&0; (read -r _ <&3; kill -KILL 0) & exec "$@" </dev/null 3<&-'
 
 
 class Broker:
@@ -103,13 +100,7 @@ class Broker:
         self._format(properties)
         command = [self._java, "-Xmx512m", "-XX:+UseSerialGC", "-Dlog4j2.level=WARN", "-cp", self._classpath]
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                ["/bin/sh", "-c", TIED, "broker", *command, "kafka.Kafka", str(properties)],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            self._process = started("broker", [*command, "kafka.Kafka", str(properties)], log)
         try:
             self._wait()
         except BaseException:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import threading
 import time
@@ -14,9 +13,11 @@ from vigie.alerts import Event
 from vigie.backoff import REFUSED_S, Backoff, Clock
 from vigie.commands import Silences
 from vigie.engine.outbox import Outbox
+from vigie.engine.receipts import NotedReceiver
 from vigie.engine.workshop import Workshop
 from vigie.errors import BadSetting, RunFailed
-from vigie.graph import AlertSink, Surroundings, Watch
+from vigie.graph import AlertSink, RemoteSink, Surroundings, Watch
+from vigie.problem import is_installed
 from vigie.sinks import NotNow, Refused
 
 LOOK_EVERY_S = 0.2
@@ -104,9 +105,9 @@ def couriers(
         if missing := sink.missing(around):
             log.info("alerts do not go to %s: %s", sink.name, missing)
             continue
-        _needs(sink)
+        needs(sink, sink.name)
         note = lake.checkpoint(pipeline, f"outbox-{sink.name}-of-{name}".replace("/", "-")) / "note.json"
-        receiver = sink.opened(around)
+        receiver = NotedReceiver(note.parent.name, sink.opened(around), shop.receipts)
         wanted = partial(_is_told, name, Silences(lake, pipeline))
         outbox = Outbox(lake.alert_events(pipeline), note, receiver, wanted, sink.at_once, shop.committed)
         yield Courier(outbox, failed)
@@ -116,11 +117,12 @@ def _is_told(watch: str, silences: Silences, event: Event) -> bool:
     return event.watch == watch and event.alert.suppressed_by is None and not silences.cover(event)
 
 
-def _needs(sink: AlertSink) -> None:
-    if sink.module and importlib.util.find_spec(sink.module.partition(".")[0]) is None:
+def needs(sink: AlertSink | RemoteSink, where: str) -> None:
+    """BadSetting when the library of a sink that is set up is not there."""
+    if sink.module and not is_installed(sink.module):
         raise BadSetting(
             f"{type(sink).__name__} is set up, but the library '{sink.module}' is not installed",
-            where=sink.name,
+            where=where,
             do=f"pip install 'vigie[{sink.extra}]'",
         )
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from vigie.backoff import Backoff, Clock
 from vigie.duration import parse_duration
+from vigie.engine.courier import needs
 from vigie.engine.ledger import Entry
+from vigie.engine.receipts import NotedWriter
 from vigie.engine.workshop import Workshop
 from vigie.errors import RunFailed
 from vigie.graph import Delivery, RemoteSink, Surroundings, Writer
@@ -50,7 +52,7 @@ def deliveries(shop: Workshop, around: Surroundings, ending: Event, once: bool) 
             continue
         stream = shop.spark.readStream.format("delta").load(str(shop.lake.path(node.table)))
         patience = LAST_TRIES_S if once else None
-        step = Step(name, writer, ending, patience)
+        step = Step(name, NotedWriter(name, writer, shop.receipts), ending, patience)
         every = getattr(delivery.to, "every", None)
         yield Route(name, stream, step, parse_duration(every).total_seconds() if every else 0.0)
 
@@ -62,6 +64,7 @@ def _writer(delivery: Delivery, around: Surroundings) -> Writer | None:
     if missing := sink.missing(around):
         log.warning("%s is off: %s (%s)", type(sink).__name__, missing, delivery.place)
         return None
+    needs(sink, str(delivery.place))
     return sink.opened(around)
 
 

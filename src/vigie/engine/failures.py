@@ -17,10 +17,12 @@ from pyspark.errors import PySparkException
 from vigie.errors import BadSetting, LakeDamaged, RunFailed, VigieError
 from vigie.graph import Gold, Place, Silver
 from vigie.lake import PUT_BACK, Lake, in_a_line
+from vigie.sources.kafka import BrokerAway
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+AWAY = "the Kafka broker went away"
 SIGNS: tuple[tuple[str, type[VigieError], str, str], ...] = (
     (
         "No space left on device",
@@ -48,9 +50,9 @@ SIGNS: tuple[tuple[str, type[VigieError], str, str], ...] = (
         "Create it again, or start with another lake: its offsets would not fit a new topic.",
     ),
     (
-        "TimeoutException|Connection to node|Failed to construct kafka consumer",
-        RunFailed,
-        "the Kafka broker went away",
+        f"TimeoutException|Connection to node|Failed to c(onstruct kafka consumer|reate new KafkaAdminClient)|{AWAY}",
+        BrokerAway,
+        AWAY,
         "Start the broker, then start again: the run goes on where it stopped.",
     ),
     (
@@ -151,6 +153,13 @@ def died(query: str, said: str) -> VigieError:
         f"{query} died: {_reason(said)}",
         do="Mend what it says and start again: the run goes on where it stopped. `--debug` shows all of it.",
     )
+
+
+def is_of_the_broker(problem: BaseException) -> bool:
+    """Whether a step failed because Kafka does not answer."""
+    if isinstance(problem, PySparkException | Py4JError):
+        problem = died("", str(problem))
+    return isinstance(problem, BrokerAway)
 
 
 def _reason(said: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +32,8 @@ SCHEMA = pa.schema(
         ("at", pa.timestamp("us", tz="UTC")),
     ]
 )
+
+FIGURES = ("read", "accepted", "quarantined", "duplicate", "late")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,12 @@ class Entry:
             do="Nothing more was written. Keep the lake as it is and report this, with the table's rows of "
             "that batch; bronze holds every message.",
         )
+
+
+def figures(entries: Sequence[Entry]) -> dict[str, Any]:
+    """The entries of one batch as a program reads them: a number for each outcome, by table."""
+    tables = {entry.table: {name: getattr(entry, name) for name in FIGURES} for entry in entries}
+    return {"query": entries[0].query, "batch": entries[0].batch, "tables": tables}
 
 
 class Ledger:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from vigie.address import Address, Inbox, Kafka, Tcp
-from vigie.alerts import Event
 from vigie.avro.registry import registry_of
 from vigie.check import checked
 from vigie.engine import failures, session
@@ -29,13 +24,18 @@ from vigie.engine.jars import kafka_jars
 from vigie.engine.java import java_home
 from vigie.engine.latest import Latest
 from vigie.engine.ledger import Entry, Ledger
+from vigie.engine.lock import only_writer
 from vigie.engine.post import Post
-from vigie.engine.schemas import Schemas
+from vigie.engine.receipts import Receipts
+from vigie.engine.reports import Report, Reports
+from vigie.engine.revival import Revived
+from vigie.engine.schemas import Schemas, numbers_in
 from vigie.engine.tables import Stamp
+from vigie.engine.watcher import THE_LOG, Watcher
 from vigie.engine.watching import Teller, Watchman
 from vigie.engine.windows import Windows, reported
 from vigie.engine.workshop import Workshop
-from vigie.errors import LakeMismatch, RequestError
+from vigie.errors import RequestError
 from vigie.graph import Gold, Graph, Source, Surroundings, Watch
 from vigie.lake import Lake
 from vigie.pipeline import Pipeline
@@ -64,65 +64,27 @@ class Request:
     kafka: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Watcher:
-    """Who is told what happens: `reads` of where each source is read from, `entry` of each line of the ledger,
-    `committed` of each commit once it stands (a test may end the process there), and `alert` of each alert that
-    opens or closes."""
-
-    reads: Callable[[Source, Address], None] = lambda source, address: log.info("%s reads %s", source.name, address)
-
-    entry: Callable[[Entry], None] = lambda entry: log.info("%s", entry)
-    committed: Callable[[str], None] = lambda _name: None
-    alert: Callable[[Event], None] = lambda event: log.info("%s", event)
-
-
 def run(
     pipeline: Pipeline,
     request: Request,
     settings: Settings,
     stop: threading.Event | None = None,
-    watcher: Watcher | None = None,
+    watcher: Watcher = THE_LOG,
 ) -> None:
     """Run until `stop` is set, or with `once` until all that is there has gone through."""
-    watcher = watcher or Watcher()
     graph = checked(pipeline)
     with ExitStack() as closing, failures.explained(request.lake):
         readings = _readings(graph, request, settings, closing, watcher)
-        closing.enter_context(_only_writer(graph, request.lake))
+        closing.enter_context(only_writer(graph, request.lake))
         log.info("Starting Spark ...")
         spark = session.start(settings, graph.name)
         closing.callback(spark.stop)
         log.info("Spark is ready; the first batch takes longest.")
         ledger = Ledger(request.lake.ledger(graph.name), graph.name)
-        shop = Workshop(spark, graph, request.lake, ledger, watcher.committed)
+        receipts = Receipts(watcher.taken, watcher.put_off)
+        shop = Workshop(spark, graph, request.lake, ledger, watcher.committed, receipts)
         around = Surroundings(settings, _kafka(readings))
         _Run(shop, request, readings, around, stop or threading.Event(), watcher).go()
-
-
-@contextmanager
-def _only_writer(graph: Graph, lake: Lake) -> Iterator[None]:
-    """One process writes a pipeline's tables in a lake; the lock goes with the process, however it ends."""
-    path = lake.vigie(graph.name) / "lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as lock:
-        _lock(lock, graph, path)
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
-
-
-def _lock(lock: IO[str], graph: Graph, path: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as problem:
-        lock.seek(0)
-        raise LakeMismatch(
-            f"pipeline '{graph.name}' is being run in this lake by process {lock.read().strip() or 'unknown'}",
-            where=str(path),
-            do="Stop that one first, or use another lake with --lake.",
-        ) from problem
 
 
 def _readings(
@@ -150,7 +112,8 @@ def _readings(
             broker.create_topic(address.topic)
         if address is None:
             address = Inbox(request.lake.inbox(source.name))
-        readings[source.name] = _reading(source, address, request, settings, closing)
+        kept = numbers_in(request.lake.schemas(graph.name, source.name))
+        readings[source.name] = _reading(source, address, request, settings, closing, kept)
         readings[source.name].check()
         watcher.reads(source, address)
     return readings
@@ -169,9 +132,11 @@ def make_room(graph: Graph, request: Request) -> None:
             log.warning("%s: nothing is there yet; feed it with `vigie feed %s %s`", folder, graph.name, source.name)
 
 
-def _reading(source: Source, address: Address, request: Request, settings: Settings, closing: ExitStack) -> Any:
+def _reading(
+    source: Source, address: Address, request: Request, settings: Settings, closing: ExitStack, kept: frozenset[int]
+) -> Any:
     if isinstance(address, Kafka):
-        return KafkaSource(address, registry_of(source, settings) if source.format == "avro" else None)
+        return KafkaSource(address, registry_of(source, settings) if source.format == "avro" else None, kept)
     if isinstance(address, Tcp):
         # A socket cannot be read twice: what it gives is kept in an inbox first, and guarantees begin there.
         folder = request.lake.inbox(source.name)
@@ -210,9 +175,11 @@ class _Run:
         self._idle = threading.Condition()
         self._turn = threading.Lock()  # of the tables that are off the hot path
         self._ending = threading.Event()
-        self._windows: list[tuple[Gold, StreamingQuery]] = []
-        self._reported: dict[str, int] = {}
+        self._windows: dict[str, Gold] = {}
+        self._written: dict[str, int] = {}  # the last batch of each of them that the ledger has
+        self._reports: dict[str, Reports] = {}  # of each query, or of the one that took its place
         self._hot: list[HotPath] = []
+        self._sources: list[Revived] = []
 
     def go(self) -> None:
         """Start the queries and see them through; with `once`, gold follows when the hot path has finished."""
@@ -239,17 +206,21 @@ class _Run:
                 posts.enter_context(Post(watchman, self._is_behind, self._failed.append))
             self._watch([*hot, *self._start_gold(gold_tables), *self._start_deliveries()])
 
-    def _start_hot(self, source: Source) -> StreamingQuery:
+    def _start_hot(self, source: Source) -> Revived:
         path = HotPath(self._shop, source, self._readings[source.name], self._schemas(source))
         self._hot.append(path)
         for entry in path.fill():  # tables that were added to the lake
-            self._watcher.entry(entry)
+            self._watcher.batch([entry])
             if self._stop.is_set():
                 break
-        self._pool("gold" if source.context else "hot")
-        writer = path.stream().writeStream.foreachBatch(self._guarded(path))
-        every = self._request.every
-        return self._started(source.name, writer, max(every, CONTEXT_EVERY_S) if source.context else every)
+        every = max(self._request.every, CONTEXT_EVERY_S) if source.context else self._request.every
+
+        def started() -> StreamingQuery:
+            self._pool("gold" if source.context else "hot")
+            return self._started(source.name, path.stream().writeStream.foreachBatch(self._guarded(path)), every)
+
+        self._sources.append(Revived(started))
+        return self._sources[-1]
 
     def _schemas(self, source: Source) -> Schemas | None:
         """The schemas of a source whose messages are Avro, as they come here."""
@@ -278,8 +249,8 @@ class _Run:
             step = self._step(gold)
             query = self._started(gold.name, step.stream().writeStream.foreachBatch(self._in_turn(step)), every)
             if isinstance(step, Windows):
-                self._reported[gold.name] = self._last_batch(gold)
-                self._windows.append((gold, query))
+                self._written[gold.name] = self._last_batch(gold)
+                self._windows[gold.name] = gold
             queries.append(query)
         return queries
 
@@ -318,12 +289,14 @@ class _Run:
                     raise InterruptedError("a stop was asked for")
                 self._steps += 1
             try:
-                for entry in step(batch, number):
-                    self._read += entry.read
-                    self._watcher.entry(entry)
+                if entries := step(batch, number):
+                    self._read += sum(entry.read for entry in entries)
+                    self._watcher.batch(entries)
             except LeftUndone:
                 raise InterruptedError("a stop was asked for") from None
             except BaseException as problem:
+                if failures.is_of_the_broker(problem):
+                    raise InterruptedError(failures.AWAY) from None
                 self._failed.append(problem)
                 # Spark looks for causes in the text it is given, and a long one overflows its stack.
                 raise InterruptedError(f"the step ended with {type(problem).__name__}") from None
@@ -338,20 +311,26 @@ class _Run:
         checkpoint = self._shop.lake.checkpoint(self._shop.graph.name, name)
         writer = writer.queryName(name).option("checkpointLocation", str(checkpoint))
         if self._request.once:
-            return writer.trigger(availableNow=True).start()
-        return writer.trigger(processingTime=f"{int(every * 1000)} milliseconds").start()
+            writer = writer.trigger(availableNow=True)
+        else:
+            writer = writer.trigger(processingTime=f"{int(every * 1000)} milliseconds")
+        query = writer.start()
+        self._reports[name] = Reports(name, query)
+        return query
 
     def _pool(self, name: str) -> None:
         """The queries that are started from here on share the cores as this pool does."""
         self._shop.spark.sparkContext.setLocalProperty("spark.scheduler.pool", name)
 
-    def _watch(self, queries: list[StreamingQuery]) -> None:
+    def _watch(self, queries: Sequence[Revived | StreamingQuery]) -> None:
         """Until all have ended, one has died, or a stop is asked for; then none is left running."""
         try:
             while any(query.isActive for query in queries) and not self._stop.wait(WATCH_EVERY_S):
                 self._report()
                 for reading in self._readings.values():
                     reading.watch()
+                for source in self._sources:
+                    source.tend()
                 dead = [query for query in queries if not query.isActive]
                 if self._failed or any(query.exception() for query in dead):
                     break
@@ -374,14 +353,20 @@ class _Run:
                 raise failures.died(query.name, str(problem)) from problem
 
     def _report(self) -> None:
-        """Write down what Spark says of each batch of windows that has ended since the last look."""
-        for gold, query in self._windows:
-            for progress in query.recentProgress:
-                entry = reported(json.loads(progress.json), gold)
-                if entry.batch > self._reported[gold.name] and entry.read:
-                    self._shop.ledger.write([entry], Stamp(f"{query.id}:{gold.table}", entry.batch))
-                    self._reported[gold.name] = entry.batch
-                    self._watcher.entry(entry)
+        """Tell what Spark says of each batch that has ended since the last look; of windows, write it down, too."""
+        for reports in self._reports.values():
+            gold = self._windows.get(reports.name)
+            for progress in reports.look():
+                if gold is not None:
+                    self._write_down(reported(progress, gold), reports)
+                if (report := Report.of(progress)) is not None:
+                    self._watcher.report(report)
+
+    def _write_down(self, entry: Entry, reports: Reports) -> None:
+        if entry.batch > self._written[reports.name] and entry.read:
+            self._shop.ledger.write([entry], Stamp(f"{reports.query.id}:{entry.table}", entry.batch))
+            self._written[reports.name] = entry.batch
+            self._watcher.batch([entry])
 
     def _last_batch(self, gold: Gold) -> int:
         entries = self._shop.ledger.entries("table", "batch")

@@ -45,7 +45,7 @@ class Schemas:
         self._notes = notes
         self._ending = ending or threading.Event()
         self._clock = clock or Clock()
-        self.kept = {int(file.stem): _text(file) for file in folder.glob("*.avsc") if file.stem.isdigit()}
+        self.kept = {number: _text(folder / f"{number}.avsc") for number in numbers_in(folder)}
 
     def of_batch(self, batch: int, met: Iterable[int]) -> dict[int, str]:
         """What a batch is read with, that has met these schemas: the same when it is read a second time.
@@ -100,6 +100,11 @@ class Schemas:
             self._clock.wait(self._ending, wait)
             if self._ending.is_set():
                 raise LeftUndone
+
+
+def numbers_in(folder: Path) -> frozenset[int]:
+    """The numbers of the schemas that are kept."""
+    return frozenset(int(file.stem) for file in folder.glob("*.avsc") if file.stem.isdigit())
 
 
 def _text(file: Path) -> str:

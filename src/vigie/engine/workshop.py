@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vigie.engine.ledger import Ledger
+from vigie.engine.receipts import Receipts
 from vigie.graph import Graph
 from vigie.lake import Lake
 
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Workshop:
     """The session, the declaration, and where the tables are. `committed` is told the name of each commit once
-    it stands."""
+    it stands, and `receipts` what becomes of deliveries."""
 
     spark: SparkSession
     graph: Graph
     lake: Lake
     ledger: Ledger
     committed: Callable[[str], None] = lambda _name: None
+    receipts: Receipts = Receipts()

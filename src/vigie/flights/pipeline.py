@@ -6,15 +6,15 @@ from pyspark.sql import functions as F
 from vigie import Pipeline
 from vigie.flights import opensky, questions, simulator
 from vigie.flights.classes import aircraft_class
+from vigie.flights.limits import ALTITUDES_M, SPEEDS_KMH
 from vigie.flights.phases import flight_phase
+from vigie.sinks.elastic import Elastic
 
 FLIGHTS_ML = """icao24 STRING, time_position BIGINT, event_timestamp TIMESTAMP, callsign STRING,
     origin_country STRING, latitude DOUBLE, longitude DOUBLE, altitude_meters DOUBLE, velocity_kmh DOUBLE,
     vertical_rate_ms DOUBLE, heading_deg DOUBLE, on_ground BOOLEAN, category INT, flight_phase STRING,
     aircraft_class STRING"""
 
-ALTITUDES_M = (-100, 12_000)
-SPEEDS_KMH = (0, 1_000)
 EARTH_RADIUS_M = 6_371_008.8
 FASTEST_AIRCRAFT_KMH = 1_500  # no airliner or light aircraft moves faster over the ground, with any wind
 
@@ -112,6 +112,10 @@ def movements(rows: DataFrame) -> DataFrame:
             "is_jump": F.col("distance_m") / F.col("seconds") * 3.6 > FASTEST_AIRCRAFT_KMH,
         }
     )
+
+
+flights.deliver(flight_phase_counts, to=Elastic("flight-phases", id=("window_start", "flight_phase")))
+flights.deliver(anomaly_alerts, to=Elastic("flight-anomalies", id=("window_start", "origin_country")))
 
 
 def outside(value: Column, limits: tuple[float, float]) -> Column:

@@ -1,4 +1,4 @@
-"""Rows of Arrow as documents of BSON, and what is kept of a document that MongoDB refuses."""
+"""Rows of Arrow as documents of BSON."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import functools
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ Document = dict[str, Any]
 Fault = tuple[Document, str]  # a document and why it was refused
 
 LARGEST = 16 * 1024 * 1024  # the client leaves it to the server to say so, which says it of a whole bulk
-LONGEST_LETTER = 100_000  # characters of a row that are kept in a dead letter: the row itself is in the lake
 
 
 class Bulk(NamedTuple):
@@ -60,20 +58,12 @@ def written(rows: list[Document]) -> Bulk:
     return bulk
 
 
-def letter(collection: str, document: Document, reason: str) -> Document:
-    """A dead letter: the same whenever the same document is refused, but for `refused_at`."""
+def as_text(document: Document) -> str:
+    """The document for a person, in a dead letter."""
     try:
-        text = json.dumps(document, default=str)
+        return json.dumps(document, default=str)
     except TypeError:  # a map whose keys are no texts
-        text = repr(document)
-    return {
-        "_id": sha256(f"{collection} {text}".encode()).hexdigest(),
-        "collection": collection,
-        "reason": reason[:LONGEST_LETTER],
-        "row": text[:LONGEST_LETTER],
-        "characters": len(text),
-        "refused_at": datetime.now(UTC),
-    }
+        return repr(document)
 
 
 @functools.cache

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vigie.errors import BadSetting
-from vigie.sinks import NotNow, Refused
-from vigie.sinks.documents import Document, Fault, documents, letter, written
+from vigie.sinks import NotNow, Refused, workers
+from vigie.sinks.dead_letters import letter
+from vigie.sinks.documents import Document, Fault, as_text, documents, written
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch
@@ -28,7 +27,6 @@ CONNECTION: dict[str, Any] = {
     "socketTimeoutMS": 30_000,
 }
 MAJORITY_WITHIN_MS = 20_000
-OUTCOME = "taken BIGINT, refused BIGINT, reason STRING, away STRING, forbidden STRING, remedy STRING"
 
 # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
 DUPLICATE_KEY = 11_000
@@ -39,7 +37,6 @@ INDEXES = frozenset({67, 85, 86, 197})
 THE_SERVER_S = RIGHTS | INDEXES | {14_031, 26, 73, 166}  # what one document is not to blame for: a full disk, a view
 
 Columns = str | tuple[str, ...]
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +78,7 @@ class MongoCollection:
     def write(self, rows: DataFrame, _batch: int) -> None:
         if not self._is_ready:
             self._prepare(rows.columns)
-        counted: Counter[str] = Counter()
-        for outcome in _readable(rows).mapInArrow(self._place.fill, OUTCOME).collect():
-            if outcome.forbidden:
-                raise Refused(outcome.forbidden, where=self._place.collection, do=outcome.remedy)
-            if outcome.away:
-                raise NotNow(outcome.away)
-            if outcome.refused:
-                counted[outcome.reason] += outcome.refused
-        for reason, count in counted.items():
-            log.warning("%s: MongoDB refused %s documents, which are in %s: %s",
-                        self._place.collection, f"{count:,}", self._place.letters, reason)  # fmt: skip
+        workers.write(_readable(rows), self._place)
 
     def _prepare(self, columns: Sequence[str]) -> None:
         from pymongo import IndexModel
@@ -111,18 +98,6 @@ class MongoCollection:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a part of a batch: how many documents are there now, and what stood in the way of the others."""
-
-    taken: int = 0
-    refused: int = 0
-    reason: str = ""
-    away: str = ""
-    forbidden: str = ""
-    remedy: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Place:
     """Where documents go, and those that are refused. It travels to Spark's workers."""
 
@@ -130,23 +105,12 @@ class Place:
     collection: str
     letters: str
     key: tuple[str, ...]
+    server: ClassVar[str] = "MongoDB"
 
-    def fill(self, batches: Iterable[RecordBatch]) -> Iterator[RecordBatch]:
-        """Write a part of a batch, and give one row: an exception would reach the other side as a page of text."""
-        import pyarrow as pa
-
-        outcome, waiting = Outcome(), iter(batches)
-        try:
-            with self.database() as database:
-                for batch in waiting:
-                    outcome = self._filled(database, documents(batch, self.key), outcome)
-        except NotNow as problem:
-            outcome = replace(outcome, away=problem.reason)
-        except Refused as problem:
-            outcome = replace(outcome, forbidden=problem.what, remedy=problem.do)
-        for _ in waiting:  # Spark goes on handing them over
-            pass
-        yield pa.RecordBatch.from_pylist([asdict(outcome)])
+    def fill(self, batches: Iterable[RecordBatch]) -> Iterator[str]:
+        with self.database() as database:
+            for batch in batches:
+                yield from self._filled(database, documents(batch, self.key))
 
     @contextmanager
     def database(self) -> Iterator[Database[Document]]:
@@ -167,10 +131,10 @@ class Place:
                 f"MongoDB refused a batch: {_said(problem)}", where=self.collection, do=_remedy(code)
             ) from None
 
-    def _filled(self, database: Database[Document], rows: list[Document], before: Outcome) -> Outcome:
+    def _filled(self, database: Database[Document], rows: list[Document]) -> Iterator[str]:
         refused = _inserted(database, self.collection, rows)
         if refused:
-            letters = [letter(self.collection, document, reason) for document, reason in refused]
+            letters = [letter(self.collection, as_text(document), reason) for document, reason in refused]
             if unwritten := _inserted(database, self.letters, letters):
                 raise Refused(
                     f"MongoDB refused a document, and then a dead letter: {unwritten[0][1]}",
@@ -178,12 +142,7 @@ class Place:
                     do=f"Mend what it says of the collection {self.letters}, and start again: the batch is delivered "
                     "again.",
                 )
-        return replace(
-            before,
-            taken=before.taken + len(rows) - len(refused),
-            refused=before.refused + len(refused),
-            reason=before.reason or (refused[0][1] if refused else ""),
-        )
+        yield from (reason for _, reason in refused)
 
 
 def _inserted(database: Database[Document], collection: str, rows: list[Document]) -> list[Fault]:

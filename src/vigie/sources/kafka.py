@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vigie.address import Kafka
-from vigie.avro.registry import Registry, subject_of
+from vigie.avro.registry import Registry, RegistryAway, subject_of
 from vigie.errors import BadAddress, BadSetting, RunFailed
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 PATIENCE_S = 12.0
+AWAY_AFTER_S = 20.0  # without an answer, in whatever Spark asks
 # Enough to spread a batch's fixed cost thin, and little enough to hold its keys in a gigabyte.
 MESSAGES_PER_BATCH = 500_000
 
@@ -23,12 +24,20 @@ Offsets = dict[str, int]
 log = logging.getLogger(__name__)
 
 
+class BrokerAway(RunFailed):
+    """The broker does not answer, or not now: time may mend it."""
+
+
 @dataclass(frozen=True, slots=True)
 class KafkaSource:
-    """All partitions of one topic, from its earliest message on. `registry` has its schemas, where it is Avro."""
+    """All partitions of one topic, from its earliest message on.
+
+    `registry` has its schemas, where it is Avro, and `kept` are the numbers of those that the lake has.
+    """
 
     address: Kafka
     registry: Registry | None = None
+    kept: frozenset[int] = frozenset()
     kind: ClassVar[str] = "kafka"
     origin: ClassVar[tuple[str, ...]] = ("partition", "offset")
     bronze: ClassVar[str] = "topic STRING, partition INT, offset BIGINT, timestamp TIMESTAMP"
@@ -38,7 +47,10 @@ class KafkaSource:
         return f"the Kafka topic {self.address.topic}" + (" as Avro" if self.registry else "")
 
     def check(self) -> None:
-        """BadAddress when no broker answers in time, when it has no such topic, or when there is no registry."""
+        """BadAddress when no broker answers in time, when it has no such topic, or when there is no registry.
+
+        A registry that is away stops nobody who has met schemas before: only a message with another waits for it.
+        """
         admin = _client("confluent_kafka.admin").AdminClient(
             {"bootstrap.servers": self.address.servers, "log_level": 0}
         )
@@ -56,11 +68,28 @@ class KafkaSource:
                 where=str(self.address),
                 do="Start the feed first (`vigie feed` creates the topic), or create it.",
             )
-        subject = subject_of(self.address.topic)
-        if self.registry is not None and not self.registry.check(subject):
+        if self.registry is not None:
+            self._check(self.registry, subject_of(self.address.topic))
+
+    def _check(self, registry: Registry, subject: str) -> None:
+        try:
+            newest = registry.newest(subject)
+        except RegistryAway as problem:
+            if not self.kept:
+                raise BadAddress(
+                    problem.what,
+                    where=registry.url,
+                    do="Start the registry, or mend its address: VIGIE_REGISTRY, or registry= of the source.",
+                ) from problem
+            log.warning(
+                "%s (%s). The run goes on by the schemas that the lake keeps (%s); a message with another waits for "
+                "the registry.", problem.what, registry.url, ", ".join(map(str, sorted(self.kept))),
+            )  # fmt: skip
+            return
+        if newest is None:
             log.warning(
                 "%s has no subject '%s' yet. Whoever writes to the topic registers it: `vigie feed` does. Messages "
-                "are read by the schema that each of them names.", self.registry.url, subject,
+                "are read by the schema that each of them names.", registry.url, subject,
             )  # fmt: skip
 
     def stream(self, spark: SparkSession) -> DataFrame:
@@ -71,9 +100,11 @@ class KafkaSource:
             .option("startingOffsets", "earliest")
             .option("failOnDataLoss", "true")
             .option("maxOffsetsPerTrigger", MESSAGES_PER_BATCH)
-            # Spark tries three times: a broker that is gone is noticed within about a minute.
+            # A broker that is gone is noticed at the first try: whether to wait for it is the engine's to decide.
+            .option("fetchOffset.numRetries", 1)
             .option("kafka.request.timeout.ms", 10_000)
-            .option("kafka.default.api.timeout.ms", 20_000)
+            .option("kafka.default.api.timeout.ms", int(AWAY_AFTER_S * 1000))
+            .option("kafkaConsumer.pollTimeoutMs", int(AWAY_AFTER_S * 1000))
             .option("kafka.isolation.level", "read_committed")
             .option("kafka.max.partition.fetch.bytes", 16 << 20)
             .option("kafka.fetch.max.bytes", 64 << 20)
@@ -149,7 +180,7 @@ def _count_partition(kafka: Any, consumer: Any, start: Any, end: int) -> int:
     while True:
         message = consumer.poll(PATIENCE_S)
         if message is None:
-            raise RunFailed("the broker stopped answering while a batch was counted again", where=start.topic)
+            raise BrokerAway("the broker stopped answering while a batch was counted again", where=start.topic)
         if message.error() is not None:
             if message.error().code() == kafka.KafkaError._PARTITION_EOF:
                 return count

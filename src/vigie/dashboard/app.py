@@ -1,0 +1,105 @@
+"""The shell: which pages there are, and what stands beside each of them. Streamlit runs it as a script."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import importlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo, available_timezones
+
+import streamlit as st
+
+from vigie.dashboard.states import broken
+from vigie.dashboard.view import View
+from vigie.errors import VigieError
+from vigie.lake import Lake
+
+ICON = Path(__file__).with_name("static") / "icon.png"  # an icon by name would be fetched from a public server
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page: the module whose function `page(view)` draws it. `pipeline` is the one that it is about."""
+
+    title: str
+    module: str
+    icon: str
+    pipeline: str = ""
+
+
+PAGES = (
+    Page("Flights", "vigie.flights.page", ":material/flight:", "flights"),
+    Page("Sensors", "vigie.sensors.page", ":material/thermostat:", "sensors"),
+    Page("Activity", "vigie.activity.page", ":material/group:", "activity"),
+    Page("Alerts", "vigie.dashboard.alerts", ":material/notifications:"),
+    Page("Health", "vigie.dashboard.health", ":material/monitor_heart:"),
+)
+
+
+def show(lake: Lake, pipeline: str | None = None) -> None:
+    """One run of the script: the page that a viewer is on."""
+    st.set_page_config(page_title="Vigie", layout="wide", page_icon=str(ICON))
+    view = View(lake, pipeline, _zone(), st.context.theme.type == "dark")
+    first = next((page for page in PAGES if page.pipeline == pipeline), PAGES[0] if pipeline is None else PAGES[-1])
+    listed = [
+        st.Page(
+            _drawing(page, view),
+            title=page.title,
+            icon=page.icon,
+            url_path=page.title.lower(),
+            default=page is first,
+        )
+        for page in PAGES
+    ]
+    chosen = st.navigation(listed)
+    st.sidebar.caption(f"Lake: `{lake}`")
+    chosen.run()
+
+
+def _drawing(page: Page, view: View) -> Callable[[], None]:
+    def drawn() -> None:
+        st.title(page.title)
+        try:
+            # Imported when it is looked at, so that the first page is there sooner.
+            importlib.import_module(page.module).page(view)
+        except VigieError as problem:
+            broken(problem)
+        except Exception:
+            logging.getLogger(__name__).exception("the page %s could not be drawn", page.title)
+            st.error("This page could not be drawn. The output of `vigie dashboard` says why.")
+
+    return drawn
+
+
+def _zone() -> ZoneInfo:
+    """The clock that a viewer chose; the browser's own unless said. Another one is kept in the address."""
+    known = _zones()
+    own = st.context.timezone
+    names = list(dict.fromkeys([*([own] if own in known else []), "UTC", *known]))
+    asked = st.query_params.get("tz", names[0])
+    index = names.index(asked) if asked in names else 0
+    chosen = st.sidebar.selectbox("Time zone", names, index=index, key="zone")
+    if chosen != asked:
+        st.query_params["tz"] = chosen
+    return ZoneInfo(chosen)
+
+
+@functools.cache
+def _zones() -> tuple[str, ...]:
+    return tuple(sorted(available_timezones()))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--lake", default="./lake")
+    parser.add_argument("--pipeline")
+    asked = parser.parse_args()
+    show(Lake.at(asked.lake), asked.pipeline)
+
+
+if __name__ == "__main__":
+    main()

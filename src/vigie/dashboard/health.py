@@ -1,0 +1,257 @@
+"""The page of health: what became of each row, how far behind each table is, and what broke a rule."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from vigie.dashboard.look import BLUE, GREY, INK, INK_DARK, OUTCOME_COLOURS, Tile, chart, tiles
+from vigie.dashboard.reading import Slice
+from vigie.dashboard.states import age, ago, awaited, live
+from vigie.dashboard.view import View
+from vigie.errors import RequestError
+from vigie.graph import Graph
+from vigie.lake import Lake
+from vigie.listing import text_of
+from vigie.monitoring.glance import Glance, glance
+from vigie.pipeline import SHIPPED, load
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+EVERY_S = 3.0
+BROKEN_SPAN = timedelta(hours=24)
+EXAMPLES = 3  # of each rule
+OUTCOMES = tuple(OUTCOME_COLOURS)
+
+BY_TABLE = """
+    SELECT "table", query, max(batch) AS batch, max("at") AS "at",
+        CAST(sum("read") AS BIGINT) AS "read", CAST(sum(accepted) AS BIGINT) AS accepted,
+        CAST(sum(quarantined) AS BIGINT) AS quarantined, CAST(sum(duplicate) AS BIGINT) AS duplicate,
+        CAST(sum(late) AS BIGINT) AS late, CAST(arg_max("read", "at") AS BIGINT) AS last_read
+    FROM entries GROUP BY ALL ORDER BY "table"
+"""
+LAST_MINUTE = """
+    SELECT CAST(coalesce(sum("read"), 0) AS BIGINT) AS "read"
+    FROM entries, (SELECT max("at") AS newest FROM entries)
+    WHERE "table" LIKE 'silver/%' AND "at" > newest - INTERVAL 1 MINUTE
+"""
+BY_RULE = """
+    SELECT rule, count(*) AS "rows", max(received_at) AS newest
+    FROM (SELECT unnest(rules) AS rule, received_at FROM broken) GROUP BY ALL ORDER BY "rows" DESC, rule
+"""
+OF_A_RULE = f"""
+    SELECT received_at, "table", rules, topic, "partition", "offset", file, line, "value" FROM broken
+    WHERE list_contains(rules, ?) ORDER BY received_at DESC, "offset" DESC, line DESC LIMIT {EXAMPLES}
+"""
+
+
+def page(view: View) -> None:
+    names = pipelines(view)
+    if not names:
+        name = view.pipeline or "flights"
+        awaited(view, ledger(_name(name)).table, f"vigie demo {name}")
+        return
+    own = _name(view.pipeline) if view.pipeline else names[0]
+    name = own if own in names else names[0]
+    if len(names) > 1:
+        name = st.radio("Pipeline", names, index=names.index(name), horizontal=True)
+    totals(view, name)
+    flow(view, name)
+    queries(view, name)
+    lag(view, name)
+    broken_rules(view, name)
+
+
+def pipelines(view: View) -> list[str]:
+    """The pipelines that have a ledger in the lake."""
+    own = view.lake.root / "_vigie"
+    folders = sorted(own.iterdir()) if own.is_dir() else []
+    return [folder.name for folder in folders if view.has(ledger(folder.name).table)]
+
+
+def ledger(pipeline: str) -> Slice:
+    columns = ("query", "table", "batch", "read", *OUTCOMES, "at")
+    return Slice(f"_vigie/{pipeline}/ledger", columns)
+
+
+def quarantine(pipeline: str) -> Slice:
+    columns = ("table", "topic", "partition", "offset", "file", "line", "value", "received_at", "rules")
+    return Slice(f"quarantine/{pipeline}", columns, by="received_at", last=BROKEN_SPAN)
+
+
+@live(EVERY_S, "vigie run PIPELINE")
+def totals(view: View, pipeline: str) -> None:
+    tables = view.ask(BY_TABLE, entries=ledger(pipeline))
+    [minute] = view.ask(LAST_MINUTE, entries=ledger(pipeline)).to_dict("records")
+    silver = tables[tables["table"].str.startswith("silver/")]
+    sums = {part: _total(silver, part) for part in ("read", *OUTCOMES)}
+    owed = sums["read"] - sum(sums[part] for part in OUTCOMES)
+    age(view, tables["at"].max().to_pydatetime(), f"vigie run {pipeline}")
+    tiles(
+        [
+            Tile("Rows read", sums["read"], about="By the silver tables, since the lake began."),
+            Tile("Rows a minute", minute["read"], about="In the minute before the newest batch."),
+            Tile("Rows quarantined", sums["quarantined"], about="They broke a rule, and are kept."),
+            Tile("Rows not accounted for", owed, about="Read, and nothing became of them."),
+        ]
+    )
+
+
+@live(EVERY_S, "vigie run PIPELINE")
+def flow(view: View, pipeline: str) -> None:
+    st.subheader("What became of each row")
+    tables = view.ask(BY_TABLE, entries=ledger(pipeline))
+    silver = tables[tables["table"].str.startswith("silver/")]
+    if silver.empty:
+        st.info("No silver table has a batch yet.")
+        return
+    drawn = sankey(silver)
+    drawn.update_traces(textfont={"size": 13, "color": INK_DARK if view.dark else INK})
+    chart(drawn, f"health-flow-{pipeline}", 120 + 90 * max(2, len(silver)))
+    st.caption("Rows, since the lake began. Read = accepted + quarantined + duplicate + late, for each batch.")
+
+
+def sankey(silver: DataFrame) -> go.Figure:
+    """From each silver table's rows read to what became of them."""
+    names = [*silver["table"], *OUTCOMES]
+    totals = [int(each) for each in silver["read"]] + [_total(silver, outcome) for outcome in OUTCOMES]
+    links = [
+        (start, len(silver) + end, int(row[outcome]), OUTCOME_COLOURS[outcome])
+        for start, row in enumerate(silver.to_dict("records"))
+        for end, outcome in enumerate(OUTCOMES)
+        if row[outcome] > 0
+    ]
+    return go.Figure(
+        go.Sankey(
+            node={
+                "label": [f"{name}: {total:,}" for name, total in zip(names, totals, strict=True)],
+                "color": [GREY] * len(silver) + list(OUTCOME_COLOURS.values()),
+                "pad": 24,
+                "thickness": 14,
+                "hovertemplate": "%{label} rows<extra></extra>",
+            },
+            link={
+                "source": [link[0] for link in links],
+                "target": [link[1] for link in links],
+                "value": [link[2] for link in links],
+                "color": [_faint(link[3]) for link in links],
+                "hovertemplate": "%{value:,} rows<extra></extra>",
+            },
+        )
+    )
+
+
+@live(EVERY_S, "vigie run PIPELINE")
+def queries(view: View, pipeline: str) -> None:
+    st.subheader("Last batch of each query")
+    found = view.ask(BY_TABLE, entries=ledger(pipeline))
+    shown = pd.DataFrame(
+        {
+            "Table": found["table"],
+            "Batch": found["batch"],
+            "Rows read": found["last_read"],
+            f"At ({view.zone.key})": view.local(found["at"]).dt.strftime("%Y-%m-%d %H:%M:%S"),
+            "Ago": [ago(_seconds_since(view, at)) for at in found["at"]],
+        }
+    )
+    st.dataframe(shown, hide_index=True, width="stretch")
+
+
+@live(EVERY_S, "vigie run PIPELINE")
+def lag(view: View, pipeline: str) -> None:
+    st.subheader("How far behind each table is")
+    graph = _graph(view, pipeline)
+    if graph is None:
+        st.info("Name the pipeline's file to see its event times: `vigie dashboard path/to/file.py`")
+        return
+    seen = [(table, each) for table, each in _glances(str(view.lake.root), pipeline, graph) if each.newest is not None]
+    if not seen:
+        st.info("No table has a row yet.")
+        return
+    lags = [each.lag_s(view.now()) or 0.0 for _, each in seen]
+    drawn = go.Figure(
+        go.Bar(
+            x=lags,
+            y=[table for table, _ in seen],
+            orientation="h",
+            marker={"color": BLUE},
+            text=[ago(seconds) for seconds in lags],
+            customdata=[[each.rows] for _, each in seen],
+            hovertemplate="%{y}: %{x:,.0f} s behind, %{customdata[0]:,} rows<extra></extra>",
+        )
+    )
+    drawn.update_layout(xaxis_title="Behind now (s)", yaxis={"autorange": "reversed"})
+    chart(drawn, f"health-lag-{pipeline}", 80 + 34 * len(seen))
+    st.caption("By its newest event or the end of its newest window, which appears once late rows are waited for.")
+
+
+@st.cache_data(ttl=EVERY_S, show_spinner=False)
+def _glances(root: str, pipeline: str, _graph: Graph) -> list[tuple[str, Glance]]:
+    """Each table of a pipeline as its log has it, looked at once for all viewers."""
+    assert pipeline == _graph.name  # which is what tells one pipeline's answer from another's
+    lake = Lake.at(root)
+    return [(node.table, glance(lake, _graph, node)) for node in _graph.nodes()]
+
+
+@live(10.0, "vigie run PIPELINE")
+def broken_rules(view: View, pipeline: str) -> None:
+    st.subheader("What broke a rule")
+    broken = quarantine(pipeline)
+    if not view.has(broken.table):
+        st.success("Nothing is in quarantine.")
+        return
+    rules = view.ask(BY_RULE, broken=broken)
+    st.caption(f"The last 24 h of quarantine, by rule; a message may break several. All: `vigie quarantine {pipeline}`")
+    for rule, rows, newest in rules.itertuples(index=False):
+        with st.expander(f"{rule}: {rows:,} rows, the newest {view.clock(newest, '%d %b %H:%M:%S')} {view.zone.key}"):
+            examples = view.ask(OF_A_RULE, rule, broken=broken)
+            for example in examples.to_dict("records"):
+                st.caption(f"{_origin(example)}, received {view.clock(example['received_at'])} {view.zone.key}")
+                st.code(_said(example["value"]), language="json", wrap_lines=True)
+
+
+def _said(value: Any) -> str:
+    return "" if value is None else text_of(bytes(value))
+
+
+def _origin(row: dict[str, Any]) -> str:
+    if row["topic"] is not None:
+        return f"{row['topic']}/{row['partition']}@{row['offset']}"
+    return f"{str(row['file']).rpartition('/')[2]}:{row['line']}"
+
+
+def _graph(view: View, pipeline: str) -> Graph | None:
+    """What the pipeline declares, where it can be found: one that ships, or the file that was typed."""
+    if pipeline in SHIPPED:
+        return load(pipeline).graph()
+    if view.pipeline and _name(view.pipeline) == pipeline:
+        return load(view.pipeline).graph()
+    return None
+
+
+def _name(typed: str) -> str:
+    """The name of the pipeline that was typed."""
+    if typed in SHIPPED:
+        return typed
+    try:
+        return load(typed).name
+    except RequestError:
+        return typed
+
+
+def _total(tables: DataFrame, column: str) -> int:
+    return int(tables[column].fillna(0).sum())
+
+
+def _seconds_since(view: View, at: datetime) -> float:
+    return max(0.0, (view.now() - at).total_seconds())
+
+
+def _faint(colour: str) -> str:
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.4)"

@@ -1,0 +1,72 @@
+"""One look for all pages: colours that stand on light and on dark, charts, tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+# Told apart by those who see few colours, and 3 : 1 or more against both backgrounds.
+BLUE, ORANGE, GREEN, PURPLE, RED, GREY, TEAL = (
+    "#3b82c4", "#d97706", "#0f9d72", "#a06cc0", "#d9484a", "#7d8794", "#0e93a5",
+)  # fmt: skip
+SERIES = (BLUE, ORANGE, GREEN, PURPLE, TEAL, RED, GREY)
+SEVERITY_COLOURS = {"critical": RED, "warning": ORANGE, "info": BLUE, "normal": GREY}
+OUTCOME_COLOURS = {"accepted": GREEN, "quarantined": RED, "duplicate": PURPLE, "late": ORANGE}
+INK, INK_DARK = "#0a1119", "#e8eef4"
+HEAT = ("#fff4e0", "#f5b041", "#c0392b")
+HEAT_DARK = ("#1d2430", "#b9770e", "#ff6b5a")
+CONFIG = {"displaylogo": False, "displayModeBar": False, "scrollZoom": "map"}
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One figure with its unit, and how it has changed; `about` says what it counts."""
+
+    label: str
+    value: float | None
+    unit: str = ""
+    change: float | None = None
+    digits: int = 0
+    about: str = ""
+    good: str = "off"  # which way is good: "normal" up, "inverse" down, "off" neither
+
+
+def tiles(shown: Sequence[Tile], against: str = "") -> None:
+    """Tiles in a row, below one another on a phone; `against` says what changes are measured against."""
+    for column, tile in zip(st.columns(len(shown)), shown, strict=True):
+        unit = f" {tile.unit}" if tile.unit else ""
+        change = None if tile.change is None else round(tile.change, tile.digits)
+        said = f"{change:+,.{tile.digits}f}{unit}" if change else "no change"
+        column.metric(
+            tile.label,
+            "none" if tile.value is None else f"{tile.value:,.{tile.digits}f}{unit}",
+            None if change is None else f"{said} {against}".rstrip(),
+            delta_color=tile.good if change else "off",  # type: ignore[arg-type]
+            delta_arrow="auto" if change else "off",
+            help=tile.about or None,
+            border=True,
+        )
+
+
+def chart(figure: Figure, key: str, height: int = 320, **more: Any) -> Any:
+    """A chart as wide as its place, in the theme's colours, whose legend stands above it."""
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": ""},
+        colorway=SERIES,
+        uirevision=key,
+    )
+    return st.plotly_chart(figure, width="stretch", theme="streamlit", key=key, config=CONFIG, **more)
+
+
+def heat(dark: bool) -> list[tuple[float, str]]:
+    """From nothing to much."""
+    low, middle, high = HEAT_DARK if dark else HEAT
+    return [(0.0, low), (0.5, middle), (1.0, high)]

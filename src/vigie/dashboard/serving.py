@@ -1,0 +1,129 @@
+"""The dashboard's server: Streamlit, on this machine alone unless said, telling nobody of its use."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from vigie.errors import BadSetting
+from vigie.lake import Lake
+from vigie.tied import started
+
+HOST = "127.0.0.1"
+PORT = 8501
+APP = Path(__file__).with_name("app.py")
+STOP_LIMIT_S = 5.0
+
+OPTIONS: dict[str, Any] = {
+    "browser.gatherUsageStats": False,
+    "client.showErrorDetails": "none",
+    "client.toolbarMode": "viewer",
+    "server.headless": True,
+    "server.enableStaticServing": True,
+    "server.fileWatcherType": "none",
+    "logger.hideWelcomeMessage": True,
+    "theme.light.primaryColor": "#1b639f",
+    "theme.light.backgroundColor": "#ffffff",
+    "theme.light.secondaryBackgroundColor": "#f2f5f8",
+    "theme.light.textColor": "#0a1119",  # at six tenths, as captions have it, still 4.5 : 1
+    "theme.light.codeTextColor": "#0a1119",
+    "theme.dark.primaryColor": "#6db3ea",
+    "theme.dark.backgroundColor": "#0f151c",
+    "theme.dark.secondaryBackgroundColor": "#19222c",
+    "theme.dark.textColor": "#e8eef4",
+    "theme.dark.codeTextColor": "#e8eef4",
+}
+
+
+def check(host: str, port: int) -> None:
+    """BadSetting when the dashboard is not installed, or something else listens there."""
+    check_installed()
+    if trouble := _trouble(host, port):
+        raise BadSetting(
+            f"port {port} cannot be used: {trouble.strerror}",
+            where=f"{host}:{port}",
+            do=f"Stop what listens there, or name another: vigie dashboard --port {port + 1}",
+        )
+
+
+def serve(lake: Lake, pipeline: str | None, host: str, port: int) -> None:
+    """Serve until Ctrl-C or SIGTERM."""
+    from streamlit.web import bootstrap
+
+    options = {
+        name.replace(".", "_"): value
+        for name, value in (OPTIONS | {"server.address": host, "server.port": port}).items()
+    }
+    bootstrap.load_config_options(options)
+    bootstrap.run(str(APP), False, _arguments(lake, pipeline), options)
+
+
+@contextmanager
+def beside(lake: Lake, pipeline: str | None) -> Iterator[str]:
+    """A dashboard in a process of its own, and its address; another port is taken where the usual one is not free."""
+    check_installed()
+    port = _free_port() if _trouble(HOST, PORT) else PORT
+    words = [sys.executable, "-c", "from vigie.cli import main; main()", "dashboard"]
+    words += [pipeline] if pipeline is not None else []
+    lake.root.mkdir(parents=True, exist_ok=True)
+    with (lake.root / "_dashboard.log").open("wb") as log:
+        server = started("dashboard", [*words, "--lake", str(lake.root), "--port", str(port)], log)
+    try:
+        yield address(HOST, port)
+    finally:
+        _stop(server)
+
+
+def check_installed() -> None:
+    missing = [name for name in ("streamlit", "plotly") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise BadSetting(
+            "the dashboard is not installed", where=", ".join(missing), do="pip install 'vigie[dashboard]'"
+        )
+
+
+def address(host: str, port: int) -> str:
+    """Where a browser on this machine finds it."""
+    return f"http://{'localhost' if host in {'0.0.0.0', '::'} else host}:{port}"
+
+
+def _arguments(lake: Lake, pipeline: str | None) -> list[str]:
+    return ["--lake", str(lake.root), *(["--pipeline", pipeline] if pipeline is not None else [])]
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    if server.poll() is None:
+        os.killpg(server.pid, signal.SIGTERM)
+    try:
+        server.wait(STOP_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+    if server.stdin:
+        server.stdin.close()
+
+
+def _trouble(host: str, port: int) -> OSError | None:
+    """Why nothing can listen there, if so."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as problem:
+            return problem
+    return None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+    return port

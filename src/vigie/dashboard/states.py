@@ -1,0 +1,110 @@
+"""The states in which a page or a part of it can be: empty, loading, live, stale, broken."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import shlex
+from collections.abc import Callable
+from datetime import datetime
+from typing import ParamSpec
+
+import streamlit as st
+
+from vigie.dashboard.reading import NotYet
+from vigie.dashboard.view import View
+from vigie.errors import VigieError
+
+STALE_AFTER_S = 30.0
+LOOK_EVERY_S = 2.0
+
+log = logging.getLogger(__name__)
+P = ParamSpec("P")
+
+
+def live(every_s: float, made_by: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """A part of a page that draws itself again every so many seconds, in whatever state the lake is.
+
+    `made_by` is the command that makes the tables it shows. A part takes the View as its first argument, and what it
+    draws is replaced as a whole.
+    """
+
+    def decorate(part: Callable[P, None]) -> Callable[P, None]:
+        @functools.wraps(part)
+        def drawn(*args: P.args, **kwargs: P.kwargs) -> None:
+            loading = st.empty()  # always there, or else all that follows would be made anew at the second drawing
+            if part.__qualname__ not in st.session_state:
+                loading.caption("Reading the lake ...")
+                st.session_state[part.__qualname__] = True
+            try:
+                part(*args, **kwargs)
+            except NotYet as problem:
+                st.info(
+                    f"{_sentence(problem.what)} It comes with the run: `{made_by}`", icon=":material/hourglass_empty:"
+                )
+            except VigieError as problem:
+                broken(problem)
+            except Exception:
+                log.exception("%s could not be drawn", part.__qualname__)
+                st.error("This part could not be drawn. The output of `vigie dashboard` says why.")
+            loading.empty()
+
+        return st.fragment(drawn, run_every=every_s)
+
+    return decorate
+
+
+def broken(problem: VigieError) -> None:
+    """What is wrong, where, and what to do."""
+    where = f" (`{problem.where}`)" if problem.where else ""
+    st.error(f"{_sentence(problem.what)[:-1]}{where}. {problem.do}", icon=":material/error:")
+
+
+def awaited(view: View, table: str, made_by: str) -> bool:
+    """Whether a page must wait for its first table; says so, and looks again until it is there."""
+    if view.has(table):
+        return False
+    _empty(view, table, made_by)
+    return True
+
+
+@st.fragment(run_every=LOOK_EVERY_S)
+def _empty(view: View, table: str, made_by: str) -> None:
+    if view.has(table):
+        st.rerun()
+    with st.container(border=True):
+        st.subheader("Nothing to see yet")
+        st.markdown(f"The lake `{view.lake}` has no table `{table}`. Make it in another terminal:")
+        st.code(f"{made_by} --lake {shlex.quote(str(view.lake))}", language="sh")
+        st.caption("This page looks again every two seconds and goes on by itself.")
+
+
+def age(view: View, newest: datetime | None, restarted_by: str) -> None:
+    """How old the newest data is: a quiet line while it is live, a warning once it is stale."""
+    if newest is None:
+        st.caption("No data yet.")
+        return
+    seconds = max(0.0, (view.now() - newest).total_seconds())
+    said = f"Last data {ago(seconds)} ago ({view.clock(newest, '%Y-%m-%d %H:%M:%S')} {view.zone.key})"
+    if seconds <= STALE_AFTER_S:
+        st.caption(f"{said}.")
+    else:
+        st.warning(f"{said}. If the feed or the run has stopped: `{restarted_by}`", icon=":material/schedule:")
+
+
+def closed_until(view: View, end: datetime | None) -> None:
+    """Up to when the windows of a chart are closed: what came later is not in it."""
+    if end is not None:
+        st.caption(f"Windows closed up to {view.clock(end, '%Y-%m-%d %H:%M')} {view.zone.key}.")
+
+
+def ago(seconds: float) -> str:
+    """A span of time as it is said: `42 s`, `7 min`, `3 h`, `2 d`."""
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:,.0f} {unit}"
+    return f"{seconds:,.0f} s"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."

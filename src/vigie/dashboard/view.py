@@ -1,0 +1,55 @@
+"""What a page is given: the lake to ask, the clock that a person chose, and whether it is dark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from vigie.dashboard.reading import Shelf, Slice
+from vigie.lake import Lake, is_table
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One viewer's look at a lake. `pipeline` is what was typed behind `vigie dashboard`, if anything was."""
+
+    lake: Lake
+    pipeline: str | None = None
+    zone: ZoneInfo = ZoneInfo("UTC")
+    dark: bool = False
+
+    def ask(self, sql: str, *parameters: Any, **slices: Slice) -> DataFrame:
+        """What DuckDB answers about slices of tables, named here: `view.ask("SELECT ... FROM rows", rows=READINGS)`.
+
+        Answers are shared by all viewers until a table has grown, so SQL must not ask for the time.
+        """
+        return _shelf(str(self.lake.root)).ask(sql, slices, parameters)
+
+    def has(self, table: str) -> bool:
+        """Whether somebody has written the table yet."""
+        return is_table(self.lake.path(table))
+
+    def clock(self, instant: datetime, form: str = "%H:%M:%S") -> str:
+        """An instant on the clock that the viewer chose."""
+        return instant.astimezone(self.zone).strftime(form)
+
+    def local(self, instants: Series) -> Series:
+        """Instants for an axis or a table, on the clock that the viewer chose; its name belongs in the label."""
+        return instants.dt.tz_convert(self.zone).dt.tz_localize(None)
+
+    @staticmethod
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+
+@st.cache_resource(show_spinner=False)
+def _shelf(root: str) -> Shelf:
+    """One for all viewers of a lake."""
+    return Shelf(Lake.at(root))

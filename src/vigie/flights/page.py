@@ -1,0 +1,370 @@
+"""The page of flights: what flies now, where, and what cannot be true of it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from vigie.dashboard.look import RED, Tile, chart, heat, tiles
+from vigie.dashboard.reading import Slice
+from vigie.dashboard.states import age, awaited, closed_until, live
+from vigie.dashboard.view import View
+from vigie.flights.limits import ALTITUDES_M, SPEEDS_KMH
+from vigie.flights.live_map import PHASE_COLOURS, figure, map_style
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+RUN, DEMO = "vigie run flights", "vigie demo flights"
+EVERY_S = 2.0
+PHASES_EVERY_S = 5.0
+GOLD_EVERY_S = 10.0
+CRITICAL = 0.1  # of a country's reports in a window
+COUNTRIES = 10
+CHOSEN = "flights-aircraft"
+ALOFT = "Of the last minute's reports in the air, without those that are an anomaly."
+ANOMALY = (
+    f"Reports with an altitude outside {ALTITUDES_M[0]:,} to {ALTITUDES_M[1]:,} m or a speed outside {SPEEDS_KMH[0]:,} "
+    f"to {SPEEDS_KMH[1]:,} km/h, of the last minute's reports."
+)
+
+POSITIONS = Slice(
+    "silver/flights_ml",
+    (
+        "icao24", "event_timestamp", "callsign", "origin_country", "latitude", "longitude", "altitude_meters",
+        "velocity_kmh", "vertical_rate_ms", "heading_deg", "on_ground", "flight_phase", "aircraft_class",
+    ),
+    by="event_timestamp",
+    last=timedelta(minutes=10),
+)  # fmt: skip
+PHASES = Slice(
+    "gold/streaming_aggregations/flight_phase_counts",
+    ("window_start", "window_end", "flight_phase", "flight_count"),
+    by="window_end",
+    last=timedelta(hours=2),
+)
+ANOMALIES = Slice(
+    "gold/streaming_aggregations/anomaly_alerts",
+    (
+        "window_start", "window_end", "origin_country", "total_observations", "altitude_anomalies",
+        "velocity_anomalies", "anomaly_rate",
+    ),
+    by="window_end",
+    last=timedelta(hours=24),
+)  # fmt: skip
+
+IMPOSSIBLE = (
+    f"(altitude_meters NOT BETWEEN {ALTITUDES_M[0]} AND {ALTITUDES_M[1]}"
+    f" OR velocity_kmh NOT BETWEEN {SPEEDS_KMH[0]} AND {SPEEDS_KMH[1]})"
+)
+TWO_MINUTES = f"""
+    SELECT event_timestamp > newest - INTERVAL 1 MINUTE AS is_last, newest, count(DISTINCT icao24) AS aircraft,
+        avg(altitude_meters) FILTER (NOT on_ground AND NOT coalesce({IMPOSSIBLE}, false)) AS altitude_m,
+        avg(velocity_kmh) FILTER (NOT on_ground AND NOT coalesce({IMPOSSIBLE}, false)) AS speed_kmh,
+        100.0 * count(*) FILTER ({IMPOSSIBLE}) / count(*) AS anomalies_pct
+    FROM positions, (SELECT max(event_timestamp) AS newest FROM positions)
+    WHERE event_timestamp > newest - INTERVAL 2 MINUTES
+    GROUP BY ALL ORDER BY is_last DESC
+"""
+NOW = """
+    SELECT * FROM positions
+    WHERE event_timestamp > (SELECT max(event_timestamp) FROM positions) - INTERVAL 1 MINUTE
+    QUALIFY row_number() OVER (PARTITION BY icao24 ORDER BY event_timestamp DESC) = 1
+    ORDER BY icao24
+"""
+TRAILS = """
+    SELECT icao24, latitude, longitude FROM positions
+    WHERE event_timestamp > (SELECT max(event_timestamp) FROM positions) - INTERVAL 90 SECONDS
+    ORDER BY icao24, event_timestamp
+"""
+# Windows of five minutes begin each minute: every fifth is taken, so that a report is counted once.
+EACH_ONCE = "minute(window_start) % 5 = 0"
+REPORTS = "CAST(round(anomaly_rate * total_observations) AS BIGINT)"
+
+
+def page(view: View) -> None:
+    if awaited(view, POSITIONS.table, DEMO):
+        return
+    now(view)
+    live_map(view)
+    for pair in ((phases, phases_over_time), (countries, hours)):
+        for column, part in zip(st.columns(2), pair, strict=True):
+            with column:
+                part(view)
+    critical(view)
+
+
+@live(EVERY_S, RUN)
+def now(view: View) -> None:
+    last, before = [*last_minute(view), {}, {}][:2]
+    age(view, last.get("newest"), RUN)
+
+    def tile(label: str, column: str, unit: str, about: str, **more: Any) -> Tile:
+        value, was = _number(last.get(column)), _number(before.get(column))
+        change = None if value is None or was is None else value - was
+        return Tile(label, value, unit, change, about=about, **more)
+
+    tiles(
+        [
+            tile("Active flights", "aircraft", "", "Aircraft heard in the last minute of data."),
+            tile("Mean altitude", "altitude_m", "m", ALOFT),
+            tile("Mean speed", "speed_kmh", "km/h", ALOFT),
+            tile("Anomaly rate", "anomalies_pct", "%", ANOMALY, digits=2, good="inverse"),
+        ],
+        "in a minute",
+    )
+
+
+def last_minute(view: View) -> list[dict[str, Any]]:
+    """The last minute of data, and the one before it where there is one."""
+    found: list[dict[str, Any]] = view.ask(TWO_MINUTES, positions=POSITIONS).to_dict("records")
+    return found
+
+
+def _number(value: Any) -> float | None:
+    return None if pd.isna(value) else float(value)
+
+
+@live(EVERY_S, RUN)
+def live_map(view: View) -> None:
+    st.subheader("Where they are")
+    aircraft = view.ask(NOW, positions=POSITIONS)
+    trails = view.ask(TRAILS, positions=POSITIONS)
+    left, right = st.columns([3, 1])
+    with right:
+        chosen = _choice(aircraft)
+        if chosen is not None:
+            one(view, aircraft, chosen)
+    with left:
+        drawn = figure(aircraft, trails, chosen, map_style(view.dark, st.context.url))
+        chart(drawn, "flights-map", 520, on_select=_clicked, selection_mode="points")
+        st.caption(
+            f"{len(aircraft):,} aircraft heard in the last minute, with 90 s of trail. Click one for all about it."
+        )
+
+
+def _clicked() -> None:
+    points = st.session_state["flights-map"]["selection"]["points"]
+    if points and points[0].get("customdata"):
+        st.session_state[CHOSEN] = points[0]["customdata"][0]
+
+
+def _choice(aircraft: DataFrame) -> str | None:
+    """The aircraft that was clicked, or chosen by its name; it stays chosen when it is no longer heard."""
+    names = dict(zip(aircraft["icao24"], aircraft["callsign"], strict=True))
+    held = st.session_state.get(CHOSEN)
+    known = sorted({*names, held} - {None}, key=lambda icao24: (names.get(icao24) or "~", icao24))
+    chosen: str | None = st.selectbox(
+        "Aircraft",
+        known,
+        index=None,
+        key=CHOSEN,
+        placeholder="Click the map, or type a callsign",
+        format_func=lambda icao24: f"{names.get(icao24) or 'no callsign'} ({icao24})",
+    )
+    return chosen
+
+
+def one(view: View, aircraft: DataFrame, icao24: str) -> None:
+    """All about one aircraft."""
+    found = aircraft[aircraft["icao24"] == icao24].to_dict("records")
+    if not found:
+        st.info(f"{icao24} has not been heard in the last minute.")
+        return
+    [last] = found
+    heard = last["event_timestamp"].to_pydatetime()
+    lines = [
+        ("Country", last["origin_country"]),
+        ("Phase", str(last["flight_phase"]).capitalize()),
+        ("Altitude", _with_unit(last["altitude_meters"], "m")),
+        ("Speed", _with_unit(last["velocity_kmh"], "km/h")),
+        ("Vertical rate", _with_unit(last["vertical_rate_ms"], "m/s", 1)),
+        ("Heading", _with_unit(last["heading_deg"], "°")),
+        ("Position", f"{last['latitude']:.4f}° N, {last['longitude']:.4f}° E"),
+        ("Class", last["aircraft_class"] or "unlabelled"),
+        ("Heard", f"{view.clock(heard)} {view.zone.key}"),
+    ]
+    st.markdown("\n".join(f"**{name}** {value}  " for name, value in lines))
+    past = view.ask(
+        "SELECT event_timestamp, altitude_meters FROM positions WHERE icao24 = ? ORDER BY ALL",
+        icao24,
+        positions=POSITIONS,
+    )
+    drawn = go.Figure(go.Scatter(x=view.local(past["event_timestamp"]), y=past["altitude_meters"], mode="lines"))
+    drawn.update_layout(xaxis_title=f"Time ({view.zone.key})", yaxis_title="Altitude (m)")
+    chart(drawn, "flights-one", 200)
+
+
+def _with_unit(value: Any, unit: str, digits: int = 0) -> str:
+    number = _number(value)
+    return "unknown" if number is None else f"{number:,.{digits}f} {unit}"
+
+
+@live(PHASES_EVERY_S, RUN)
+def phases(view: View) -> None:
+    st.subheader("Phases of flight")
+    counts = view.ask(NOW, positions=POSITIONS)["flight_phase"].value_counts()
+    names = [phase for phase in PHASE_COLOURS if phase in counts]
+    labels, values = [name.capitalize() for name in names], [int(counts[name]) for name in names]
+    colours = [PHASE_COLOURS[name] for name in names]
+    shares = go.Figure(go.Pie(labels=labels, values=values, marker={"colors": colours}, hole=0.5, sort=False))
+    shares.update_layout(showlegend=False)
+    bars = go.Figure(go.Bar(x=values, y=labels, orientation="h", marker={"color": colours}, text=values))
+    bars.update_layout(xaxis_title="Aircraft", yaxis={"autorange": "reversed"}, showlegend=False)
+    left, right = st.columns(2)
+    with left:
+        chart(shares, "flights-shares")
+    with right:
+        chart(bars, "flights-bars")
+    st.caption("Aircraft heard in the last minute, by their newest report.")
+
+
+@live(GOLD_EVERY_S, RUN)
+def phases_over_time(view: View) -> None:
+    st.subheader("Phases over time")
+    counted = view.ask("SELECT window_start, window_end, flight_phase, flight_count FROM phases", phases=PHASES)
+    if counted.empty:
+        st.info("No window has closed yet: a minute closes two minutes after it is over.")
+        return
+    by_phase = counted.pivot_table(index="window_start", columns="flight_phase", values="flight_count", fill_value=0)
+    times = view.local(by_phase.index.to_series())
+    drawn = go.Figure()
+    for phase, colour in PHASE_COLOURS.items():
+        if phase in by_phase:
+            drawn.add_trace(
+                go.Scatter(
+                    x=times,
+                    y=by_phase[phase],
+                    name=phase.capitalize(),
+                    stackgroup="one",
+                    line={"width": 0.5, "color": colour},
+                )
+            )
+    drawn.update_layout(xaxis_title=f"Minute ({view.zone.key})", yaxis_title="Aircraft a minute")
+    chart(drawn, "flights-area")
+    closed_until(view, counted["window_end"].max())
+
+
+@live(GOLD_EVERY_S, RUN)
+def countries(view: View) -> None:
+    st.subheader("Countries with most anomalies")
+    found = most_anomalies(view)
+    if found.empty:
+        _none_yet(view)
+        return
+    drawn = go.Figure(
+        go.Bar(
+            x=found["anomalies"],
+            y=found["origin_country"],
+            orientation="h",
+            marker={"color": RED},
+            text=found["anomalies"],
+        )
+    )
+    drawn.update_layout(xaxis_title="Reports with an anomaly, 24 h", yaxis={"autorange": "reversed"})
+    chart(drawn, "flights-countries", 360)
+    closed_until(view, _closed(view))
+
+
+def most_anomalies(view: View) -> DataFrame:
+    """The countries with the most reports that cannot be true, of a day."""
+    return view.ask(
+        f"""SELECT origin_country, CAST(sum({REPORTS}) AS BIGINT) AS anomalies FROM windows WHERE {EACH_ONCE}
+        GROUP BY ALL HAVING anomalies > 0 ORDER BY anomalies DESC, origin_country LIMIT {COUNTRIES}""",
+        windows=ANOMALIES,
+    )
+
+
+@live(GOLD_EVERY_S, RUN)
+def hours(view: View) -> None:
+    st.subheader("Anomalies by country and hour")
+    found = by_hour(view)
+    if found.empty:
+        _none_yet(view)
+        return
+    grid = found.pivot_table(index="origin_country", columns="hour", values="anomalies", fill_value=0)
+    grid = grid.loc[grid.sum(axis=1).sort_values(ascending=False).index]
+    drawn = go.Figure(
+        go.Heatmap(
+            z=grid.to_numpy(),
+            x=[f"{hour:%d %b %H:00}" for hour in grid.columns],
+            y=grid.index,
+            colorscale=heat(view.dark),
+            colorbar={"title": "Reports"},
+            hovertemplate="%{y}, %{x}: %{z:,} reports<extra></extra>",
+        )
+    )
+    drawn.update_layout(xaxis_title=f"Hour ({view.zone.key})", xaxis_type="category", yaxis={"autorange": "reversed"})
+    chart(drawn, "flights-hours", 360)
+    closed_until(view, _closed(view))
+
+
+def by_hour(view: View) -> DataFrame:
+    """Reports that cannot be true, by country and hour on the viewer's clock; the worst countries of a day."""
+    return view.ask(
+        f"""WITH anomalies AS (
+            SELECT origin_country, date_trunc('hour', window_start AT TIME ZONE ?) AS hour, {REPORTS} AS anomalies
+            FROM windows WHERE {EACH_ONCE}
+        ), worst AS (
+            SELECT origin_country FROM anomalies GROUP BY ALL HAVING sum(anomalies) > 0
+            ORDER BY sum(anomalies) DESC, origin_country LIMIT {COUNTRIES}
+        )
+        SELECT origin_country, hour, CAST(sum(anomalies) AS BIGINT) AS anomalies
+        FROM anomalies SEMI JOIN worst USING (origin_country) GROUP BY ALL ORDER BY ALL""",
+        view.zone.key,
+        windows=ANOMALIES,
+    )
+
+
+@live(GOLD_EVERY_S, RUN)
+def critical(view: View) -> None:
+    st.subheader("Critical: more than one report in ten is impossible")
+    found = critical_windows(view)
+    if found.empty:
+        _none_yet(view)
+        return
+    found["window_start"], found["window_end"] = view.local(found["window_start"]), view.local(found["window_end"])
+    zone = view.zone.key
+    st.dataframe(
+        found,
+        hide_index=True,
+        width="stretch",
+        column_config={
+            "window_start": st.column_config.DatetimeColumn(f"From ({zone})", format="YYYY-MM-DD HH:mm"),
+            "window_end": st.column_config.DatetimeColumn(f"Until ({zone})", format="HH:mm"),
+            "origin_country": "Country",
+            "anomaly_rate": st.column_config.NumberColumn("Anomaly rate", format="percent"),
+            "total_observations": st.column_config.NumberColumn("Reports", format="localized"),
+            "altitude_anomalies": st.column_config.NumberColumn("Impossible altitudes", format="localized"),
+            "velocity_anomalies": st.column_config.NumberColumn("Impossible speeds", format="localized"),
+        },
+    )
+    closed_until(view, _closed(view))
+
+
+def critical_windows(view: View) -> DataFrame:
+    """The newest windows of a country in which too many reports cannot be true."""
+    return view.ask(
+        f"""SELECT window_start, window_end, origin_country, anomaly_rate, total_observations, altitude_anomalies,
+        velocity_anomalies FROM windows WHERE anomaly_rate > {CRITICAL}
+        ORDER BY window_end DESC, anomaly_rate DESC, origin_country LIMIT 100""",
+        windows=ANOMALIES,
+    )
+
+
+def _closed(view: View) -> datetime | None:
+    [end] = view.ask("SELECT max(window_end) AS closed FROM windows", windows=ANOMALIES)["closed"]
+    return None if pd.isna(end) else end.to_pydatetime()
+
+
+def _none_yet(view: View) -> None:
+    closed = _closed(view)
+    if closed is None:
+        st.info("No window has closed yet: five minutes close six minutes after they are over.")
+    else:
+        st.success("None: no closed window of the last 24 h has any.")
+        closed_until(view, closed)

@@ -1,0 +1,164 @@
+"""An index of Elasticsearch, or of OpenSearch, at the address that VIGIE_ELASTIC holds."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from vigie.duration import parse_duration
+from vigie.errors import BadDeclaration
+from vigie.sinks import Refused, workers
+from vigie.sinks.elastic_bulk import Place
+from vigie.sinks.elastic_cluster import ELASTICSEARCH, Cluster, Login
+from vigie.sinks.elastic_templates import fields, lifecycle, state_management, template, template_of_letters
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+    from pyspark.sql.types import StructField, StructType
+
+    from vigie.graph import Surroundings
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,199}")
+LONGEST_ID = 512  # bytes
+MOMENTS = ("timestamp", "timestamp_ntz", "date")
+AS_JSON = {
+    "ignoreNullFields": "false",
+    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
+    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
+}
+
+Columns = str | tuple[str, ...]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Elastic:
+    """Each row as a document of an index, one for each value of the columns `id`; the first that comes stays.
+
+    `_id` is those columns as an object of JSON. The first of them that is an instant or a day cuts the index by
+    months: `flight-phases-2026.11.01` holds November, and `flight-phases` finds all. A month is deleted when its last
+    row is older than `keep`; with None, and where no column of `id` is an instant, nothing ever is. What is refused
+    goes to another index, `dead_letters` (the index's name and `_dead_letters`, unless said), with the reason.
+    """
+
+    index: str
+    id: Columns
+    keep: str | None = "365 days"
+    dead_letters: str = ""
+    every: str | None = None
+    module: ClassVar[str] = "elasticsearch"
+    extra: ClassVar[str] = "elastic"
+
+    def missing(self, around: Surroundings) -> str:
+        return "" if around.settings.elastic else "VIGIE_ELASTIC is not set"
+
+    def opened(self, around: Surroundings) -> ElasticIndex:
+        if not NAME.fullmatch(self.index):
+            raise BadDeclaration(
+                f"'{self.index}' is no name of an index",
+                where=f"Elastic('{self.index}')",
+                do="Write small letters, digits, '-', '_' and '.', a letter or a digit first.",
+            )
+        try:
+            keep = parse_duration(self.keep) if self.keep else None
+        except ValueError as problem:
+            raise BadDeclaration(f"keep: {problem}", where=f"Elastic('{self.index}')", do="Mend the span.") from None
+        return ElasticIndex(self, keep, Login.of(around.settings))
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return (self.id,) if isinstance(self.id, str) else self.id
+
+    @property
+    def letters(self) -> str:
+        return self.dead_letters or f"{self.index}_dead_letters"
+
+
+class ElasticIndex:
+    """The index. Spark's workers write to it, each over a connection of its own, and say what came of it."""
+
+    def __init__(self, sink: Elastic, keep: timedelta | None, login: Login) -> None:
+        self._sink = sink
+        self._keep = keep
+        self._login = login
+        self._place: Place | None = None
+
+    def write(self, rows: DataFrame, _batch: int) -> None:
+        cut_by = self._cut_by(rows.schema)
+        if self._place is None:
+            self._place = self._prepared(rows.schema, cut_by)
+        workers.write(documents(rows, self._sink.index, self._sink.key, cut_by), self._place)
+
+    def _cut_by(self, schema: StructType) -> str:
+        """The column after whose month the index of a row is named; none when no column of its id is a moment.
+
+        As it is one of the id's, a row that comes again goes to the same index, where its id is known.
+        """
+        kinds = {field.name: field.dataType.simpleString() for field in schema}
+        if strange := [name for name in self._sink.key if name not in kinds]:
+            raise Refused(
+                f"Elastic('{self._sink.index}') names '{strange[0]}', which is no column of the table",
+                where=self._sink.index,
+                do=f"Name one of: {', '.join(kinds)}.",
+            )
+        return next((name for name in self._sink.key if kinds[name] in MOMENTS), "")
+
+    def _prepared(self, schema: StructType, cut_by: str) -> Place:
+        """What must be there before the first document: how indices are to be made, and how long they live."""
+        name, letters, properties = self._sink.index, self._sink.letters, fields(schema)
+        with Cluster(self._login) as cluster:
+            product = cluster.recognise()
+            policy = self._policy(cluster) if cut_by and self._keep else ""
+            shape = template(name, properties, is_cut=bool(cut_by), policy=policy)
+            cluster.ask("PUT", f"/_index_template/vigie-{name}", shape)
+            cluster.ask("PUT", f"/_index_template/vigie-{letters}", template_of_letters(letters))
+            self._widen(cluster, f"{name}-*" if cut_by else name, properties)
+        return Place(self._login, product, name, letters)
+
+    def _policy(self, cluster: Cluster) -> str:
+        """Say how long the months are kept; what a template calls that, which is nothing in OpenSearch."""
+        assert self._keep is not None
+        name = f"vigie-{self._sink.index}"
+        if cluster.product == ELASTICSEARCH:
+            if cluster.put(f"/_ilm/policy/{name}", lifecycle(self._keep)):
+                return name
+        else:
+            path = f"/_plugins/_ism/policies/{name}"
+            found = cluster.ask("GET", path, expected=(400, 404))
+            if found.status < 300:
+                path += f"?if_seq_no={found.body['_seq_no']}&if_primary_term={found.body['_primary_term']}"
+            if cluster.put(path, state_management(self._sink.index, self._keep)):
+                return ""
+        log.warning("%s: this %s takes no lifecycle, so nothing is deleted after %s",
+                    self._sink.index, cluster.product, self._sink.keep)  # fmt: skip
+        return ""
+
+    def _widen(self, cluster: Cluster, indices: str, properties: dict[str, Any]) -> None:
+        """Give the indices that are there the fields that came since; a template counts for new ones alone."""
+        path = f"/{indices}/_mapping?allow_no_indices=true&ignore_unavailable=true"
+        cluster.ask("PUT", path, {"properties": properties}, expected=(404,))
+
+
+def documents(rows: DataFrame, index: str, key: tuple[str, ...], cut_by: str) -> DataFrame:
+    """Each row as its index, its id and itself as JSON, which Spark writes faster than Python could."""
+    from pyspark.sql import functions as F
+
+    name = F.concat(F.lit(f"{index}-"), F.date_format(F.trunc(f"`{cut_by}`", "month"), "yyyy.MM.dd"))
+    id = F.to_json(F.struct(*(F.col(f"`{column}`") for column in key)), AS_JSON)
+    short = F.when(F.octet_length(id) > LONGEST_ID, F.sha2(id, 256)).otherwise(id)
+    row = F.to_json(F.struct(*map(_sendable, rows.schema)), AS_JSON)
+    return rows.select((name if cut_by else F.lit(index)).alias("index"), short.alias("id"), row.alias("row"))
+
+
+def _sendable(field: StructField) -> Column:
+    """The column; numbers that JSON has no form for are null."""
+    from pyspark.sql import functions as F
+
+    column = F.col(f"`{field.name}`")
+    if field.dataType.simpleString() in {"float", "double"}:
+        infinite = F.lit(float("inf"))
+        column = F.when(F.abs(column) < infinite, column)
+    return column.alias(field.name)

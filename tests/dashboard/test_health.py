@@ -1,0 +1,89 @@
+"""The page of health: the ledger's own sums, and quarantine by rule with the messages themselves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import polars as pl
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.dashboard.lakes import LEDGER, a_lake, broken, ledger, write
+from tests.dashboard.test_flights import shown, texts
+from vigie.dashboard import health
+from vigie.dashboard.view import View
+from vigie.lake import Lake
+
+OUTCOMES = ("accepted", "quarantined", "duplicate", "late")
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    return a_lake(tmp_path_factory.mktemp("health"), aircraft=3)
+
+
+def run(root: Path) -> AppTest:
+    given = {"root": str(root), "module": "vigie.dashboard.health"}
+    return AppTest.from_function(shown, kwargs=given, default_timeout=30).run()
+
+
+def test_the_flow_has_the_ledgers_sums(lake: Lake) -> None:
+    silver = pl.from_dicts(ledger(30)).filter(pl.col("table") == "silver/flights_ml")
+    tables = View(lake).ask(health.BY_TABLE, entries=health.ledger("flights"))
+
+    drawn = health.sankey(tables[tables["table"] == "silver/flights_ml"])
+
+    [flow] = drawn.data
+    sums = {name: silver[name].sum() for name in OUTCOMES}
+    assert list(flow.link.value) == list(sums.values())
+    assert list(flow.node.label) == ["silver/flights_ml: 3,000", *(f"{name}: {n:,}" for name, n in sums.items())]
+
+
+def test_rules_are_counted_as_often_as_they_were_broken(lake: Lake) -> None:
+    expected = Counter(rule for row in broken(12) for rule in row["rules"])
+
+    found = View(lake).ask(health.BY_RULE, broken=health.quarantine("flights"))
+
+    assert dict(zip(found["rule"], found["rows"], strict=True)) == expected
+
+
+def test_a_rule_is_shown_with_its_newest_messages_as_they_came(lake: Lake) -> None:
+    own = [row for row in broken(12) if "is valid JSON" in row["rules"]]
+    expected = [row["value"] for row in sorted(own, key=lambda row: row["received_at"], reverse=True)[:3]]
+
+    found = View(lake).ask(health.OF_A_RULE, "is valid JSON", broken=health.quarantine("flights"))
+
+    assert [bytes(value) for value in found["value"]] == expected
+
+
+def test_the_page_says_what_became_of_each_row(lake: Lake) -> None:
+    app = run(lake.root)
+
+    tiles = {metric.label: metric.value for metric in app.metric}
+    assert not app.exception
+    assert not app.error
+    assert tiles == {
+        "Rows read": "3,000",
+        "Rows a minute": "3,000",
+        "Rows quarantined": "120",
+        "Rows not accounted for": "0",
+    }
+    assert '{"icao24": "3944ef", "number": 9}' in texts(app)
+
+
+def test_a_lake_that_nobody_filled_is_a_sentence_with_the_command_that_does(tmp_path: Path) -> None:
+    app = run(tmp_path)
+
+    assert not app.exception
+    assert f"vigie demo flights --lake {tmp_path}" in texts(app)
+
+
+def test_a_lake_without_quarantine_says_so(tmp_path: Path) -> None:
+    write(Lake.at(tmp_path).ledger("flights"), ledger(2), LEDGER)
+
+    app = run(tmp_path)
+
+    assert not app.exception
+    assert "Nothing is in quarantine." in texts(app)
+    assert "No table has a row yet." in texts(app)

@@ -1,0 +1,108 @@
+"""What is said before the dashboard's server starts."""
+
+from __future__ import annotations
+
+import importlib.util
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from typer.testing import CliRunner
+
+from tests.dashboard.lakes import a_lake
+from tests.dashboard.test_flights import texts
+from vigie import demo
+from vigie.cli import app
+from vigie.dashboard import serving
+from vigie.lake import Lake
+
+EXAMPLE = Path(__file__).parents[2] / "examples/flights/dashboard/app.py"
+
+
+def test_a_port_that_is_taken_is_exit_2_with_another_to_try(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        answer = CliRunner().invoke(app, ["dashboard", "--lake", str(tmp_path), "--port", str(port)])
+
+    assert answer.exit_code == 2
+    assert f"port {port} cannot be used" in answer.stderr
+    assert f"vigie dashboard --port {port + 1}" in answer.stderr
+
+
+def test_without_its_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+
+    answer = CliRunner().invoke(app, ["dashboard", "--lake", str(tmp_path)])
+
+    assert answer.exit_code == 2
+    assert "pip install 'vigie[dashboard]'" in answer.stderr
+
+
+def test_a_demo_goes_on_without_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+
+    with demo._watched(Lake(tmp_path), "flights"):
+        pass
+
+    assert "There is no dashboard beside it" in capsys.readouterr().err
+
+
+def test_a_pipeline_that_is_none_is_exit_2(tmp_path: Path) -> None:
+    answer = CliRunner().invoke(app, ["dashboard", "fligths", "--lake", str(tmp_path)])
+
+    assert answer.exit_code == 2
+    assert "there is no pipeline 'fligths'" in answer.stderr
+
+
+def test_nothing_is_told_to_anybody_and_no_trace_is_shown() -> None:
+    assert serving.HOST == "127.0.0.1"
+    assert serving.OPTIONS["browser.gatherUsageStats"] is False
+    assert serving.OPTIONS["client.showErrorDetails"] == "none"
+
+
+def shell(root: str, pipeline: str | None) -> None:
+    from vigie.dashboard.app import show
+    from vigie.lake import Lake
+
+    show(Lake.at(root), pipeline)
+
+
+@pytest.mark.parametrize(("pipeline", "first"), [(None, "Flights"), ("flights", "Flights"), ("sensors", "Sensors")])
+def test_the_page_of_the_pipeline_that_was_named_comes_first(tmp_path: Path, pipeline: str | None, first: str) -> None:
+    given = {"root": str(a_lake(tmp_path, aircraft=3).root), "pipeline": pipeline}
+
+    shown = AppTest.from_function(shell, kwargs=given, default_timeout=30).run()
+
+    assert not shown.exception
+    assert shown.title[0].value == first
+
+
+def test_the_clock_is_shown_and_can_be_chosen(tmp_path: Path) -> None:
+    given = {"root": str(a_lake(tmp_path, aircraft=3).root), "pipeline": None}
+    shown = AppTest.from_function(shell, kwargs=given, default_timeout=30).run()
+    assert "Windows closed up to 2026-11-21 12:00 UTC." in texts(shown)
+
+    shown.sidebar.selectbox(key="zone").select("Europe/Paris").run()
+
+    assert "Windows closed up to 2026-11-21 13:00 Europe/Paris." in texts(shown)
+
+
+def test_the_example_says_that_its_port_is_taken(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        asked = [sys.executable, str(EXAMPLE), "--lake", str(tmp_path), "--port", str(taken.getsockname()[1])]
+
+        answer = subprocess.run(asked, capture_output=True, text=True, check=False)
+
+    assert answer.returncode == 2
+    assert "cannot be used" in answer.stderr
+    assert "Traceback" not in answer.stderr
