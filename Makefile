@@ -69,6 +69,10 @@ lock: ## pin again what pyproject.toml asks for (needs uv)
 LAKE ?= $(or $(VIGIE_LAKE),./lake)
 YESTERDAY = $(shell date -u -d yesterday +%F)
 AIRFLOW_HOME ?= $(CURDIR)/.airflow
+# Refuses a DAY that is none, or has not begun: Airflow would wait for it for ever.
+A_DAY = @day="$(or $(DAY),$(YESTERDAY))"; test "$$(date -u -d "$$day" +%F 2> /dev/null)" = "$$day" && \
+	test "$$(printf '%s\n' "$$day" "$$(date -u +%F)" | sort | tail -n 1)" = "$$(date -u +%F)" || \
+	{ echo "DAY=$$day is no day that has begun: write it as DAY=$(YESTERDAY)" >&2; exit 2; }
 ENVIRONMENTS := $(or $(VIGIE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vigie)/environments
 DBT_PROJECT := $(CURDIR)/src/vigie/activity/dbt
 
@@ -77,6 +81,7 @@ dbt: export DBT_PROJECT_DIR := $(DBT_PROJECT)
 dbt: export DBT_PROFILES_DIR := $(DBT_PROJECT)
 dbt: export DBT_TARGET_PATH := $(CURDIR)/.dbt
 dbt: .venv-dbt/installed ## marts of the lake's activity, built and tested on DuckDB (LAKE=./lake, DAY= for one day)
+	$(A_DAY)
 	@.venv-dbt/bin/dbt build $(if $(DAY),--vars '{day: $(DAY)}')
 
 airflow: export VIGIE_LAKE := $(abspath $(LAKE))
@@ -88,6 +93,7 @@ airflow: export AIRFLOW_HOME := $(AIRFLOW_HOME)
 airflow: export AIRFLOW__CORE__DAGS_FOLDER := $(CURDIR)/src/vigie/activity/dags
 airflow: export AIRFLOW__CORE__LOAD_EXAMPLES := False
 airflow: setup .venv-dbt/installed .venv-airflow/installed ## the daily DAG, run once (LAKE=./lake, DAY= or yesterday)
+	$(A_DAY)
 	@.venv-airflow/bin/airflow db migrate
 	@.venv-airflow/bin/airflow dags test daily_statistics "$$VIGIE_DAILY_SINCE"
 

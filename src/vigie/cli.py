@@ -48,7 +48,7 @@ from vigie.flags import (
     lake_at,
     span,
 )  # fmt: skip
-from vigie.terminal import command, meter, say, stop_when_asked
+from vigie.terminal import command, leave, meter, say, stop_when_asked
 
 if TYPE_CHECKING:
     from vigie.pipeline import Pipeline
@@ -384,4 +384,7 @@ def _show(listing: Any, json: bool) -> None:
 
 
 def main() -> None:
-    app()
+    try:
+        app()
+    except SystemExit as ending:
+        leave(ending)

@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_type_hints
 
 import typer
 
@@ -90,6 +90,21 @@ def _code(act: Callable[[], None], debug: bool) -> int:
         _tell(f"{type(problem).__name__}: {problem}{more}", debug)
         return 1
     return 0
+
+
+def leave(ending: SystemExit) -> NoReturn:
+    """End the process now that all is said and written.
+
+    Python's own way out takes DuckDB and Arrow apart while threads of theirs live: it wrote pages about what they
+    leaked behind the last sentence, and now and then died of it with 134.
+    """
+    code = ending.code if isinstance(ending.code, int) else 1 if ending.code else 0
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        code = code or 1
+    os._exit(code)
 
 
 def _give_up_output() -> None:

@@ -44,6 +44,8 @@ def change_row(message: bytes) -> Row | None:
     if said is None or not all(said[name] for name in ("meta", "timestamp", "wiki", "type", "user", "title")):
         return None
     length = said["length"]
+    if any(not 0 <= size <= 2**31 - 1 for size in (length or {}).values() if size is not None):
+        return None
     return {
         "event_id": said["meta"]["id"],
         "event_timestamp": datetime.fromtimestamp(said["timestamp"], UTC),

@@ -10,8 +10,10 @@ import pytest
 from vigie import Pipeline
 from vigie.backoff import Backoff, Clock
 from vigie.check import problems
-from vigie.engine.deliveries import LeftUndone, Step
-from vigie.errors import RunFailed
+from vigie.engine.deliveries import LeftUndone, Step, opened
+from vigie.errors import BadSetting, RunFailed
+from vigie.graph import Surroundings
+from vigie.settings import Settings
 from vigie.sinks import NotNow, Refused
 from vigie.sinks.parquet import Parquet
 
@@ -29,6 +31,19 @@ class Troubled:
         if self.troubles:
             raise self.troubles.pop(0)
         self.written.append(batch)
+
+
+class Elsewhere:
+    """A sink that is switched on by an address, here that of a Kafka, and whose library is not there."""
+
+    module = "no_such_library"
+    extra = "elsewhere"
+
+    def missing(self, around: Surroundings) -> str:
+        return "" if around.servers else "VIGIE_KAFKA is not set"
+
+    def opened(self, _around: Surroundings) -> Troubled:
+        return Troubled()
 
 
 def a_step(writer: Troubled, ending: threading.Event, patience: float | None = None) -> tuple[Step, list[float]]:
@@ -81,3 +96,15 @@ def test_a_span_of_a_delivery_that_is_none_is_reported_with_its_line() -> None:
 
     assert (problem.kind, problem.place.line) == ("BadDuration", pipeline.graph().deliveries[0].place.line)
     assert "every of a delivery: '10 secnds' is not a span of time" in problem.what
+
+
+def test_the_library_of_a_sink_that_is_off_is_not_missed_and_of_one_that_is_on_it_is() -> None:
+    pipeline = Pipeline("p")
+    raw = pipeline.source("raw", schema="k STRING")
+    pipeline.deliver(raw, to=Elsewhere())
+    [delivery] = pipeline.graph().deliveries
+
+    assert problems(pipeline) == []
+    assert opened(delivery, Surroundings(Settings(kafka=None))) is None
+    with pytest.raises(BadSetting, match="Elsewhere is set up, but the library 'no_such_library' is not installed"):
+        opened(delivery, Surroundings(Settings(kafka=None), "localhost:9092"))

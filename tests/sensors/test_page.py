@@ -266,15 +266,22 @@ def test_the_page_shows_the_figures_and_says_that_they_are_old(lake: Lake, rows:
     assert any("Windows closed up to 2026-11-21 11:50 UTC" in caption.value for caption in page.caption)
 
 
-def test_another_building_and_another_sensor_are_chosen_from_lists(lake: Lake) -> None:
+def test_another_building_and_sensor_are_chosen_from_lists_and_stay_chosen(rows: pl.DataFrame, tmp_path: Path) -> None:
+    lake = filled(tmp_path, rows)
     page = seen(lake)
 
     page.selectbox(key="sensors-building").select("not known").run()
     assert page.selectbox(key="sensors-one").options[0] == "SENSOR_004"
     page.selectbox(key="sensors-building").select("A").run()
     page.selectbox(key="sensors-one").select("SENSOR_001").run()
+    others = [an_alert(f"SENSOR_{number:03}", "STUCK") for number in (2, 3, 7, 8)]
+    write_deltalake(lake.alerts("sensors"), pa.Table.from_pylist(others, ALERTS), mode="append")
+    page.run()
 
     assert not page.exception and not page.error
+    assert {tile.label: tile.value for tile in page.metric}["Open alerts"] == "7"
+    assert page.selectbox(key="sensors-building").value == "A"
+    assert page.selectbox(key="sensors-one").value == "SENSOR_001"
     [alerts] = [table.value for table in page.dataframe if "opened_at" in table.value]
     assert list(alerts["rule"]) == ["HIGH_TEMP"]
 

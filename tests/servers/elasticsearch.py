@@ -7,8 +7,10 @@ OpenSearch is put together from its libraries, without the plug-ins that its dis
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -35,14 +37,7 @@ from vigie.settings import Settings
 PINS = Path(__file__).parent / "pins"
 ADMIN = ("admin", "an-admin-s-secret")
 ACCOUNT = ("vigie", "a-secret")
-# What docs/elastic.md says that Vigie needs, for the indices of the tests.
-ROLES = """
-vigie:
-  cluster: [monitor, manage_index_templates, manage_ilm]
-  indices:
-    - names: ["*"]
-      privileges: [create_doc, create_index, manage]
-"""
+PAGE = Path(__file__).parents[2] / "docs/elastic.md"
 JAVA_OPTIONS = ["-Xms512m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 
 
@@ -132,7 +127,7 @@ class Elasticsearch(Server):
         )
         config.joinpath("users").write_text("\n".join(f"{name}:{hashed(word)}" for name, word in (ADMIN, ACCOUNT)))
         config.joinpath("users_roles").write_text(f"superuser:{ADMIN[0]}\nvigie:{ACCOUNT[0]}\n")
-        config.joinpath("roles.yml").write_text(ROLES)
+        config.joinpath("roles.yml").write_text(role("vigie"))
         config.joinpath("jvm.options").write_text("\n".join([*JAVA_OPTIONS, "-Djava.io.tmpdir=${ES_TMPDIR}"]))
         (self._program / "bin" / "elasticsearch").chmod(0o755)
         (self._program / "bin" / "elasticsearch-env").chmod(0o755)
@@ -228,6 +223,17 @@ class OpenSearch(Server):
     def end(self) -> None:
         self.stop()
         self._gateway.shutdown()
+
+
+def role(name: str) -> str:
+    """The rights that the page says Vigie needs, for any index."""
+    [text] = re.findall(r"^```json\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    rights = json.loads(text)
+    privileges = ", ".join(rights["indices"][0]["privileges"])
+    return (
+        f"{name}:\n  cluster: [{', '.join(rights['cluster'])}]\n"
+        f'  indices:\n    - names: ["*"]\n      privileges: [{privileges}]\n'
+    )
 
 
 def hashed(password: str) -> str:

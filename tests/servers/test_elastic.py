@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,7 +28,6 @@ from vigie.sinks.elastic import Elastic
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-PAGE = Path(__file__).parents[2] / "docs/elastic.md"
 NOON = datetime(2025, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
 JULY = datetime(2025, 7, 1, tzinfo=UTC)
 EVENT = "at TIMESTAMP, event_id STRING, action STRING"
@@ -226,21 +223,6 @@ def test_a_name_that_may_not_is_refused_with_what_to_do(spark: SparkSession, emp
     with pytest.raises(Refused, match=r"security_exception: unable to authenticate user \[vigie\]") as refusal:
         a_writer(empty, elastic_password=SecretStr("another")).write(events(spark, (NOON, "a", "view")), 0)
     assert "VIGIE_ELASTIC_PASSWORD" in refusal.value.do
-
-
-def test_a_key_with_the_rights_that_the_page_names_is_enough_for_flights(spark: SparkSession, empty: Server) -> None:
-    [rights] = re.findall(r"^```json\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    asked = {"name": "vigie", "role_descriptors": {"vigie": json.loads(rights)}}
-    key = SecretStr(empty.ask("POST", "/_security/api_key", asked)["encoded"])
-    reports = spark.createDataFrame([{"event_timestamp": NOON, "flight_phase": "CRUISE"}], FLIGHTS_ML)
-    [sink] = [each.to for each in flights.graph().deliveries if each.table is flight_phase_counts]
-    assert isinstance(sink, Elastic)
-
-    a_writer(empty, sink, elastic_user=None, elastic_password=None, elastic_api_key=key).write(
-        flat(flight_phase_counts(reports)), 0
-    )
-
-    assert empty.count("flight-phases") == 1
 
 
 def test_what_the_dashboard_asks_for_can_be_asked(spark: SparkSession, either: Server) -> None:

@@ -94,8 +94,9 @@ def of_mongo(address: SecretStr, day: date) -> pa.Table:
     """The statistics of a day, from the documents of the raw lake."""
     from pymongo import MongoClient, errors
 
-    from vigie.sinks.mongo import CONNECTION
+    from vigie.sinks.mongo import CONNECTION, check
 
+    check(address)
     start, end = _bounds(day)
     try:
         with _database() as database, MongoClient[dict[str, Any]](address.get_secret_value(), **CONNECTION) as client:
@@ -174,6 +175,15 @@ def _counted(database: duckdb.DuckDBPyConnection, day: date, origin: str) -> pa.
     return database.sql(QUESTION, params={"day": day, "origin": origin}).to_arrow_table()
 
 
+def _has_begun(day: date) -> None:
+    """RequestError for a day of the future; of one that is not over, it is said."""
+    today = datetime.now(UTC).date()
+    if day > today:
+        raise RequestError(f"{day} has not begun: in UTC it is {today}", do="Name a day that is over, as yesterday.")
+    if day == today:
+        sys.stderr.write(f"{day} is not over: this is what there is of it so far. Run the day again tomorrow.\n")
+
+
 def main(words: list[str]) -> int:
     """What a person or a scheduler types; the exit code."""
     asked = argparse.ArgumentParser(prog="python -m vigie.activity.daily", description="The statistics of one day.")
@@ -181,6 +191,7 @@ def main(words: list[str]) -> int:
     asked.add_argument("--lake", help="the lake's folder; ./lake, or VIGIE_LAKE, unless said")
     said = asked.parse_args(words)
     try:
+        _has_begun(said.day)
         settings = read_settings()
         lake = Lake.at(said.lake or settings.lake)
         statistics = of_mongo(settings.mongo, said.day) if settings.mongo else of_silver(lake, said.day)

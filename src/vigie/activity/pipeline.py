@@ -51,6 +51,7 @@ changes = activity.source(
     unique="event_id",
     expect={
         "has an event id": "event_id <> ''",
+        "has a user": "user_id <> ''",
         "has a session": "session_id <> ''",
         "has an action": "action <> ''",
         "has a page": "page <> ''",
@@ -73,7 +74,10 @@ def user_activity(rows: DataFrame) -> DataFrame:
         "has an event id": "event_id <> ''",
         "names its wiki": "wiki <> ''",
         "has a type": "type <> ''",
+        "has a title": "title <> ''",
         "has a user": "user <> ''",
+        "has possible sizes": """coalesce(length.old BETWEEN 0 AND 2147483647, TRUE)
+            AND coalesce(length.new BETWEEN 0 AND 2147483647, TRUE)""",
         "is not from the future": "event_timestamp <= received_at + INTERVAL 1 MINUTE",
     },
 )

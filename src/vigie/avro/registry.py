@@ -95,7 +95,9 @@ class Registry:
             raise self._said(problem.http_status_code, problem.error_code, problem.error_message) from problem
         except _unanswered() as problem:
             raise RegistryAway(
-                f"the schema registry does not answer: {str(problem) or type(problem).__name__}", where=self.url
+                f"the schema registry does not answer: {str(problem) or type(problem).__name__}",
+                where=self.url,
+                do="Look whether it runs, and at VIGIE_REGISTRY; then start again.",
             ) from problem
         except ValueError as problem:  # an answer that is not JSON
             raise self._no_registry() from problem

@@ -47,7 +47,7 @@ def deliveries(shop: Workshop, around: Surroundings, ending: Event, once: bool) 
         node = shop.graph.find(delivery.table)
         assert node is not None
         name = f"{node.name}-to-{type(delivery.to).__name__.lower()}-{at}"
-        writer = _writer(delivery, around)
+        writer = opened(delivery, around)
         if writer is None:
             continue
         stream = shop.spark.readStream.format("delta").load(str(shop.lake.path(node.table)))
@@ -57,7 +57,8 @@ def deliveries(shop: Workshop, around: Surroundings, ending: Event, once: bool) 
         yield Route(name, stream, step, parse_duration(every).total_seconds() if every else 0.0)
 
 
-def _writer(delivery: Delivery, around: Surroundings) -> Writer | None:
+def opened(delivery: Delivery, around: Surroundings) -> Writer | None:
+    """What the rows of a delivery are written with; None when its sink is off."""
     sink = delivery.to
     if not isinstance(sink, RemoteSink):
         return sink

@@ -184,7 +184,7 @@ def one(view: View, aircraft: DataFrame, icao24: str) -> None:
         ("Speed", _with_unit(last["velocity_kmh"], "km/h")),
         ("Vertical rate", _with_unit(last["vertical_rate_ms"], "m/s", 1)),
         ("Heading", _with_unit(last["heading_deg"], "°")),
-        ("Position", f"{last['latitude']:.4f}° N, {last['longitude']:.4f}° E"),
+        ("Position", f"{_degrees(last['latitude'], 'NS')}, {_degrees(last['longitude'], 'EW')}"),
         ("Class", last["aircraft_class"] or "unlabelled"),
         ("Heard", f"{view.clock(heard)} {view.zone.key}"),
     ]
@@ -197,6 +197,10 @@ def one(view: View, aircraft: DataFrame, icao24: str) -> None:
     drawn = go.Figure(go.Scatter(x=view.local(past["event_timestamp"]), y=past["altitude_meters"], mode="lines"))
     drawn.update_layout(xaxis_title=f"Time ({view.zone.key})", yaxis_title="Altitude (m)")
     chart(drawn, "flights-one", 200)
+
+
+def _degrees(value: float, sides: str) -> str:
+    return f"{abs(value):.4f}° {sides[value < 0]}"
 
 
 def _with_unit(value: Any, unit: str, digits: int = 0) -> str:

@@ -43,7 +43,7 @@ def alerts(view: View, drawn: go.Figure, found: DataFrame, since: datetime, unti
     colours = found["severity"].map(SEVERITY_COLOURS).fillna(GREY)
     for start, end, colour in zip(starts, ends, colours, strict=True):
         edge = {"width": 1, "color": colour}
-        drawn.add_vrect(x0=start, x1=end, fillcolor=colour, opacity=0.16, layer="below", line=edge)
+        drawn.add_vrect(x0=start, x1=end, fillcolor=colour, opacity=0.08, layer="below", line=edge)
     for severity, rows in found.groupby("severity"):
         mark = {"symbol": "triangle-down", "size": 11, "color": SEVERITY_COLOURS.get(str(severity), GREY)}
         marks = go.Scatter(

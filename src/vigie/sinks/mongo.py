@@ -73,7 +73,7 @@ class MongoCollection:
         self._place = place
         self._indexes = indexes
         self._is_ready = False
-        _check(place.address)
+        check(place.address)
 
     def write(self, rows: DataFrame, _batch: int) -> None:
         if not self._is_ready:
@@ -183,7 +183,8 @@ def _is_of_the_id(problem: Any) -> bool:
     return not problem["errmsg"] or "_id_" in problem["errmsg"]
 
 
-def _check(address: SecretStr) -> None:
+def check(address: SecretStr) -> None:
+    """BadSetting for an address that no client could use, or that names no database."""
     from pymongo import MongoClient
     from pymongo.errors import PyMongoError
 

@@ -16,7 +16,7 @@ from vigie import VigieError
 from vigie.activity.pipeline import user_events
 from vigie.address import parse_address
 from vigie.feed import Pace, feed
-from vigie.feeding import Wish, framed, simulated
+from vigie.feeding import Wish, framed, positive, simulated
 from vigie.terminal import meter, stop_when_asked
 
 TOPIC = "kafka://localhost:9092/user-activity"
@@ -24,6 +24,7 @@ TOPIC = "kafka://localhost:9092/user-activity"
 
 def ingest(to: str, wish: Wish, rows: int | None) -> int:
     """Bring events there: `rows` of them at once, or as they are made until Ctrl-C; how many have arrived."""
+    positive(rows=rows)
     stop, address = stop_when_asked(), parse_address(to)
     ticks = framed(user_events, simulated(user_events, wish, rows), address)
     return feed(ticks, address, pace=Pace(real_time=rows is None), stop=stop, progress=meter(), rows=rows)

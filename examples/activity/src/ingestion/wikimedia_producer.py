@@ -16,7 +16,7 @@ from vigie import VigieError
 from vigie.activity.pipeline import changes
 from vigie.address import parse_address
 from vigie.feed import Pace, feed
-from vigie.feeding import Wish, framed, live, simulated
+from vigie.feeding import Wish, framed, live, positive, simulated
 from vigie.terminal import meter, stop_when_asked
 
 TOPIC = "kafka://localhost:9092/recent-changes"
@@ -24,6 +24,7 @@ TOPIC = "kafka://localhost:9092/recent-changes"
 
 def produce(to: str, is_simulated: bool, rows: int | None) -> int:
     """Bring changes there until Ctrl-C, or so many; how many have arrived."""
+    positive(rows=rows)
     stop, address = stop_when_asked(), parse_address(to)
     ticks = simulated(changes, Wish(), rows) if is_simulated else live(changes, Wish(), stop)
     pace = Pace(real_time=not is_simulated or rows is None)

@@ -14,8 +14,11 @@ import os
 import sys
 from pathlib import Path
 
-HERE = {"VIGIE_MONGO": "mongodb://localhost:27017/raw", "VIGIE_LAKE": "./lake-mongo"}
+from vigie.settings import read_settings
+
+HERE = {"mongo": "mongodb://localhost:27017/raw", "lake": "./lake-mongo"}
 
 if __name__ == "__main__":
-    os.environ.update(HERE | os.environ)
+    said = read_settings().model_fields_set  # in the environment, or in .env
+    os.environ.update({f"VIGIE_{name.upper()}": value for name, value in HERE.items() if name not in said})
     os.execv(Path(sys.executable).with_name("vigie"), ["vigie", "run", "activity", *sys.argv[1:]])
