@@ -22,10 +22,8 @@ def main() -> int:
         from bench.activity.workload import delivered
 
         return delivered(asked.rows)
-    if asked.what == "dashboard":
-        from bench.dashboard import dashboard
-
-        return dashboard(asked.rows)
+    if asked.what in {"pixel", "dashboard"}:
+        return _screen(asked)
     if asked.what == "mongo":
         from bench.mongo import mongo
 
@@ -38,6 +36,16 @@ def main() -> int:
         live = SENSORS_LIVE if asked.workload == "sensors" else FLIGHTS_LIVE
         return latency(live, asked.minutes, soak=asked.what == "soak")
     return _speed(asked)
+
+
+def _screen(asked: argparse.Namespace) -> int:
+    if asked.what == "pixel":
+        from bench.pixel import pixel
+
+        return pixel(asked.minutes)
+    from bench.dashboard import dashboard
+
+    return dashboard(asked.rows)
 
 
 def _speed(asked: argparse.Namespace) -> int:
@@ -92,6 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     lake.add_argument("--rounds", type=int, default=3, help="turns; 3")
     whole = commands.add_parser("delivered", help="activity from Kafka to its tables and MongoDB, held to DuckDB")
     whole.add_argument("--rows", type=int, default=1_000_000, help="messages; 1,000,000")
+    eye = commands.add_parser("pixel", help="the demo and its dashboard in a browser: from event to map and tiles")
+    eye.add_argument("--minutes", type=float, default=5.0, help="how long; 5")
     screen = commands.add_parser("dashboard", help="a refresh of the live page at so many rows of silver")
     screen.add_argument("--rows", type=int, default=10_000_000, help="how many; 10,000,000")
     scores = commands.add_parser("scoring", help="how well the rules of the sensors see a day of labelled faults")
