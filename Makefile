@@ -21,8 +21,8 @@ setup: .venv/installed ## the virtual environment and the pinned jars, once
 demo: setup ## simulated aircraft, from feed to gold; Ctrl-C ends it
 	@.venv/bin/vigie demo flights
 
-# A file's tests share what is dear to make: a process takes whole files, each with a Spark of its own.
-SIDE_BY_SIDE := --numprocesses 2 --dist loadfile
+# A file's tests share what is dear to make: each of two processes takes whole files, in their order, with a Spark of its own.
+SIDE_BY_SIDE := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test: setup ## the tests that need no server (declarations, functions)
 	@$(RUN) pytest tests --ignore tests/servers --ignore tests/torture $(SIDE_BY_SIDE)
