@@ -22,7 +22,7 @@ from typer.testing import CliRunner, Result
 
 from vigie.cli import app
 from vigie.feeding import instant
-from vigie.lake import Lake
+from vigie.lake import Lake, is_table
 from vigie.listing import encoded, text_of
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -494,3 +494,18 @@ def _timed(args: list[str]) -> tuple[float, str]:
         spent = after.children_user + after.children_system - before.children_user - before.children_system
         tries.append((spent, done.stdout))
     return min(tries)
+
+
+def test_a_setting_of_a_sink_that_cannot_be_is_said_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIGIE_MONGO", "mongodb://localhost:27017")  # names no database
+    inbox = Lake(tmp_path).inbox("user_activity")
+    inbox.mkdir(parents=True)
+    (inbox / "a.jsonl").write_text("{}\n")
+
+    refused = vigie("run", "activity", "--once", "--lake", str(tmp_path))
+
+    assert refused.exit_code == 2
+    assert "names a database" in refused.stderr
+    assert not is_table(Lake(tmp_path).bronze("user_activity"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from vigie.engine.ledger import Entry
 from vigie.engine.receipts import NotedWriter
 from vigie.engine.workshop import Workshop
 from vigie.errors import RunFailed
-from vigie.graph import Delivery, RemoteSink, Surroundings, Writer
+from vigie.graph import Delivery, Graph, RemoteSink, Surroundings, Writer
 from vigie.sinks import NotNow
 
 if TYPE_CHECKING:
@@ -40,21 +40,37 @@ class Route:
     every: float
 
 
-def deliveries(shop: Workshop, around: Surroundings, ending: Event, once: bool) -> Iterator[Route]:
-    """Every delivery whose sink is not off. A batch that waits for its sink gives up when `ending` is set, and with
-    `once` after a while."""
-    for at, delivery in enumerate(shop.graph.deliveries):
-        node = shop.graph.find(delivery.table)
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A delivery whose sink is not off, and what its rows are written with."""
+
+    name: str
+    delivery: Delivery
+    writer: Writer
+
+
+def open_all(graph: Graph, around: Surroundings) -> list[Open]:
+    """Every delivery whose sink is not off; a setting that cannot be is refused here, before anything is read."""
+    found: list[Open] = []
+    for at, delivery in enumerate(graph.deliveries):
+        node = graph.find(delivery.table)
         assert node is not None
-        name = f"{node.name}-to-{type(delivery.to).__name__.lower()}-{at}"
-        writer = opened(delivery, around)
-        if writer is None:
-            continue
+        if (writer := opened(delivery, around)) is not None:
+            found.append(Open(f"{node.name}-to-{type(delivery.to).__name__.lower()}-{at}", delivery, writer))
+    return found
+
+
+def deliveries(shop: Workshop, going: Sequence[Open], ending: Event, once: bool) -> Iterator[Route]:
+    """The query of each. A batch that waits for its sink gives up when `ending` is set, and with `once` after a
+    while."""
+    for each in going:
+        node = shop.graph.find(each.delivery.table)
+        assert node is not None
         stream = shop.spark.readStream.format("delta").load(str(shop.lake.path(node.table)))
         patience = LAST_TRIES_S if once else None
-        step = Step(name, NotedWriter(name, writer, shop.receipts), ending, patience)
-        every = getattr(delivery.to, "every", None)
-        yield Route(name, stream, step, parse_duration(every).total_seconds() if every else 0.0)
+        step = Step(each.name, NotedWriter(each.name, each.writer, shop.receipts), ending, patience)
+        every = getattr(each.delivery.to, "every", None)
+        yield Route(each.name, stream, step, parse_duration(every).total_seconds() if every else 0.0)
 
 
 def opened(delivery: Delivery, around: Surroundings) -> Writer | None:

@@ -17,7 +17,7 @@ from vigie.engine.broker import Broker
 from vigie.engine.caretaker import Caretaker
 from vigie.engine.checkpoints import Checkpoint
 from vigie.engine.courier import Courier, at_work, couriers, see_through
-from vigie.engine.deliveries import LeftUndone, deliveries
+from vigie.engine.deliveries import LeftUndone, Open, deliveries, open_all
 from vigie.engine.gold import Settled, every_s
 from vigie.engine.hotpath import HotPath
 from vigie.engine.jars import kafka_jars
@@ -76,6 +76,8 @@ def run(
     with ExitStack() as closing, failures.explained(request.lake):
         readings = _readings(graph, request, settings, closing, watcher)
         closing.enter_context(only_writer(graph, request.lake))
+        around = Surroundings(settings, _kafka(readings))
+        outside = _Outside(readings, open_all(graph, around), around)
         log.info("Starting Spark ...")
         spark = session.start(settings, graph.name)
         closing.callback(spark.stop)
@@ -83,8 +85,7 @@ def run(
         ledger = Ledger(request.lake.ledger(graph.name), graph.name)
         receipts = Receipts(watcher.taken, watcher.put_off)
         shop = Workshop(spark, graph, request.lake, ledger, watcher.committed, receipts)
-        around = Surroundings(settings, _kafka(readings))
-        _Run(shop, request, readings, around, stop or threading.Event(), watcher).go()
+        _Run(shop, request, outside, stop or threading.Event(), watcher).go()
 
 
 def _readings(
@@ -151,22 +152,26 @@ def _kafka(readings: dict[str, Any]) -> str:
     return next(servers, "")
 
 
+@dataclass(frozen=True, slots=True)
+class _Outside:
+    """What a run reads, each source by its name, and what it delivers to."""
+
+    readings: dict[str, Any]
+    going: Sequence[Open]
+    around: Surroundings
+
+
 class _Run:
     """The queries of one run, and the watches beside them."""
 
-    def __init__(  # noqa: PLR0913  (a run is made of these)
-        self,
-        shop: Workshop,
-        request: Request,
-        readings: dict[str, Any],
-        around: Surroundings,
-        stop: threading.Event,
-        watcher: Watcher,
+    def __init__(
+        self, shop: Workshop, request: Request, outside: _Outside, stop: threading.Event, watcher: Watcher
     ) -> None:
         self._shop = shop
         self._request = request
-        self._readings = readings
-        self._around = around
+        self._readings = outside.readings
+        self._going = outside.going
+        self._around = outside.around
         self._stop = stop
         self._watcher = watcher
         self._failed: list[BaseException] = []
@@ -266,7 +271,7 @@ class _Run:
                 route.rows.writeStream.foreachBatch(self._guarded(route.step)),
                 max(self._request.every, route.every),
             )
-            for route in deliveries(self._shop, self._around, self._ending, self._request.once)
+            for route in deliveries(self._shop, self._going, self._ending, self._request.once)
         ]
 
     def _in_turn(self, step: Callable[[Any, int], list[Entry]]) -> Any:
