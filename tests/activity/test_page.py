@@ -18,6 +18,7 @@ from tests.activity.days import RECENT_CHANGES, USER_ACTIVITY, UTC_US, changes, 
 from tests.servers.mongodb import Server, a_server
 from vigie.activity import figures
 from vigie.activity.figures import Question, RawLake, of_silver
+from vigie.dashboard.look import literal
 from vigie.dashboard.view import View
 from vigie.errors import RequestError
 from vigie.lake import Lake
@@ -235,7 +236,7 @@ def test_a_mongodb_that_is_away_is_a_sentence_without_its_address(lake: Lake, mo
     assert not page.exception
     [error] = page.error
     assert "MongoDB does not answer" in error.value
-    assert "Without VIGIE_MONGO this page reads silver" in error.value
+    assert literal("Without VIGIE_MONGO this page reads silver") in error.value
     assert "secret" not in error.value
 
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from vigie.alerts import ALERTS, Alert, alert_id
 from vigie.cli import app as command_line
-from vigie.commands import ACK, SILENCE, UNSILENCE, given
+from vigie.commands import ACK, SILENCE, UNSILENCE, Command, given
 from vigie.dashboard import alerts as page
 from vigie.dashboard.view import View
 from vigie.lake import Lake
@@ -212,5 +212,8 @@ def test_a_damaged_table_is_a_sentence_and_never_a_stack_trace(lake: Lake) -> No
     assert all("The table cannot be read" in error.value for error in shown.error)
 
 
-def test_text_from_the_data_is_no_markdown() -> None:
-    assert page.literal("key [a](b) *c*") == r"key \[a\]\(b\) \*c\*"
+def test_of_two_silences_whose_keys_begin_alike_each_can_be_ended() -> None:
+    until = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    held = [Command(until, SILENCE, until=until, rule="HIGH_TEMP", key="k" * 200 + name) for name in "ab"]
+
+    assert [silence.key for silence in page._widest(held)] == [silence.key for silence in held]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -22,6 +23,7 @@ from tests.dashboard.lakes import (
     positions,
     write,
 )
+from vigie.dashboard.look import each_minute
 from vigie.dashboard.view import View
 from vigie.flights import page as flights
 from vigie.flights.live_map import PHASE_COLOURS, figure, map_style
@@ -241,3 +243,21 @@ def test_a_choice_of_aircraft_tells_all_about_it(lake: Lake) -> None:
 
     for word in ("Country", "Altitude", "Vertical rate", "m/s", "Heading", "°", "Class", "Heard"):
         assert word in said
+
+
+def test_an_image_in_a_report_is_shown_letter_by_letter(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path / "lake")
+    write(lake.silver("flights_ml"), [a_position(origin_country="![](https://elsewhere.example/x.png)")], POSITIONS)
+
+    app = run(lake.root)
+    [chosen] = app.selectbox
+    said = texts(chosen.select("3944ef").run())
+
+    assert r"\!\[\](https\://elsewhere.example/x.png)" in said
+
+
+def test_a_minute_without_aircraft_is_drawn_as_none(lake: Lake) -> None:
+    noon = pd.Timestamp("2025-06-01 12:00", tz="UTC")
+    counted = pd.DataFrame({"CRUISE": [5, 7]}, index=[noon, noon + timedelta(minutes=3)])
+
+    assert list(each_minute(counted)["CRUISE"]) == [5, 0, 0, 7]

@@ -87,3 +87,14 @@ def test_a_lake_without_quarantine_says_so(tmp_path: Path) -> None:
     assert not app.exception
     assert "Nothing is in quarantine." in texts(app)
     assert "No table has a row yet." in texts(app)
+
+
+def test_a_run_that_has_written_nothing_yet_is_a_sentence(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path / "lake")
+    write(lake.ledger("flights"), [], LEDGER)
+
+    page = run(lake.root)
+
+    assert not page.exception
+    assert not page.error
+    assert "No data yet." in texts(page)

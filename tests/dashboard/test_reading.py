@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -211,3 +211,11 @@ def test_a_value_in_a_question_is_no_sql(lake: Lake) -> None:
     )
 
     assert found["celsius"].tolist() == [20.0]
+
+
+def test_a_clock_that_is_ahead_is_not_the_end_of_the_span(lake: Lake) -> None:
+    now = (datetime.now(UTC) - NOON).total_seconds() / 60
+    add(lake, now - 1, 20.0)
+    add(lake, now + 59, 99.0)
+
+    assert counted(Shelf(lake)) == (1, 20.0, 20.0)

@@ -17,6 +17,7 @@ from tests.dashboard.test_flights import texts
 from vigie import demo
 from vigie.cli import app
 from vigie.dashboard import serving
+from vigie.dashboard.serving import address
 from vigie.lake import Lake
 
 EXAMPLE = Path(__file__).parents[2] / "examples/flights/dashboard/app.py"
@@ -33,6 +34,17 @@ def test_a_port_that_is_taken_is_exit_2_with_another_to_try(tmp_path: Path) -> N
     assert answer.exit_code == 2
     assert f"port {port} cannot be used" in answer.stderr
     assert f"vigie dashboard --port {port + 1}" in answer.stderr
+
+
+def test_no_address_is_not_every_network(tmp_path: Path) -> None:
+    answer = CliRunner().invoke(app, ["dashboard", "--lake", str(tmp_path), "--host", ""])
+
+    assert answer.exit_code == 2
+    assert "no address is named" in answer.stderr
+
+
+def test_an_address_of_the_new_kind_is_one_that_a_browser_takes() -> None:
+    assert address("::1", 8501) == "http://[::1]:8501"
 
 
 def test_without_its_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

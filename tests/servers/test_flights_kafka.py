@@ -83,7 +83,9 @@ def test_a_run_from_kafka_that_died_within_a_batch_goes_on_to_the_end_of_the_top
     code, written, complained = Job(str(tmp_path / "lake"), address, messages_a_batch=1_000).finish()
 
     assert code == 0, complained
-    assert batches(tmp_path / "lake") == [0, 1, 2]
+    taken = batches(tmp_path / "lake")
+    assert taken == [*range(len(taken))], "none twice and none left out; where they are cut is Spark's"
+    assert len(taken) >= 3
     assert compare(tmp_path / "lake") == []
 
 

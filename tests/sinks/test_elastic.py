@@ -353,6 +353,12 @@ def test_a_document_for_which_there_is_no_room_now_is_waited_for(status: int) ->
         list(judged(lines("a"), [item(status, "es_rejected_execution_exception")], ELASTICSEARCH))
 
 
+@pytest.mark.parametrize("kind", ["index_closed_exception", "validation_exception"])
+def test_an_index_that_takes_nothing_is_not_the_documents_fault(kind: str) -> None:
+    with pytest.raises(Refused, match=kind):
+        list(judged(lines("a"), [item(400, kind)], ELASTICSEARCH))
+
+
 @pytest.mark.parametrize(("status", "do"), [(403, "VIGIE_ELASTIC_USER"), (404, "Mend what it says")])
 def test_what_no_document_is_to_blame_for_ends_the_run(status: int, do: str) -> None:
     with pytest.raises(Refused, match=do):

@@ -9,7 +9,7 @@ import streamlit as st
 
 from vigie.activity import figures
 from vigie.activity.figures import BY_DEVICE, BY_WIKI, CHANGES, EVENTS, Question, RawLake
-from vigie.dashboard.look import BLUE, GREY, SERIES, Tile, chart, tiles
+from vigie.dashboard.look import BLUE, GREY, SERIES, Tile, chart, each_minute, tiles
 from vigie.dashboard.states import age, awaited, closed_until, live
 from vigie.errors import VigieError
 from vigie.settings import read_settings
@@ -144,7 +144,8 @@ def _now(view: View, question: Question, named: tuple[str, str, str]) -> None:
 
 
 def _people_and_bots(view: View, by_minute: DataFrame, label: str, key: str) -> None:
-    times = view.local(by_minute["minute"])
+    by_minute = each_minute(by_minute.set_index("minute")[["events", "bot_events"]])
+    times = view.local(by_minute.index.to_series())
     bots = by_minute["bot_events"]
     drawn = go.Figure()
     for name, values, colour in (("People", by_minute["events"] - bots, BLUE), ("Bots", bots, GREY)):
@@ -249,7 +250,7 @@ def _windows(view: View, gold: Slice, what: str, label: str) -> None:
     if found.empty:
         st.info("No window has closed yet: a minute closes ten minutes after it is over.")
         return
-    grid = found.pivot_table(index="window_start", columns=what, values="events", fill_value=0)
+    grid = each_minute(found.pivot_table(index="window_start", columns=what, values="events", fill_value=0))
     times = view.local(grid.index.to_series())
     drawn = go.Figure()
     for number, name in enumerate(grid.columns):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,15 +11,15 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from vigie.commands import Command, acknowledged, given, in_force, silenced_until
-from vigie.dashboard.look import BLUE, GREY, RED, SEVERITY_COLOURS, Tile, chart, tiles
+from vigie.dashboard.declared import declared, named
+from vigie.dashboard.look import BLUE, GREY, RED, SEVERITY_COLOURS, Tile, chart, literal, tiles
 from vigie.dashboard.reading import Slice
 from vigie.dashboard.states import awaited, live
-from vigie.errors import RequestError
 from vigie.explaining import OPENED_HERE, Explanation, explain
 from vigie.graph import SEVERITIES, Graph
 from vigie.listing import Listing
 from vigie.oneline import on_one_line
-from vigie.pipeline import SHIPPED, load
+from vigie.pipeline import SHIPPED
 from vigie.watchbook import Watchbook
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def page(view: View) -> None:
         return
     name = names[0]
     if len(names) > 1:
-        own = _name(view.pipeline)
+        own = named(view.pipeline)
         name = st.segmented_control("Pipeline", names, default=own if own in names else name, required=True)
     now(view, name)
     by_rule(view, name)
@@ -289,20 +288,19 @@ def silences(view: View, pipeline: str) -> None:
     if not held:
         return
     st.subheader("Silences")
-    for number, (scope, silence) in enumerate(_widest(held).items()):
+    for silence in _widest(held):
         left, right = st.columns([4, 1])
         assert silence.until is not None
-        left.text(f"{scope}, until {view.clock(silence.until, '%Y-%m-%d %H:%M')} {view.zone.key}")
-        if right.button(
-            "End", key=f"alerts-unsilence-{pipeline}-{number}", help=f"End the silence of {literal(scope)}"
-        ):
+        left.text(f"{silence.scope}, until {view.clock(silence.until, '%Y-%m-%d %H:%M')} {view.zone.key}")
+        which = f"alerts-unsilence-{pipeline}-{silence.rule!r}-{silence.key!r}"
+        if right.button("End", key=which, help=f"End the silence of {literal(silence.scope)}"):
             _say(book(view, pipeline).unsilence(silence.rule, silence.key, None))
 
 
-def _widest(held: Iterable[Command]) -> dict[str, Command]:
-    """Each scope once, with the silence that lasts longest."""
+def _widest(held: Iterable[Command]) -> list[Command]:
+    """Of each rule and key the silence that lasts longest."""
     by_end = sorted((silence for silence in held if silence.until is not None), key=lambda each: str(each.until))
-    return {silence.scope: silence for silence in by_end}
+    return list({(silence.rule, silence.key): silence for silence in by_end}.values())
 
 
 def _say(command: Command) -> None:
@@ -311,32 +309,8 @@ def _say(command: Command) -> None:
     st.rerun()
 
 
-def literal(text: str) -> str:
-    """Text that came from the data, so that Markdown shows it letter by letter."""
-    return re.sub(r"([^\w\s])", r"\\\1", text)
-
-
 def book(view: View, pipeline: str) -> Watchbook:
     """The alerts as the command line meets them; of a pipeline that cannot be found here, by its tables alone."""
     graph = declared(view, pipeline)
     called = pipeline if graph is None or pipeline in SHIPPED else str(view.pipeline)
     return Watchbook(graph or Graph(pipeline), called, view.lake, view.now())
-
-
-def declared(view: View, pipeline: str) -> Graph | None:
-    """What the pipeline declares: one that ships, or the file that was typed."""
-    if pipeline in SHIPPED:
-        return load(pipeline).graph()
-    if view.pipeline is not None and _name(view.pipeline) == pipeline:
-        return load(view.pipeline).graph()
-    return None
-
-
-def _name(typed: str | None) -> str | None:
-    """The name of the pipeline that was typed."""
-    if typed is None or typed in SHIPPED:
-        return typed
-    try:
-        return load(typed).name
-    except RequestError:
-        return None

@@ -9,16 +9,15 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from vigie.dashboard.look import BLUE, GREY, INK, INK_DARK, OUTCOME_COLOURS, Tile, chart, tiles
+from vigie.dashboard.declared import declared, named
+from vigie.dashboard.look import BLUE, GREY, INK, INK_DARK, OUTCOME_COLOURS, Tile, chart, literal, tiles
 from vigie.dashboard.reading import Slice
 from vigie.dashboard.states import age, ago, awaited, live
 from vigie.dashboard.view import View
-from vigie.errors import RequestError
 from vigie.graph import Graph
 from vigie.lake import Lake
 from vigie.listing import text_of
 from vigie.monitoring.glance import Glance, glance
-from vigie.pipeline import SHIPPED, load
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -54,9 +53,9 @@ def page(view: View) -> None:
     names = pipelines(view)
     if not names:
         name = view.pipeline or "flights"
-        awaited(view, ledger(_name(name)).table, f"vigie demo {name}")
+        awaited(view, ledger(named(name) or name).table, f"vigie demo {name}")
         return
-    own = _name(view.pipeline) if view.pipeline else names[0]
+    own = named(view.pipeline) or names[0]
     name = own if own in names else names[0]
     if len(names) > 1:
         name = st.radio("Pipeline", names, index=names.index(name), horizontal=True)
@@ -91,7 +90,8 @@ def totals(view: View, pipeline: str) -> None:
     silver = tables[tables["table"].str.startswith("silver/")]
     sums = {part: _total(silver, part) for part in ("read", *OUTCOMES)}
     owed = sums["read"] - sum(sums[part] for part in OUTCOMES)
-    age(view, tables["at"].max().to_pydatetime(), f"vigie run {pipeline}")
+    newest = None if tables.empty else tables["at"].max().to_pydatetime()
+    age(view, newest, f"vigie run {pipeline}")
     tiles(
         [
             Tile("Rows read", sums["read"], about="By the silver tables, since the lake began."),
@@ -165,7 +165,7 @@ def queries(view: View, pipeline: str) -> None:
 @live(EVERY_S, "vigie run PIPELINE")
 def lag(view: View, pipeline: str) -> None:
     st.subheader("How far behind each table is")
-    graph = _graph(view, pipeline)
+    graph = declared(view, pipeline)
     if graph is None:
         st.info("Name the pipeline's file to see its event times: `vigie dashboard path/to/file.py`")
         return
@@ -208,10 +208,13 @@ def broken_rules(view: View, pipeline: str) -> None:
     rules = view.ask(BY_RULE, broken=broken)
     st.caption(f"The last 24 h of quarantine, by rule; a message may break several. All: `vigie quarantine {pipeline}`")
     for rule, rows, newest in rules.itertuples(index=False):
-        with st.expander(f"{rule}: {rows:,} rows, the newest {view.clock(newest, '%d %b %H:%M:%S')} {view.zone.key}"):
+        with st.expander(literal(rule)):  # whose label changes is closed by that
+            st.caption(f"{rows:,} rows, the newest {view.clock(newest, '%d %b %H:%M:%S')} {view.zone.key}")
             examples = view.ask(OF_A_RULE, rule, broken=broken)
             for example in examples.to_dict("records"):
-                st.caption(f"{_origin(example)}, received {view.clock(example['received_at'])} {view.zone.key}")
+                st.caption(
+                    f"{literal(_origin(example))}, received {view.clock(example['received_at'])} {view.zone.key}"
+                )
                 st.code(_said(example["value"]), language="json", wrap_lines=True)
 
 
@@ -223,25 +226,6 @@ def _origin(row: dict[str, Any]) -> str:
     if row["topic"] is not None:
         return f"{row['topic']}/{row['partition']}@{row['offset']}"
     return f"{str(row['file']).rpartition('/')[2]}:{row['line']}"
-
-
-def _graph(view: View, pipeline: str) -> Graph | None:
-    """What the pipeline declares, where it can be found: one that ships, or the file that was typed."""
-    if pipeline in SHIPPED:
-        return load(pipeline).graph()
-    if view.pipeline and _name(view.pipeline) == pipeline:
-        return load(view.pipeline).graph()
-    return None
-
-
-def _name(typed: str) -> str:
-    """The name of the pipeline that was typed."""
-    if typed in SHIPPED:
-        return typed
-    try:
-        return load(typed).name
-    except RequestError:
-        return typed
 
 
 def _total(tables: DataFrame, column: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
     from plotly.graph_objects import Figure
 
 # Told apart by those who see few colours, and 3 : 1 or more against both backgrounds.
@@ -37,6 +39,11 @@ class Tile:
     good: str = "off"  # which way is good: "normal" up, "inverse" down, "off" neither
 
 
+def literal(text: str) -> str:
+    """Text that came from the data, so that Markdown shows it letter by letter: an image in it would be fetched."""
+    return re.sub(r"([\\`*_\[\]<>#~|$!:&])", r"\\\1", text)
+
+
 def tiles(shown: Sequence[Tile], against: str = "") -> None:
     """Tiles in a row, below one another on a phone; `against` says what changes are measured against."""
     for column, tile in zip(st.columns(len(shown)), shown, strict=True):
@@ -52,6 +59,13 @@ def tiles(shown: Sequence[Tile], against: str = "") -> None:
             help=tile.about or None,
             border=True,
         )
+
+
+def each_minute(counts: DataFrame) -> DataFrame:
+    """Counts by the minute they are indexed by, with those in which nothing was: a line across would draw some."""
+    import pandas as pd
+
+    return counts.reindex(pd.date_range(counts.index.min(), counts.index.max(), freq="1min"), fill_value=0)
 
 
 def chart(figure: Figure, key: str, height: int = 320, **more: Any) -> Any:

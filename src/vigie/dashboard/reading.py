@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -164,14 +165,21 @@ class _Held:
                 where=str(self._path),
                 do="It was written by another version: fill a new lake with --lake, or ask for what it has.",
             )
+        self._commit = _identity(self._commit_file(table.version()))
         names, since = self._files_of(pa.table(table.get_add_actions(flatten=True)))
         wanted = pa.schema([schema.field(name) for name in self._read_columns()])
         files = {name: self._files[name] if name in self._files else self._read(name, wanted, since) for name in names}
         rows = pa.concat_tables([wanted.empty_table(), *files.values()])
         if since is not None:
-            rows = rows.filter(pc.greater(rows[self._wanted.by], since))
+            times = rows[self._wanted.by]
+            rows = rows.filter(pc.and_(pc.greater(times, since), pc.less_equal(times, self._committed(times.type))))
         self._files, self.rows, self._table = files, rows.select(self._wanted.columns), table
-        self._commit = _identity(self._commit_file(table.version()))
+
+    def _committed(self, kind: pa.DataType) -> pa.Scalar:
+        """When the newest commit was made. A row of a later moment is from a clock that is ahead: it waits until then,
+        or it would be the end of a span in which nobody else is."""
+        _, written_ns = self._commit or (0, time.time_ns())
+        return pa.scalar(written_ns // 1_000, pa.int64()).cast(pa.timestamp("us", "UTC")).cast(kind)
 
     def _read_columns(self) -> list[str]:
         by = [self._wanted.by] if self._wanted.by is not None else []
@@ -182,10 +190,10 @@ class _Held:
         newest = f"max.{self._wanted.by}"
         if self._wanted.last is None or newest not in actions.schema.names:
             return actions["path"].to_pylist(), None
-        end = pc.max(actions[newest]).as_py()
-        if end is None:
+        last = pc.max(actions[newest])
+        if not last.is_valid:
             return actions["path"].to_pylist(), None
-        since = end - self._wanted.last
+        since = min(last.as_py(), self._committed(last.type).as_py()) - self._wanted.last
         reaches = pc.greater_equal(actions[newest], pa.scalar(since - MILLISECOND, actions[newest].type))
         return actions.filter(pc.fill_null(reaches, True))["path"].to_pylist(), since
 

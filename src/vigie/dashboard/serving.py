@@ -46,6 +46,10 @@ OPTIONS: dict[str, Any] = {
 def check(host: str, port: int) -> None:
     """BadSetting when the dashboard is not installed, or something else listens there."""
     check_installed()
+    if not host:
+        raise BadSetting(
+            "no address is named, which would be every network", where="--host", do="Leave it out, or name one."
+        )
     if trouble := _trouble(host, port):
         raise BadSetting(
             f"port {port} cannot be used: {trouble.strerror}",
@@ -92,7 +96,9 @@ def check_installed() -> None:
 
 def address(host: str, port: int) -> str:
     """Where a browser on this machine finds it."""
-    return f"http://{'localhost' if host in {'0.0.0.0', '::'} else host}:{port}"
+    if host in {"0.0.0.0", "::"}:
+        host = "localhost"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _arguments(lake: Lake, pipeline: str | None) -> list[str]:

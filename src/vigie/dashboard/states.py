@@ -11,6 +11,7 @@ from typing import ParamSpec
 
 import streamlit as st
 
+from vigie.dashboard.look import literal
 from vigie.dashboard.reading import NotYet
 from vigie.dashboard.view import View
 from vigie.errors import VigieError
@@ -33,9 +34,10 @@ def live(every_s: float, made_by: str) -> Callable[[Callable[P, None]], Callable
         @functools.wraps(part)
         def drawn(*args: P.args, **kwargs: P.kwargs) -> None:
             loading = st.empty()  # always there, or else all that follows would be made anew at the second drawing
-            if part.__qualname__ not in st.session_state:
+            shown = f"{part.__module__}.{part.__qualname__}"
+            if shown not in st.session_state:
                 loading.caption("Reading the lake ...")
-                st.session_state[part.__qualname__] = True
+                st.session_state[shown] = True
             try:
                 part(*args, **kwargs)
             except NotYet as problem:
@@ -56,8 +58,8 @@ def live(every_s: float, made_by: str) -> Callable[[Callable[P, None]], Callable
 
 def broken(problem: VigieError) -> None:
     """What is wrong, where, and what to do."""
-    where = f" (`{problem.where}`)" if problem.where else ""
-    st.error(f"{_sentence(problem.what)[:-1]}{where}. {problem.do}", icon=":material/error:")
+    where = f" ({literal(problem.where)})" if problem.where else ""
+    st.error(f"{literal(_sentence(problem.what)[:-1])}{where}. {literal(problem.do)}", icon=":material/error:")
 
 
 def awaited(view: View, table: str, made_by: str) -> bool:

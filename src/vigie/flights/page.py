@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from vigie.dashboard.look import RED, Tile, chart, heat, tiles
+from vigie.dashboard.look import RED, Tile, chart, each_minute, heat, literal, tiles
 from vigie.dashboard.reading import Slice
 from vigie.dashboard.states import age, awaited, closed_until, live
 from vigie.dashboard.view import View
@@ -173,7 +173,7 @@ def one(view: View, aircraft: DataFrame, icao24: str) -> None:
     """All about one aircraft."""
     found = aircraft[aircraft["icao24"] == icao24].to_dict("records")
     if not found:
-        st.info(f"{icao24} has not been heard in the last minute.")
+        st.info(f"{literal(icao24)} has not been heard in the last minute.")
         return
     [last] = found
     heard = last["event_timestamp"].to_pydatetime()
@@ -188,7 +188,7 @@ def one(view: View, aircraft: DataFrame, icao24: str) -> None:
         ("Class", last["aircraft_class"] or "unlabelled"),
         ("Heard", f"{view.clock(heard)} {view.zone.key}"),
     ]
-    st.markdown("\n".join(f"**{name}** {value}  " for name, value in lines))
+    st.markdown("\n".join(f"**{name}** {literal(str(value))}  " for name, value in lines))
     past = view.ask(
         "SELECT event_timestamp, altitude_meters FROM positions WHERE icao24 = ? ORDER BY ALL",
         icao24,
@@ -235,6 +235,7 @@ def phases_over_time(view: View) -> None:
         st.info("No window has closed yet: a minute closes two minutes after it is over.")
         return
     by_phase = counted.pivot_table(index="window_start", columns="flight_phase", values="flight_count", fill_value=0)
+    by_phase = each_minute(by_phase)
     times = view.local(by_phase.index.to_series())
     drawn = go.Figure()
     for phase, colour in PHASE_COLOURS.items():

@@ -27,6 +27,10 @@ def served(graph: Graph, lake: Lake, port: int, host: str = LOOPBACK) -> Iterato
             where="--metrics-port",
             do="pip install 'vigie[metrics]'",
         )
+    if not host:
+        raise BadSetting(
+            "no address is named, which would be every network", where="--metrics-host", do="Leave it out, or name one."
+        )
     from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
     from vigie.monitoring.gauges import Gauges

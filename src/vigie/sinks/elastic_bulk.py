@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 AT_ONCE = 5 * 1024 * 1024  # bytes of a request
 TOO_LARGE = 413
 THERE_ALREADY = 409
+# Answered with 400 too, though it is the index that cannot take any, or none that can be made.
+NOT_OF_THE_DOCUMENT = frozenset({"index_closed_exception", "validation_exception"})
 BULK = "/_bulk?filter_path=errors,items.*.status,items.*.error"
 
 
@@ -105,5 +107,7 @@ def judged(lines: list[Line], items: list[Any], server: str) -> Iterator[Fault]:
         if status == 429 or status >= 500:
             raise NotNow(f"{server} cannot take it now: {said} ({status})")
         if status != 400:  # no right, no index and none may be made, one that may not be written to
+            raise Refused(f"{server} refused a batch: {said} ({status})", where=str(line.into), do=remedy(status))
+        if item["create"]["error"]["type"] in NOT_OF_THE_DOCUMENT:
             raise Refused(f"{server} refused a batch: {said} ({status})", where=str(line.into), do=remedy(status))
         yield line, said
