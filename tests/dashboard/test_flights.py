@@ -189,7 +189,7 @@ def test_a_full_lake_is_shown_with_its_figures_and_their_units(lake: Lake) -> No
 
 
 def test_data_that_is_old_is_called_stale_and_says_what_to_start(lake: Lake) -> None:
-    assert "If the feed or the run has stopped: `vigie run flights`" in texts(run(lake.root))
+    assert f"If the feed or the run has stopped: `vigie run flights --lake {lake}`" in texts(run(lake.root))
 
 
 def test_data_that_is_new_is_not_called_stale(tmp_path: Path) -> None:

@@ -300,7 +300,7 @@ def test_silver_alone_is_shown_and_what_is_missing_is_said(tmp_path: Path) -> No
     page = seen(Lake.at(tmp_path))
 
     assert not page.exception and not page.error
-    assert {"No alert has been looked for yet. They come with the run: `vigie run sensors`",
+    assert {"No alert has been looked for yet. They come with the run: " f"`vigie run sensors --lake {tmp_path}`",
             "No window has closed yet: five minutes close ten minutes after they are over."} <= {
         info.value for info in page.info}  # fmt: skip
 

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from vigie.commands import Command, acknowledged, given, in_force, silenced_until
-from vigie.dashboard.declared import declared, named
+from vigie.dashboard.declared import called, declared, named
 from vigie.dashboard.look import BLUE, GREY, RED, SEVERITY_COLOURS, Tile, chart, literal, tiles
 from vigie.dashboard.reading import Slice
 from vigie.dashboard.states import awaited, live
@@ -19,7 +19,6 @@ from vigie.explaining import OPENED_HERE, Explanation, explain
 from vigie.graph import SEVERITIES, Graph
 from vigie.listing import Listing
 from vigie.oneline import on_one_line
-from vigie.pipeline import SHIPPED
 from vigie.watchbook import Watchbook
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ def _raised(alerts: DataFrame) -> DataFrame:
     return alerts[alerts["closed_at"].isna() & alerts["suppressed_by"].isna()]
 
 
-@live(EVERY_S, "vigie run PIPELINE")
+@live(EVERY_S, "vigie run {}")
 def now(view: View, pipeline: str) -> None:
     alerts = _raised(found(view, pipeline))
     counts = alerts["severity"].value_counts()
@@ -110,7 +109,7 @@ def now(view: View, pipeline: str) -> None:
     )
 
 
-@live(EVERY_S, "vigie run PIPELINE")
+@live(EVERY_S, "vigie run {}")
 def by_rule(view: View, pipeline: str) -> None:
     st.subheader("Open, by rule")
     alerts = _raised(found(view, pipeline))
@@ -135,7 +134,7 @@ def by_rule(view: View, pipeline: str) -> None:
     chart(drawn, f"alerts-rules-{pipeline}", 120 + 30 * counts["rule"].nunique())
 
 
-@live(EVERY_S, "vigie run PIPELINE")
+@live(EVERY_S, "vigie run {}")
 def listed(view: View, pipeline: str) -> None:
     st.subheader("Alerts")
     shown = st.segmented_control("Show", [OPEN, ALL], default=OPEN, required=True, key=f"alerts-shown-{pipeline}")
@@ -171,7 +170,8 @@ def listed(view: View, pipeline: str) -> None:
         },
     )
     if shown == ALL:
-        st.caption(f"Of the closed ones the newest {CLOSED_SHOWN}. All: `vigie alerts {pipeline}`")
+        everything = view.typed(f"vigie alerts {called(view, pipeline)}")
+        st.caption(f"Of the closed ones the newest {CLOSED_SHOWN}. All: `{everything}`")
 
 
 def _state(view: View, alert: dict[str, Any]) -> str:
@@ -185,7 +185,7 @@ def _state(view: View, alert: dict[str, Any]) -> str:
     return ", ".join(said)
 
 
-@live(SELDOM_S, "vigie run PIPELINE")
+@live(SELDOM_S, "vigie run {}")
 def one(view: View, pipeline: str) -> None:
     """One alert: who knows of it, who is to be told, and why it was raised."""
     st.subheader("One alert")
@@ -282,7 +282,7 @@ def _on_the_clock(view: View, instant: datetime) -> datetime:
     return instant.astimezone(view.zone).replace(tzinfo=None)
 
 
-@live(SELDOM_S, "vigie run PIPELINE")
+@live(SELDOM_S, "vigie run {}")
 def silences(view: View, pipeline: str) -> None:
     held = in_force(given(view.lake, pipeline), view.now())
     if not held:
@@ -312,5 +312,4 @@ def _say(command: Command) -> None:
 def book(view: View, pipeline: str) -> Watchbook:
     """The alerts as the command line meets them; of a pipeline that cannot be found here, by its tables alone."""
     graph = declared(view, pipeline)
-    called = pipeline if graph is None or pipeline in SHIPPED else str(view.pipeline)
-    return Watchbook(graph or Graph(pipeline), called, view.lake, view.now())
+    return Watchbook(graph or Graph(pipeline), called(view, pipeline), view.lake, view.now())

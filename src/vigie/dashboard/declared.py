@@ -21,6 +21,12 @@ def declared(view: View, pipeline: str) -> Graph | None:
     return None
 
 
+def called(view: View, pipeline: str) -> str:
+    """What the command line knows it by: its file, for one of a person's own."""
+    own = pipeline not in SHIPPED and view.pipeline is not None and named(view.pipeline) == pipeline
+    return str(view.pipeline) if own else pipeline
+
+
 def named(typed: str | None) -> str | None:
     """The name of the pipeline that was typed; none when it cannot be found."""
     if typed is None or typed in SHIPPED:

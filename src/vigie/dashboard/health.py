@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from vigie.dashboard.declared import declared, named
+from vigie.dashboard.declared import called, declared, named
 from vigie.dashboard.look import BLUE, GREY, INK, INK_DARK, OUTCOME_COLOURS, Tile, chart, literal, tiles
 from vigie.dashboard.reading import Slice
 from vigie.dashboard.states import age, ago, awaited, live
@@ -83,7 +83,7 @@ def quarantine(pipeline: str) -> Slice:
     return Slice(f"quarantine/{pipeline}", columns, by="received_at", last=BROKEN_SPAN)
 
 
-@live(EVERY_S, "vigie run PIPELINE")
+@live(EVERY_S, "vigie run {}")
 def totals(view: View, pipeline: str) -> None:
     tables = view.ask(BY_TABLE, entries=ledger(pipeline))
     [minute] = view.ask(LAST_MINUTE, entries=ledger(pipeline)).to_dict("records")
@@ -91,7 +91,7 @@ def totals(view: View, pipeline: str) -> None:
     sums = {part: _total(silver, part) for part in ("read", *OUTCOMES)}
     owed = sums["read"] - sum(sums[part] for part in OUTCOMES)
     newest = None if tables.empty else tables["at"].max().to_pydatetime()
-    age(view, newest, f"vigie run {pipeline}")
+    age(view, newest, f"vigie run {called(view, pipeline)}")
     tiles(
         [
             Tile("Rows read", sums["read"], about="By the silver tables, since the lake began."),
@@ -102,7 +102,7 @@ def totals(view: View, pipeline: str) -> None:
     )
 
 
-@live(EVERY_S, "vigie run PIPELINE")
+@live(EVERY_S, "vigie run {}")
 def flow(view: View, pipeline: str) -> None:
     st.subheader("What became of each row")
     tables = view.ask(BY_TABLE, entries=ledger(pipeline))
@@ -146,7 +146,7 @@ def sankey(silver: DataFrame) -> go.Figure:
     )
 
 
-@live(EVERY_S, "vigie run PIPELINE")
+@live(EVERY_S, "vigie run {}")
 def queries(view: View, pipeline: str) -> None:
     st.subheader("Last batch of each query")
     found = view.ask(BY_TABLE, entries=ledger(pipeline))
@@ -162,7 +162,7 @@ def queries(view: View, pipeline: str) -> None:
     st.dataframe(shown, hide_index=True, width="stretch")
 
 
-@live(EVERY_S, "vigie run PIPELINE")
+@live(EVERY_S, "vigie run {}")
 def lag(view: View, pipeline: str) -> None:
     st.subheader("How far behind each table is")
     graph = declared(view, pipeline)
@@ -198,7 +198,7 @@ def _glances(root: str, pipeline: str, _graph: Graph) -> list[tuple[str, Glance]
     return [(node.table, glance(lake, _graph, node)) for node in _graph.nodes()]
 
 
-@live(10.0, "vigie run PIPELINE")
+@live(10.0, "vigie run {}")
 def broken_rules(view: View, pipeline: str) -> None:
     st.subheader("What broke a rule")
     broken = quarantine(pipeline)
@@ -206,7 +206,8 @@ def broken_rules(view: View, pipeline: str) -> None:
         st.success("Nothing is in quarantine.")
         return
     rules = view.ask(BY_RULE, broken=broken)
-    st.caption(f"The last 24 h of quarantine, by rule; a message may break several. All: `vigie quarantine {pipeline}`")
+    everything = view.typed(f"vigie quarantine {called(view, pipeline)}")
+    st.caption(f"The last 24 h of quarantine, by rule; a message may break several. All: `{everything}`")
     for rule, rows, newest in rules.itertuples(index=False):
         with st.expander(literal(rule)):  # whose label changes is closed by that
             st.caption(f"{rows:,} rows, the newest {view.clock(newest, '%d %b %H:%M:%S')} {view.zone.key}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import shlex
 from collections.abc import Callable
 from datetime import datetime
 from typing import ParamSpec
@@ -26,8 +25,8 @@ P = ParamSpec("P")
 def live(every_s: float, made_by: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
     """A part of a page that draws itself again every so many seconds, in whatever state the lake is.
 
-    `made_by` is the command that makes the tables it shows. A part takes the View as its first argument, and what it
-    draws is replaced as a whole.
+    `made_by` is the command that makes the tables it shows; `{}` in it is the part's second argument. A part takes the
+    View as its first argument, and what it draws is replaced as a whole.
     """
 
     def decorate(part: Callable[P, None]) -> Callable[P, None]:
@@ -41,9 +40,10 @@ def live(every_s: float, made_by: str) -> Callable[[Callable[P, None]], Callable
             try:
                 part(*args, **kwargs)
             except NotYet as problem:
-                st.info(
-                    f"{_sentence(problem.what)} It comes with the run: `{made_by}`", icon=":material/hourglass_empty:"
-                )
+                view, *others = args
+                assert isinstance(view, View)
+                run = view.typed(made_by.format(*others))
+                st.info(f"{_sentence(problem.what)} It comes with the run: `{run}`", icon=":material/hourglass_empty:")
             except VigieError as problem:
                 broken(problem)
             except Exception:
@@ -77,7 +77,7 @@ def _empty(view: View, table: str, made_by: str) -> None:
     with st.container(border=True):
         st.subheader("Nothing to see yet")
         st.markdown(f"The lake `{view.lake}` has no table `{table}`. Make it in another terminal:")
-        st.code(f"{made_by} --lake {shlex.quote(str(view.lake))}", language="sh")
+        st.code(view.typed(made_by), language="sh")
         st.caption("This page looks again every two seconds and goes on by itself.")
 
 
@@ -91,7 +91,9 @@ def age(view: View, newest: datetime | None, restarted_by: str) -> None:
     if seconds <= STALE_AFTER_S:
         st.caption(f"{said}.")
     else:
-        st.warning(f"{said}. If the feed or the run has stopped: `{restarted_by}`", icon=":material/schedule:")
+        st.warning(
+            f"{said}. If the feed or the run has stopped: `{view.typed(restarted_by)}`", icon=":material/schedule:"
+        )
 
 
 def closed_until(view: View, end: datetime | None) -> None:

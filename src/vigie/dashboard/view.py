@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,10 @@ class View:
     def has(self, table: str) -> bool:
         """Whether somebody has written the table yet."""
         return is_table(self.lake.path(table))
+
+    def typed(self, words: str) -> str:
+        """A command as it is typed for this lake."""
+        return f"{words} --lake {shlex.quote(str(self.lake))}"
 
     def clock(self, instant: datetime, form: str = "%H:%M:%S") -> str:
         """An instant on the clock that the viewer chose."""

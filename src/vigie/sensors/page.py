@@ -140,7 +140,7 @@ def _overview(found: DataFrame, place: str, called: str) -> None:
 def by_rule(view: View) -> None:
     st.subheader("Open alerts by rule")
     if not view.has(ALERTS.table):
-        st.info(f"No alert has been looked for yet. They come with the run: `{RUN}`")
+        st.info(f"No alert has been looked for yet. They come with the run: `{view.typed(RUN)}`")
         return
     found = figures.open_alerts(view)
     if found.empty:
