@@ -28,7 +28,7 @@ LATELY = "In the last 30 min of data."
 def page(view: View) -> None:
     address = _mongo()
     if address is None:
-        if not view.has(CHANGES.table) and awaited(view, EVENTS.table, DEMO):
+        if awaited(view, DEMO, EVENTS.table, CHANGES.table):
             return
     elif _trouble(address) is not None:
         away(view, address)

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from vigie.commands import Command, acknowledged, given, in_force, silenced_until
-from vigie.dashboard.declared import called, declared, named
+from vigie.dashboard.declared import called, declared, making, named
 from vigie.dashboard.look import BLUE, GREY, RED, SEVERITY_COLOURS, Tile, chart, literal, tiles
 from vigie.dashboard.reading import Slice
 from vigie.dashboard.states import awaited, live
@@ -19,6 +19,7 @@ from vigie.explaining import OPENED_HERE, Explanation, explain
 from vigie.graph import SEVERITIES, Graph
 from vigie.listing import Listing
 from vigie.oneline import on_one_line
+from vigie.pipeline import SHIPPED
 from vigie.watchbook import Watchbook
 
 if TYPE_CHECKING:
@@ -49,9 +50,10 @@ ORDER BY closed_at IS NOT NULL, list_position({list(WORST_FIRST)}, severity), op
 
 
 def page(view: View) -> None:
-    names = pipelines(view)
+    names = view.pipelines_with(slice_of)
     if not names:
-        awaited(view, slice_of("sensors").table, "vigie demo sensors")
+        first = named(view.pipeline) or "sensors"
+        awaited(view, making(view, first), *(slice_of(name).table for name in (first, *SHIPPED)))
         return
     name = names[0]
     if len(names) > 1:
@@ -62,13 +64,6 @@ def page(view: View) -> None:
     listed(view, name)
     one(view, name)
     silences(view, name)
-
-
-def pipelines(view: View) -> list[str]:
-    """The pipelines whose alerts are in the lake."""
-    own = view.lake.root / "_vigie"
-    folders = sorted(own.iterdir()) if own.is_dir() else []
-    return [folder.name for folder in folders if view.has(slice_of(folder.name).table)]
 
 
 def slice_of(pipeline: str) -> Slice:

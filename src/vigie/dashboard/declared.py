@@ -27,6 +27,11 @@ def called(view: View, pipeline: str) -> str:
     return str(view.pipeline) if own else pipeline
 
 
+def making(view: View, pipeline: str) -> str:
+    """What fills its tables: a demo of one that ships, a run of a person's own."""
+    return f"vigie demo {pipeline}" if pipeline in SHIPPED else f"vigie run {called(view, pipeline)}"
+
+
 def named(typed: str | None) -> str | None:
     """The name of the pipeline that was typed; none when it cannot be found."""
     if typed is None or typed in SHIPPED:

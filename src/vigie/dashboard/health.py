@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from vigie.dashboard.declared import called, declared, named
+from vigie.dashboard.declared import called, declared, making, named
 from vigie.dashboard.look import BLUE, GREY, INK, INK_DARK, OUTCOME_COLOURS, Tile, chart, literal, tiles
 from vigie.dashboard.reading import Slice
 from vigie.dashboard.states import age, ago, awaited, live
@@ -18,6 +18,7 @@ from vigie.graph import Graph
 from vigie.lake import Lake
 from vigie.listing import text_of
 from vigie.monitoring.glance import Glance, glance
+from vigie.pipeline import SHIPPED
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -50,10 +51,10 @@ OF_A_RULE = f"""
 
 
 def page(view: View) -> None:
-    names = pipelines(view)
+    names = view.pipelines_with(ledger)
     if not names:
-        name = view.pipeline or "flights"
-        awaited(view, ledger(named(name) or name).table, f"vigie demo {name}")
+        first = named(view.pipeline) or "flights"
+        awaited(view, making(view, first), *(ledger(name).table for name in (first, *SHIPPED)))
         return
     own = named(view.pipeline) or names[0]
     name = own if own in names else names[0]
@@ -64,13 +65,6 @@ def page(view: View) -> None:
     queries(view, name)
     lag(view, name)
     broken_rules(view, name)
-
-
-def pipelines(view: View) -> list[str]:
-    """The pipelines that have a ledger in the lake."""
-    own = view.lake.root / "_vigie"
-    folders = sorted(own.iterdir()) if own.is_dir() else []
-    return [folder.name for folder in folders if view.has(ledger(folder.name).table)]
 
 
 def ledger(pipeline: str) -> Slice:

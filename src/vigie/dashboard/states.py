@@ -62,21 +62,21 @@ def broken(problem: VigieError) -> None:
     st.error(f"{literal(_sentence(problem.what)[:-1])}{where}. {literal(problem.do)}", icon=":material/error:")
 
 
-def awaited(view: View, table: str, made_by: str) -> bool:
-    """Whether a page must wait for its first table; says so, and looks again until it is there."""
-    if view.has(table):
+def awaited(view: View, made_by: str, *tables: str) -> bool:
+    """Whether a page must wait until one of these tables is there; says so, by the first, and looks again."""
+    if any(map(view.has, tables)):
         return False
-    _empty(view, table, made_by)
+    _empty(view, made_by, *tables)
     return True
 
 
 @st.fragment(run_every=LOOK_EVERY_S)
-def _empty(view: View, table: str, made_by: str) -> None:
-    if view.has(table):
+def _empty(view: View, made_by: str, *tables: str) -> None:
+    if any(map(view.has, tables)):
         st.rerun()
     with st.container(border=True):
         st.subheader("Nothing to see yet")
-        st.markdown(f"The lake `{view.lake}` has no table `{table}`. Make it in another terminal:")
+        st.markdown(f"The lake `{view.lake}` has no table `{tables[0]}`. Make it in another terminal:")
         st.code(view.typed(made_by), language="sh")
         st.caption("This page looks again every two seconds and goes on by itself.")
 

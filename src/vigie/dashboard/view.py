@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,12 @@ class View:
     def has(self, table: str) -> bool:
         """Whether somebody has written the table yet."""
         return is_table(self.lake.path(table))
+
+    def pipelines_with(self, slice_of: Callable[[str], Slice]) -> list[str]:
+        """The pipelines of which the lake has this table."""
+        own = self.lake.root / "_vigie"
+        folders = sorted(own.iterdir()) if own.is_dir() else []
+        return [folder.name for folder in folders if self.has(slice_of(folder.name).table)]
 
     def typed(self, words: str) -> str:
         """A command as it is typed for this lake."""

@@ -87,7 +87,7 @@ REPORTS = "CAST(round(anomaly_rate * total_observations) AS BIGINT)"
 
 
 def page(view: View) -> None:
-    if awaited(view, POSITIONS.table, DEMO):
+    if awaited(view, DEMO, POSITIONS.table):
         return
     now(view)
     live_map(view)

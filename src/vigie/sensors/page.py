@@ -27,7 +27,7 @@ UNKNOWN = "not known"
 
 
 def page(view: View) -> None:
-    if awaited(view, READINGS.table, DEMO):
+    if awaited(view, DEMO, READINGS.table):
         return
     now(view)
     buildings(view)
