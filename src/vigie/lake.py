@@ -144,8 +144,11 @@ class Lake:
 
 def is_table(path: Path) -> bool:
     """Whether a Delta table was written there; a folder whose first commit is under way is none yet."""
-    log = path / "_delta_log"
-    return log.is_dir() and any(entry.suffix == ".json" for entry in log.iterdir())
+    try:
+        with os.scandir(path / "_delta_log") as log:
+            return any(entry.name.endswith(".json") for entry in log)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

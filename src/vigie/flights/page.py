@@ -272,7 +272,7 @@ def countries(view: View) -> None:
     )
     drawn.update_layout(xaxis_title="Reports with an anomaly, 24 h", yaxis={"autorange": "reversed"})
     chart(drawn, "flights-countries", 360)
-    closed_until(view, _closed(view))
+    closed_until(view, _closed(view, EACH_ONCE))
 
 
 def most_anomalies(view: View) -> DataFrame:
@@ -305,7 +305,7 @@ def hours(view: View) -> None:
     )
     drawn.update_layout(xaxis_title=f"Hour ({view.zone.key})", xaxis_type="category", yaxis={"autorange": "reversed"})
     chart(drawn, "flights-hours", 360)
-    closed_until(view, _closed(view))
+    closed_until(view, _closed(view, EACH_ONCE))
 
 
 def by_hour(view: View) -> DataFrame:
@@ -361,8 +361,8 @@ def critical_windows(view: View) -> DataFrame:
     )
 
 
-def _closed(view: View) -> datetime | None:
-    [end] = view.ask("SELECT max(window_end) AS closed FROM windows", windows=ANOMALIES)["closed"]
+def _closed(view: View, which: str = "true") -> datetime | None:
+    [end] = view.ask(f"SELECT max(window_end) AS closed FROM windows WHERE {which}", windows=ANOMALIES)["closed"]
     return None if pd.isna(end) else end.to_pydatetime()
 
 
