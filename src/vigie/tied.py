@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import IO
 
 # The pipe that is its standard input closes when the program that started it is gone, however it went: then
@@ -20,3 +23,16 @@ def started(name: str, command: Sequence[str], log: IO[bytes]) -> subprocess.Pop
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
+
+
+def ended(process: subprocess.Popen[bytes], within: float) -> None:
+    """Tell it and all that it started to stop; what has not after so many seconds is killed."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(within)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if process.stdin:
+        process.stdin.close()

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +12,8 @@ from typing import Any
 
 from vigie.errors import BadSetting
 from vigie.lake import Lake
-from vigie.tied import started
+from vigie.listening import must_be_named, trouble
+from vigie.tied import ended, started
 
 HOST = "127.0.0.1"
 PORT = 8501
@@ -46,13 +44,10 @@ OPTIONS: dict[str, Any] = {
 def check(host: str, port: int) -> None:
     """BadSetting when the dashboard is not installed, or something else listens there."""
     check_installed()
-    if not host:
+    must_be_named(host, "--host")
+    if problem := trouble(host, port):
         raise BadSetting(
-            "no address is named, which would be every network", where="--host", do="Leave it out, or name one."
-        )
-    if trouble := _trouble(host, port):
-        raise BadSetting(
-            f"port {port} cannot be used: {trouble.strerror}",
+            f"port {port} cannot be used: {problem.strerror}",
             where=f"{host}:{port}",
             do=f"Stop what listens there, or name another: vigie dashboard --port {port + 1}",
         )
@@ -74,7 +69,7 @@ def serve(lake: Lake, pipeline: str | None, host: str, port: int) -> None:
 def beside(lake: Lake, pipeline: str | None) -> Iterator[str]:
     """A dashboard in a process of its own, and its address; another port is taken where the usual one is not free."""
     check_installed()
-    port = _free_port() if _trouble(HOST, PORT) else PORT
+    port = _free_port() if trouble(HOST, PORT) else PORT
     words = [sys.executable, "-c", "from vigie.cli import main; main()", "dashboard"]
     words += [pipeline] if pipeline is not None else []
     lake.root.mkdir(parents=True, exist_ok=True)
@@ -83,7 +78,7 @@ def beside(lake: Lake, pipeline: str | None) -> Iterator[str]:
     try:
         yield address(HOST, port)
     finally:
-        _stop(server)
+        ended(server, STOP_LIMIT_S)
 
 
 def check_installed() -> None:
@@ -103,29 +98,6 @@ def address(host: str, port: int) -> str:
 
 def _arguments(lake: Lake, pipeline: str | None) -> list[str]:
     return ["--lake", str(lake.root), *(["--pipeline", pipeline] if pipeline is not None else [])]
-
-
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    if server.poll() is None:
-        os.killpg(server.pid, signal.SIGTERM)
-    try:
-        server.wait(STOP_LIMIT_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
-    if server.stdin:
-        server.stdin.close()
-
-
-def _trouble(host: str, port: int) -> OSError | None:
-    """Why nothing can listen there, if so."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as problem:
-            return problem
-    return None
 
 
 def _free_port() -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import random
-import signal
 import socket
 import struct
 import subprocess
@@ -19,7 +18,8 @@ from typing import Self
 from uuid import uuid4
 
 from vigie.errors import BadAddress, BadSetting, VigieError
-from vigie.tied import started
+from vigie.listening import trouble
+from vigie.tied import ended, started
 
 HOST = "127.0.0.1"
 # Below those that systems give to outgoing connections, one of which could take a port while Java starts.
@@ -178,15 +178,7 @@ class Broker:
         if process is None:
             return
         self._process = None
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(STOP_LIMIT)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        if process.stdin:
-            process.stdin.close()
+        ended(process, STOP_LIMIT)
 
     def _failed(self, what: str) -> VigieError:
         lines = self.log.read_text(errors="replace").splitlines()
@@ -197,10 +189,10 @@ class Broker:
 
 def _ports(wanted: int) -> tuple[int, int]:
     """The port of the broker and one for its controller, both free a moment ago."""
-    free = (port for port in random.sample(QUIET_PORTS, len(QUIET_PORTS)) if not _trouble(port))
+    free = (port for port in random.sample(QUIET_PORTS, len(QUIET_PORTS)) if not trouble(HOST, port))
     if not wanted:
         return next(free), next(free)
-    problem = _trouble(wanted)
+    problem = trouble(HOST, wanted)
     if problem:
         raise BadAddress(
             f"port {wanted} cannot be used: {problem.strerror}",
@@ -208,18 +200,6 @@ def _ports(wanted: int) -> tuple[int, int]:
             do="Stop what listens there, name another port, or none to have a free one taken.",
         ) from problem
     return wanted, next(free)
-
-
-def _trouble(port: int) -> OSError | None:
-    """Why nothing can listen on a port, if so."""
-    with socket.socket() as probe:
-        # As Java does: a port whose last connection is only waiting to be forgotten is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as problem:
-            return problem
-    return None
 
 
 def _answers(port: int) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from vigie.errors import BadSetting
 from vigie.graph import Graph
 from vigie.lake import Lake
+from vigie.listening import must_be_named
 
 if TYPE_CHECKING:
     from vigie.monitoring.metrics import Metrics
@@ -27,10 +28,7 @@ def served(graph: Graph, lake: Lake, port: int, host: str = LOOPBACK) -> Iterato
             where="--metrics-port",
             do="pip install 'vigie[metrics]'",
         )
-    if not host:
-        raise BadSetting(
-            "no address is named, which would be every network", where="--metrics-host", do="Leave it out, or name one."
-        )
+    must_be_named(host, "--metrics-host")
     from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
     from vigie.monitoring.gauges import Gauges
