@@ -95,6 +95,26 @@ def test_a_checkpoint_that_reads_one_thing_is_not_lent_to_another(tmp_path: Path
         Checkpoint(tmp_path / "c").claim("kafka topic two")
 
 
+def test_of_a_first_batch_that_was_half_planned_nothing_is_left(tmp_path: Path) -> None:
+    offsets = tmp_path / "offsets"
+    offsets.mkdir()
+    (offsets / ".0.5f4a.tmp").write_text("v1\n{")
+    (offsets / "..0.5f4a.tmp.crc").write_bytes(b"crc")
+
+    Checkpoint(tmp_path).forget_a_first_batch_half_planned()
+
+    assert list(offsets.iterdir()) == []
+
+
+def test_beside_a_batch_that_was_planned_everything_stays(tmp_path: Path) -> None:
+    spark_wrote(tmp_path, 0, "{}")
+    (tmp_path / "offsets" / ".1.5f4a.tmp").write_text("v1\n{")
+
+    Checkpoint(tmp_path).forget_a_first_batch_half_planned()
+
+    assert {left.name for left in (tmp_path / "offsets").iterdir()} == {"0", ".1.5f4a.tmp"}
+
+
 def test_a_query_has_started_when_spark_has_given_it_an_id(tmp_path: Path) -> None:
     before = Checkpoint(tmp_path).started
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.reference import compare, compare_lakes
 from tests.runs import DIED, GARBAGE, Job, a_state, an_inbox
+from vigie.lake import Lake
 
 SILVER, GOLD = "silver/flights_ml", "gold/movements"
 A_BATCH = ["plan", "bronze/flights_raw", SILVER, f"{SILVER} quarantine", "ledger"]
@@ -27,6 +28,12 @@ def two_batches(folder: Path) -> Path:
     return an_inbox(folder, [*first, *first[-9:], *GARBAGE_NOT_LONG], [*second, *late, *GARBAGE_NOT_LONG])
 
 
+def half_planned(checkpoint: Path) -> None:
+    """Leave what Spark leaves when it dies as it writes down its very first batch."""
+    (checkpoint / "offsets").mkdir(parents=True)
+    (checkpoint / "offsets" / ".0.5f4ab1e.tmp").write_text("v1\n{")
+
+
 @pytest.mark.timeout(1_500)
 def test_a_run_that_dies_after_any_of_its_commits_goes_on_as_if_it_had_not(tmp_path: Path) -> None:
     address = f"inbox:{two_batches(tmp_path / 'inbox')}"
@@ -35,6 +42,8 @@ def test_a_run_that_dies_after_any_of_its_commits_goes_on_as_if_it_had_not(tmp_p
     made = written.split("\n")[:-1]
     assert (code, made[: len(hot)], sorted(made[len(hot) :])) == (0, hot, sorted(gold)), complained
 
+    for query in ("flights_raw", GOLD.removeprefix("gold/"), *(table.removeprefix("gold/") for table in STREAMED)):
+        half_planned(Lake(tmp_path / "torn").checkpoint("flights", query))
     ahead = list(DEATHS)
     while ahead:
         code, written, complained = Job(str(tmp_path / "torn"), address, die_after=ahead).finish()

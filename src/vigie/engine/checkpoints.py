@@ -68,6 +68,13 @@ class Checkpoint:
                 page.with_name(f".{page.name}.crc").unlink(missing_ok=True)
                 page.unlink()
 
+    def forget_a_first_batch_half_planned(self) -> None:
+        """Drop what Spark left when it died as it wrote down its very first batch, which it takes for another's."""
+        offsets = self.folder / "offsets"
+        if not any(offsets.glob("[0-9]*")):
+            for left in offsets.glob(".*"):
+                left.unlink()
+
     def claim(self, identity: str) -> None:
         """Bind the checkpoint to what it reads; LakeMismatch when that was something else before."""
         note = self.folder / "reads"

@@ -313,8 +313,9 @@ class _Run:
         return guarded
 
     def _started(self, name: str, writer: DataStreamWriter, every: float) -> StreamingQuery:
-        checkpoint = self._shop.lake.checkpoint(self._shop.graph.name, name)
-        writer = writer.queryName(name).option("checkpointLocation", str(checkpoint))
+        checkpoint = Checkpoint(self._shop.lake.checkpoint(self._shop.graph.name, name))
+        checkpoint.forget_a_first_batch_half_planned()
+        writer = writer.queryName(name).option("checkpointLocation", str(checkpoint.folder))
         if self._request.once:
             writer = writer.trigger(availableNow=True)
         else:
