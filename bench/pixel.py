@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 from tests.runs import until
 from tests.servers.browser import chromium
-from tests.servers.test_dashboard import POSITIONS, VIGIE
+from tests.servers.test_dashboard import POSITIONS, VIGIE, went_to
 
 from bench.footprint import Footprint, Meter
 from bench.scale import judged
@@ -65,7 +65,7 @@ def _watched(address: str, minutes: float) -> tuple[dict[Position, float], list[
     first: dict[Position, float] = {}
     ages: list[float] = []
     with chromium() as seen:
-        seen.page.goto(address)
+        went_to(seen.page, address)
         began = time.time() + WARM_UP_S
         while (now := time.time()) < began + minutes * 60:
             for icao24, (longitude, latitude) in seen.page.evaluate(POSITIONS).items():
@@ -94,10 +94,11 @@ def _of_map(lake: Lake, first: dict[Position, float]) -> Ages:
         return spread(
             database,
             "the aircraft was there, to its place on the map",
-            f"""SELECT at - epoch(min(event_timestamp)) FROM seen JOIN reports ON seen.icao24 = reports.icao24
+            f"""SELECT seen."at" - epoch(min(event_timestamp)) AS age
+            FROM seen JOIN reports ON seen.icao24 = reports.icao24
                 AND round(reports.longitude, {PLACES}) = seen.longitude
                 AND round(reports.latitude, {PLACES}) = seen.latitude
-            GROUP BY seen.icao24, seen.longitude, seen.latitude, at""",
+            GROUP BY seen.icao24, seen.longitude, seen.latitude, seen."at" """,
         )
 
 

@@ -6,14 +6,17 @@ from collections import Counter
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 from streamlit.testing.v1 import AppTest
 
-from tests.dashboard.lakes import LEDGER, a_lake, broken, ledger, write
+from tests.dashboard.lakes import INSTANT, LEDGER, NOON, a_lake, broken, ledger, write
 from tests.dashboard.test_flights import shown, texts
 from vigie.dashboard import health
 from vigie.dashboard.view import View
 from vigie.lake import Lake
+from vigie.pipeline import load
 
 OUTCOMES = ("accepted", "quarantined", "duplicate", "late")
 
@@ -52,7 +55,7 @@ def test_a_rule_is_shown_with_its_newest_messages_as_they_came(lake: Lake) -> No
     own = [row for row in broken(12) if "is valid JSON" in row["rules"]]
     expected = [row["value"] for row in sorted(own, key=lambda row: row["received_at"], reverse=True)[:3]]
 
-    found = View(lake).ask(health.OF_A_RULE, "is valid JSON", broken=health.quarantine("flights"))
+    found = View(lake).ask(health.OF_A_RULE, "is valid JSON", broken=health.messages("flights"))
 
     assert [bytes(value) for value in found["value"]] == expected
 
@@ -70,6 +73,34 @@ def test_the_page_says_what_became_of_each_row(lake: Lake) -> None:
         "Rows not accounted for": "0",
     }
     assert '{"icao24": "3944ef", "number": 9}' in texts(app)
+
+
+def test_a_delivery_has_its_last_batch_beside_those_of_the_tables(tmp_path: Path) -> None:
+    lake = a_lake(tmp_path, aircraft=3)
+    for batch in (9, 10):
+        note = lake.checkpoint("flights", "flights_ml-to-elastic-0") / "commits" / str(batch)
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text("v1")
+
+    app = run(lake.root)
+
+    [found] = [frame.value for frame in app.dataframe if "Writes" in frame.value.columns]
+    [sent] = found[found["Query"] == "flights_ml-to-elastic-0"].to_dict("records")
+    assert (sent["Writes"], sent["Batch"]) == ("outside the lake", 10)
+    assert "silver/flights_ml" in set(found["Writes"])
+
+
+def test_context_that_need_not_be_new_is_not_behind(tmp_path: Path) -> None:
+    graph = load("sensors").graph()
+    lake = Lake.at(tmp_path)
+    for silver in graph.silver:
+        rows = pa.table({str(silver.event_time): pa.array([NOON], INSTANT)})
+        write_deltalake(str(lake.silver(silver.name)), rows)
+
+    seen = {table for table, _ in health._glances(str(lake.root), "sensors", graph)}
+
+    assert "silver/sensor_readings" in seen
+    assert not seen & {"silver/weather", "silver/maintenance"}
 
 
 def test_a_lake_that_nobody_filled_is_a_sentence_with_the_command_that_does(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from tests.dashboard.lakes import INSTANT, NOON
-from vigie.dashboard.reading import NotYet, Shelf, Slice
+from vigie.dashboard.reading import BYTES_SEEN, NotYet, Shelf, Slice
 from vigie.errors import LakeDamaged
 from vigie.lake import Lake
 
@@ -76,6 +77,26 @@ def test_files_of_before_the_span_are_not_opened(lake: Lake, files_read: list[st
 
     assert answer == (2, 50.0, 55.0)  # more than 10 minutes before the newest is out
     assert len(files_read) <= 3
+
+
+def test_no_more_files_are_held_than_have_the_rows_that_are_wanted(lake: Lake, files_read: list[str]) -> None:
+    for minute in (3, 0, 2, 1):
+        add(lake, minute, float(minute))
+
+    answer = counted(Shelf(lake), replace(READINGS, most=2))
+
+    assert answer == (2, 2.0, 3.0)
+    assert len(files_read) == 2
+
+
+def test_of_long_bytes_the_beginning_is_held(lake: Lake) -> None:
+    rows = pa.table({"at": pa.array([NOON], INSTANT), "value": [b"a" * 10_000_000]})
+    write_deltalake(str(lake.quarantine("flights")), rows)
+    wanted = Slice("quarantine/flights", ("value",), by="at", last=timedelta(hours=1))
+
+    [found] = Shelf(lake).ask('SELECT "value" FROM broken', {"broken": wanted})["value"]
+
+    assert bytes(found) == b"a" * BYTES_SEEN
 
 
 def test_rows_leave_the_span_as_it_moves_on(lake: Lake) -> None:

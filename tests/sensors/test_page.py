@@ -71,7 +71,7 @@ def readings(count: int = 4_000, sensors: int = 25) -> pl.DataFrame:
 
 def an_alert(key: str, rule: str = "HIGH_TEMP", opened: float = -5, **fields: Any) -> dict[str, Any]:
     """An alert that opened so many minutes from NOON."""
-    said: dict[str, Any] = {"alert_id": f"{rule}-{key}-{opened}", "severity": "warning", "value": 31.0,
+    said: dict[str, Any] = {"alert_id": f"{rule}-{key}-{opened}".lower(), "severity": "warning", "value": 31.0,
         "threshold": 30.0, "message": f"{rule} at {key}", "evidence": "{}"}  # fmt: skip
     at = NOON + timedelta(minutes=opened)
     return Alert(**{"rule": rule, "key": key, "opened_at": at, "raised_at": at, **said, **fields}).row()
@@ -290,7 +290,7 @@ def test_a_lake_that_is_not_there_is_a_sentence_with_the_command_that_makes_it(t
     page = seen(Lake.at(tmp_path / "none"))
 
     assert not page.exception and not page.error
-    assert page.subheader[0].value == "Nothing to see yet"
+    assert page.header[0].value == "Nothing to see yet"
     assert page.code[0].value == f"vigie demo sensors --lake {tmp_path / 'none'}"
 
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, sync_playwright
 
 FLAGS = (
     "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--enable-unsafe-swiftshader", "--use-angle=swiftshader",
+    "--disable-component-update", "--disable-sync", "--enable-unsafe-swiftshader",
 )  # fmt: skip
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 

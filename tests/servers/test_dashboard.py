@@ -11,7 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import psutil
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
@@ -24,7 +26,7 @@ VIGIE = [sys.executable, "-c", "from vigie.cli import main; main()"]
 FULL_PAGE_S = 5.0
 FIRST_PAINT_S = 2.0
 TRIES = 6
-MAP = "[...document.querySelectorAll('.js-plotly-plot')].find(each => each._fullLayout && each._fullLayout.map)"
+MAP = "[...document.querySelectorAll('.vigie-chart')].find(each => each._fullLayout && each._fullLayout.map)"
 POSITIONS = f"""() => {{
     const map = {MAP};
     if (!map) return {{}};
@@ -38,6 +40,7 @@ PIXEL = f"""place => {{
     const at = map.project(place);
     return [box.x + at.x, box.y + at.y];
 }}"""
+ZOOM = f"() => {MAP}._fullLayout.map._subplot.map.getZoom()"
 DRAWN = f"() => {{ const map = {MAP}; return map && map._fullLayout.map._subplot.map.loaded() }}"
 
 
@@ -103,6 +106,7 @@ def test_aircraft_move_on_the_map_while_the_demo_runs(demo: tuple[Lake, str, Cal
     with chromium() as seen:
         went_to(seen.page, f"{address}")
         seen.page.wait_for_function(DRAWN, timeout=60_000)
+        zoomed = zoomed_in(seen.page)
         before: dict[str, Any] = seen.page.evaluate(POSITIONS)
 
         moved = seen.page.wait_for_function(
@@ -114,8 +118,31 @@ def test_aircraft_move_on_the_map_while_the_demo_runs(demo: tuple[Lake, str, Cal
 
         assert len(before) > 100
         assert moved.json_value() > 0
+        assert seen.page.evaluate(ZOOM) == pytest.approx(zoomed), "where a person looks is theirs"
         assert seen.hosts == {"127.0.0.1"}
         assert seen.complaints == []
+
+
+def zoomed_in(page: Page) -> float:
+    """Turn the wheel over the map; how near it is then."""
+    before = page.evaluate(ZOOM)
+    page.mouse.move(*page.evaluate(PIXEL, [2.4, 46.6]))
+    page.mouse.wheel(0, -400)
+    page.wait_for_function(f"before => ({ZOOM})() > before + 0.5", arg=before)
+    page.wait_for_function(f"() => !{MAP}._fullLayout.map._subplot.map.isMoving()")
+    return float(page.evaluate(ZOOM))
+
+
+def test_it_listens_on_this_machine_alone(standing: tuple[Lake, str]) -> None:
+    _, address = standing
+
+    def heard_at() -> set[str]:
+        listening = [at.laddr for at in psutil.net_connections("tcp") if at.status == "LISTEN" and at.laddr]
+        return {ip for ip, port in listening if port == urlsplit(address).port}
+
+    until(heard_at)
+
+    assert heard_at() == {"127.0.0.1"}
 
 
 def test_the_figures_are_those_of_the_lake(standing: tuple[Lake, str]) -> None:

@@ -9,7 +9,8 @@ import streamlit as st
 
 from vigie.activity import figures
 from vigie.activity.figures import BY_DEVICE, BY_WIKI, CHANGES, EVENTS, Question, RawLake
-from vigie.dashboard.look import BLUE, GREY, SERIES, Tile, chart, each_minute, tiles
+from vigie.dashboard.chart import chart
+from vigie.dashboard.look import BLUE, GREY, SERIES, Tile, each_minute, tiles
 from vigie.dashboard.states import age, awaited, closed_until, live
 from vigie.errors import VigieError
 from vigie.settings import read_settings

@@ -11,8 +11,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from vigie.commands import Command, acknowledged, given, in_force, silenced_until
+from vigie.dashboard.chart import chart, open_by_rule
 from vigie.dashboard.declared import called, declared, making, named
-from vigie.dashboard.look import BLUE, GREY, RED, SEVERITY_COLOURS, Tile, chart, literal, tiles
+from vigie.dashboard.look import BLUE, GREY, RED, Tile, literal, tiles
 from vigie.dashboard.reading import Slice
 from vigie.dashboard.states import awaited, live
 from vigie.explaining import OPENED_HERE, Explanation, explain
@@ -106,32 +107,18 @@ def now(view: View, pipeline: str) -> None:
 
 @live(EVERY_S, "vigie run {}")
 def by_rule(view: View, pipeline: str) -> None:
-    st.subheader("Open, by rule")
+    st.header("Open, by rule")
     alerts = _raised(found(view, pipeline))
     if alerts.empty:
         st.success("No alert is open.")
         return
     counts = alerts.groupby(["severity", "rule"]).size().reset_index(name="alerts")
-    drawn = go.Figure()
-    for severity in WORST_FIRST:
-        rows = counts[counts["severity"] == severity]
-        colour = {"color": SEVERITY_COLOURS.get(severity, GREY)}
-        count = rows["alerts"]
-        bars = go.Bar(x=count, y=rows["rule"], name=severity, orientation="h", marker=colour, text=count)
-        drawn.add_trace(bars)
-    step = max(1, int(counts.groupby("rule")["alerts"].sum().max()) // 5)
-    drawn.update_layout(
-        xaxis={"title": "Open alerts", "dtick": step},
-        yaxis={"categoryorder": "total ascending"},
-        barmode="stack",
-        showlegend=True,
-    )
-    chart(drawn, f"alerts-rules-{pipeline}", 120 + 30 * counts["rule"].nunique())
+    open_by_rule(counts, f"alerts-rules-{pipeline}")
 
 
 @live(EVERY_S, "vigie run {}")
 def listed(view: View, pipeline: str) -> None:
-    st.subheader("Alerts")
+    st.header("Alerts")
     shown = st.segmented_control("Show", [OPEN, ALL], default=OPEN, required=True, key=f"alerts-shown-{pipeline}")
     alerts = found(view, pipeline)
     if shown == OPEN:
@@ -183,7 +170,7 @@ def _state(view: View, alert: dict[str, Any]) -> str:
 @live(SELDOM_S, "vigie run {}")
 def one(view: View, pipeline: str) -> None:
     """One alert: who knows of it, who is to be told, and why it was raised."""
-    st.subheader("One alert")
+    st.header("One alert")
     alerts = {row["alert_id"]: row for row in found(view, pipeline).to_dict("records")}
     if not alerts:
         st.info("No alert has been raised yet.")
@@ -224,8 +211,9 @@ def _silencing(view: View, pipeline: str, alert: dict[str, Any]) -> None:
     with st.form(f"alerts-silence-{alert['alert_id']}"):
         scope = st.selectbox("Nobody is told of", scopes)
         span = st.selectbox("For", SPANS, index=1)
+        note = st.text_input("Why", placeholder="a known fault")
         if st.form_submit_button("Silence"):
-            _say(book(view, pipeline).silence(*scopes[scope], SPANS[span], None))
+            _say(book(view, pipeline).silence(*scopes[scope], SPANS[span], note or None))
 
 
 def _explaining(view: View, pipeline: str, alert_id: str) -> None:
@@ -282,11 +270,12 @@ def silences(view: View, pipeline: str) -> None:
     held = in_force(given(view.lake, pipeline), view.now())
     if not held:
         return
-    st.subheader("Silences")
+    st.header("Silences")
     for silence in _widest(held):
         left, right = st.columns([4, 1])
         assert silence.until is not None
-        left.text(f"{silence.scope}, until {view.clock(silence.until, '%Y-%m-%d %H:%M')} {view.zone.key}")
+        why = f" ({on_one_line(silence.note)})" if silence.note else ""
+        left.text(f"{silence.scope}, until {view.clock(silence.until, '%Y-%m-%d %H:%M')} {view.zone.key}{why}")
         which = f"alerts-unsilence-{pipeline}-{silence.rule!r}-{silence.key!r}"
         if right.button("End", key=which, help=f"End the silence of {literal(silence.scope)}"):
             _say(book(view, pipeline).unsilence(silence.rule, silence.key, None))

@@ -9,10 +9,12 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 import streamlit as st
 
+from vigie.dashboard.look import is_dark
 from vigie.dashboard.states import broken
 from vigie.dashboard.view import View
 from vigie.errors import VigieError
@@ -43,19 +45,15 @@ PAGES = (
 def show(lake: Lake, pipeline: str | None = None) -> None:
     """One run of the script: the page that a viewer is on."""
     st.set_page_config(page_title="Vigie", layout="wide", page_icon=str(ICON))
-    view = View(lake, pipeline, _zone(), st.context.theme.type == "dark")
+    view = View(lake, pipeline, _zone(), is_dark())
     first = next((page for page in PAGES if page.pipeline == pipeline), PAGES[0] if pipeline is None else PAGES[-1])
-    listed = [
-        st.Page(
-            _drawing(page, view),
-            title=page.title,
-            icon=page.icon,
-            url_path=page.title.lower(),
-            default=page is first,
-        )
-        for page in PAGES
-    ]
-    chosen = st.navigation(listed)
+
+    def listed(page: Page, **how: Any) -> st.Page:
+        return st.Page(_drawing(page, view), title=page.title, icon=page.icon, **how)
+
+    own = [listed(page, default=True) if page is first else listed(page, url_path=page.title.lower()) for page in PAGES]
+    # The first page is at the root; its own address leads to it all the same.
+    chosen = st.navigation([*own, listed(first, url_path=first.title.lower(), visibility="hidden")])
     st.sidebar.caption(f"Lake: `{lake}`")
     chosen.run()
 
@@ -90,7 +88,7 @@ def _zone() -> ZoneInfo:
 
 @functools.cache
 def _zones() -> tuple[str, ...]:
-    return tuple(sorted(available_timezones()))
+    return tuple(sorted(available_timezones() - {"localtime"}))  # this machine's, whatever that is
 
 
 def main() -> None:

@@ -9,15 +9,17 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from vigie.dashboard.chart import chart
 from vigie.dashboard.declared import called, declared, making, named
-from vigie.dashboard.look import BLUE, GREY, INK, INK_DARK, OUTCOME_COLOURS, Tile, chart, literal, tiles
+from vigie.dashboard.look import BLUE, GREY, INK, INK_DARK, OUTCOME_COLOURS, Tile, literal, tiles
 from vigie.dashboard.reading import Slice
 from vigie.dashboard.states import age, ago, awaited, live
 from vigie.dashboard.view import View
 from vigie.graph import Graph
 from vigie.lake import Lake
 from vigie.listing import text_of
-from vigie.monitoring.glance import Glance, glance
+from vigie.monitoring.glance import Glance, glance, is_context
+from vigie.monitoring.standing import delivered
 from vigie.pipeline import SHIPPED
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 EVERY_S = 3.0
 BROKEN_SPAN = timedelta(hours=24)
 EXAMPLES = 3  # of each rule
+MOST_COUNTED, MOST_LOOKED_AT = 1_000_000, 20_000
 OUTCOMES = tuple(OUTCOME_COLOURS)
 
 BY_TABLE = """
@@ -73,8 +76,15 @@ def ledger(pipeline: str) -> Slice:
 
 
 def quarantine(pipeline: str) -> Slice:
+    """What is counted; without the messages, of which there may be very many."""
+    columns = ("received_at", "rules")
+    return Slice(f"quarantine/{pipeline}", columns, by="received_at", last=BROKEN_SPAN, most=MOST_COUNTED)
+
+
+def messages(pipeline: str) -> Slice:
+    """Where examples are looked for."""
     columns = ("table", "topic", "partition", "offset", "file", "line", "value", "received_at", "rules")
-    return Slice(f"quarantine/{pipeline}", columns, by="received_at", last=BROKEN_SPAN)
+    return Slice(f"quarantine/{pipeline}", columns, by="received_at", last=BROKEN_SPAN, most=MOST_LOOKED_AT)
 
 
 @live(EVERY_S, "vigie run {}")
@@ -98,7 +108,7 @@ def totals(view: View, pipeline: str) -> None:
 
 @live(EVERY_S, "vigie run {}")
 def flow(view: View, pipeline: str) -> None:
-    st.subheader("What became of each row")
+    st.header("What became of each row")
     tables = view.ask(BY_TABLE, entries=ledger(pipeline))
     silver = tables[tables["table"].str.startswith("silver/")]
     if silver.empty:
@@ -142,11 +152,14 @@ def sankey(silver: DataFrame) -> go.Figure:
 
 @live(EVERY_S, "vigie run {}")
 def queries(view: View, pipeline: str) -> None:
-    st.subheader("Last batch of each query")
-    found = view.ask(BY_TABLE, entries=ledger(pipeline))
+    st.header("Last batch of each query")
+    written = view.ask(BY_TABLE, entries=ledger(pipeline))
+    sent = pd.DataFrame([(each.query, each.batch, each.at) for each in delivered(view.lake, pipeline)])
+    found = pd.concat([written, sent.set_axis(["query", "batch", "at"], axis=1)]) if len(sent) else written
     shown = pd.DataFrame(
         {
-            "Table": found["table"],
+            "Query": found["query"],
+            "Writes": found["table"].fillna("outside the lake"),
             "Batch": found["batch"],
             "Rows read": found["last_read"],
             f"At ({view.zone.key})": view.local(found["at"]).dt.strftime("%Y-%m-%d %H:%M:%S"),
@@ -158,7 +171,7 @@ def queries(view: View, pipeline: str) -> None:
 
 @live(EVERY_S, "vigie run {}")
 def lag(view: View, pipeline: str) -> None:
-    st.subheader("How far behind each table is")
+    st.header("How far behind each table is")
     graph = declared(view, pipeline)
     if graph is None:
         st.info("Name the pipeline's file to see its event times: `vigie dashboard path/to/file.py`")
@@ -186,27 +199,32 @@ def lag(view: View, pipeline: str) -> None:
 
 @st.cache_data(ttl=EVERY_S, show_spinner=False)
 def _glances(root: str, pipeline: str, _graph: Graph) -> list[tuple[str, Glance]]:
-    """Each table of a pipeline as its log has it, looked at once for all viewers."""
+    """Each table of a pipeline that is expected to be new, as its log has it; looked at once for all viewers."""
     assert pipeline == _graph.name  # which is what tells one pipeline's answer from another's
     lake = Lake.at(root)
-    return [(node.table, glance(lake, _graph, node)) for node in _graph.nodes()]
+    return [(node.table, glance(lake, _graph, node)) for node in _graph.nodes() if not is_context(_graph, node)]
 
 
 @live(10.0, "vigie run {}")
 def broken_rules(view: View, pipeline: str) -> None:
-    st.subheader("What broke a rule")
+    st.header("What broke a rule")
     broken = quarantine(pipeline)
     if not view.has(broken.table):
         st.success("Nothing is in quarantine.")
         return
     rules = view.ask(BY_RULE, broken=broken)
     everything = view.typed(f"vigie quarantine {called(view, pipeline)}")
-    st.caption(f"The last 24 h of quarantine, by rule; a message may break several. All: `{everything}`")
+    st.caption(
+        f"The last 24 h of quarantine, {MOST_COUNTED:,} messages at most, by rule; a message may break several. "
+        f"All: `{everything}`"
+    )
     for rule, rows, newest in rules.itertuples(index=False):
         with st.expander(literal(rule)):  # whose label changes is closed by that
             st.caption(f"{rows:,} rows, the newest {view.clock(newest, '%d %b %H:%M:%S')} {view.zone.key}")
-            examples = view.ask(OF_A_RULE, rule, broken=broken)
-            for example in examples.to_dict("records"):
+            examples = view.ask(OF_A_RULE, rule, broken=messages(pipeline)).to_dict("records")
+            if not examples:
+                st.caption(f"None of the newest {MOST_LOOKED_AT:,} messages in quarantine broke it.")
+            for example in examples:
                 st.caption(
                     f"{literal(_origin(example))}, received {view.clock(example['received_at'])} {view.zone.key}"
                 )

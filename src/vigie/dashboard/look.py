@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-    from plotly.graph_objects import Figure
 
 # Told apart by those who see few colours, and 3 : 1 or more against both backgrounds.
 BLUE, ORANGE, GREEN, PURPLE, RED, GREY, TEAL = (
@@ -23,7 +22,6 @@ OUTCOME_COLOURS = {"accepted": GREEN, "quarantined": RED, "duplicate": PURPLE, "
 INK, INK_DARK = "#0a1119", "#e8eef4"
 HEAT = ("#fff4e0", "#f5b041", "#c0392b")
 HEAT_DARK = ("#1d2430", "#b9770e", "#ff6b5a")
-CONFIG = {"displaylogo": False, "displayModeBar": False, "scrollZoom": "map"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +35,11 @@ class Tile:
     digits: int = 0
     about: str = ""
     good: str = "off"  # which way is good: "normal" up, "inverse" down, "off" neither
+
+
+def is_dark() -> bool:
+    """Whether this viewer's browser shows light on dark."""
+    return bool(st.context.theme.type == "dark")
 
 
 def literal(text: str) -> str:
@@ -66,18 +69,6 @@ def each_minute(counts: DataFrame) -> DataFrame:
     import pandas as pd
 
     return counts.reindex(pd.date_range(counts.index.min(), counts.index.max(), freq="1min"), fill_value=0)
-
-
-def chart(figure: Figure, key: str, height: int = 320, **more: Any) -> Any:
-    """A chart as wide as its place, in the theme's colours, whose legend stands above it."""
-    figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": ""},
-        colorway=SERIES,
-        uirevision=key,
-    )
-    return st.plotly_chart(figure, width="stretch", theme="streamlit", key=key, config=CONFIG, **more)
 
 
 def heat(dark: bool) -> list[tuple[float, str]]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ANSWERS = 200  # that are kept until a table they were asked of has grown
 MILLISECOND = timedelta(milliseconds=1)  # statistics in a log are cut off there
+BYTES_SEEN = 4_096  # of a message: a page shows its beginning, and one may be of 10 MB
 PARQUET = ds.ParquetFileFormat(read_options={"coerce_int96_timestamp_unit": "us"})
 
 
@@ -43,12 +44,14 @@ class Slice:
 
     `table` is the path in the lake (`silver/flights_ml`, `_vigie/flights/ledger`). The span ends with the newest
     instant that the table has under `by`, and not now: of a feed that has stopped, its last minutes are seen.
+    `most` bounds what is held, by whole files, the newest first. Bytes are cut off after 4,096.
     """
 
     table: str
     columns: tuple[str, ...]
     by: str | None = None
     last: timedelta | None = None
+    most: int | None = None
 
 
 class Shelf:
@@ -195,7 +198,19 @@ class _Held:
             return actions["path"].to_pylist(), None
         since = min(last.as_py(), self._committed(last.type).as_py()) - self._wanted.last
         reaches = pc.greater_equal(actions[newest], pa.scalar(since - MILLISECOND, actions[newest].type))
-        return actions.filter(pc.fill_null(reaches, True))["path"].to_pylist(), since
+        return self._newest_files(actions.filter(pc.fill_null(reaches, True)), newest), since
+
+    def _newest_files(self, actions: pa.Table, newest: str) -> list[str]:
+        """Of these files the newest, until they have the most rows that are wanted."""
+        if self._wanted.most is None:
+            return list(actions["path"].to_pylist())
+        names, rows = [], 0
+        for file in actions.sort_by([(newest, "descending")]).select(["path", "num_records"]).to_pylist():
+            if rows >= self._wanted.most:
+                break
+            names.append(file["path"])
+            rows += file["num_records"] or 0
+        return names
 
     def _read(self, name: str, schema: pa.Schema, since: Any) -> pa.Table:
         file = self._path / unquote(name)
@@ -203,7 +218,14 @@ class _Held:
             raise FileNotFoundError(file)
         later = None if since is None else pc.field(self._wanted.by) > since
         with reading(self._path):
-            return ds.dataset([str(file)], schema=schema, format=PARQUET).to_table(filter=later)
+            found = ds.dataset([str(file)], schema=schema, format=PARQUET)
+            return found.to_table({each.name: _beginning(each) for each in schema}, filter=later)
+
+
+def _beginning(column: pa.Field) -> pc.Expression:
+    """What is read of a column."""
+    whole = pc.field(column.name)
+    return pc.binary_slice(whole, 0, BYTES_SEEN) if pa.types.is_binary(column.type) else whole
 
 
 def _identity(commit: Path) -> tuple[int, int] | None:

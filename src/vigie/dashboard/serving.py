@@ -28,6 +28,7 @@ OPTIONS: dict[str, Any] = {
     "server.enableStaticServing": True,
     "server.fileWatcherType": "none",
     "logger.hideWelcomeMessage": True,
+    "theme.headingFontSizes": ["2.25rem", "1.5rem", "1.25rem"],
     "theme.light.primaryColor": "#1b639f",
     "theme.light.backgroundColor": "#ffffff",
     "theme.light.secondaryBackgroundColor": "#f2f5f8",

@@ -75,7 +75,7 @@ def _empty(view: View, made_by: str, *tables: str) -> None:
     if any(map(view.has, tables)):
         st.rerun()
     with st.container(border=True):
-        st.subheader("Nothing to see yet")
+        st.header("Nothing to see yet")
         st.markdown(f"The lake `{view.lake}` has no table `{tables[0]}`. Make it in another terminal:")
         st.code(view.typed(made_by), language="sh")
         st.caption("This page looks again every two seconds and goes on by itself.")

@@ -91,8 +91,8 @@ def figure(aircraft: DataFrame, trails: DataFrame, chosen: str | None, style: di
 
 
 def _lines(trails: DataFrame) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Latitudes and longitudes in the order of aircraft and time, with a gap between two aircraft."""
+    """Latitudes and longitudes, to half a metre, in the order of aircraft and time; a gap between two aircraft."""
     keys = trails["icao24"].to_numpy()
     gaps = np.flatnonzero(keys[1:] != keys[:-1]) + 1
-    lat, lon = (np.insert(trails[name].to_numpy(float), gaps, np.nan) for name in ("latitude", "longitude"))
+    lat, lon = (np.insert(trails[name].to_numpy(np.float32), gaps, np.nan) for name in ("latitude", "longitude"))
     return lat, lon

@@ -9,7 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from vigie.dashboard.look import RED, Tile, chart, each_minute, heat, literal, tiles
+from vigie.dashboard.chart import chart
+from vigie.dashboard.look import RED, Tile, each_minute, heat, literal, tiles
 from vigie.dashboard.reading import Slice
 from vigie.dashboard.states import age, awaited, closed_until, live
 from vigie.dashboard.view import View
@@ -131,7 +132,7 @@ def _number(value: Any) -> float | None:
 
 @live(EVERY_S, RUN)
 def live_map(view: View) -> None:
-    st.subheader("Where they are")
+    st.header("Where they are")
     aircraft = view.ask(NOW, positions=POSITIONS)
     trails = view.ask(TRAILS, positions=POSITIONS)
     left, right = st.columns([3, 1])
@@ -141,16 +142,15 @@ def live_map(view: View) -> None:
             one(view, aircraft, chosen)
     with left:
         drawn = figure(aircraft, trails, chosen, map_style(view.dark, st.context.url))
-        chart(drawn, "flights-map", 520, on_select=_clicked, selection_mode="points")
+        chart(drawn, "flights-map", 520, _clicked)
         st.caption(
             f"{len(aircraft):,} aircraft heard in the last minute, with 90 s of trail. Click one for all about it."
         )
 
 
 def _clicked() -> None:
-    points = st.session_state["flights-map"]["selection"]["points"]
-    if points and points[0].get("customdata"):
-        st.session_state[CHOSEN] = points[0]["customdata"][0]
+    if about := st.session_state["flights-map"].clicked:
+        st.session_state[CHOSEN] = about[0]
 
 
 def _choice(aircraft: DataFrame) -> str | None:
@@ -210,7 +210,7 @@ def _with_unit(value: Any, unit: str, digits: int = 0) -> str:
 
 @live(PHASES_EVERY_S, RUN)
 def phases(view: View) -> None:
-    st.subheader("Phases of flight")
+    st.header("Phases of flight")
     counts = view.ask(NOW, positions=POSITIONS)["flight_phase"].value_counts()
     names = [phase for phase in PHASE_COLOURS if phase in counts]
     labels, values = [name.capitalize() for name in names], [int(counts[name]) for name in names]
@@ -229,7 +229,7 @@ def phases(view: View) -> None:
 
 @live(GOLD_EVERY_S, RUN)
 def phases_over_time(view: View) -> None:
-    st.subheader("Phases over time")
+    st.header("Phases over time")
     counted = view.ask("SELECT window_start, window_end, flight_phase, flight_count FROM phases", phases=PHASES)
     if counted.empty:
         st.info("No window has closed yet: a minute closes two minutes after it is over.")
@@ -256,7 +256,7 @@ def phases_over_time(view: View) -> None:
 
 @live(GOLD_EVERY_S, RUN)
 def countries(view: View) -> None:
-    st.subheader("Countries with most anomalies")
+    st.header("Countries with most anomalies")
     found = most_anomalies(view)
     if found.empty:
         _none_yet(view)
@@ -286,7 +286,7 @@ def most_anomalies(view: View) -> DataFrame:
 
 @live(GOLD_EVERY_S, RUN)
 def hours(view: View) -> None:
-    st.subheader("Anomalies by country and hour")
+    st.header("Anomalies by country and hour")
     found = by_hour(view)
     if found.empty:
         _none_yet(view)
@@ -327,7 +327,7 @@ def by_hour(view: View) -> DataFrame:
 
 @live(GOLD_EVERY_S, RUN)
 def critical(view: View) -> None:
-    st.subheader("Critical: more than one report in ten is impossible")
+    st.header("Critical: more than one report in ten is impossible")
     found = critical_windows(view)
     if found.empty:
         _none_yet(view)

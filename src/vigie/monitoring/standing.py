@@ -93,7 +93,7 @@ def standing(graph: Graph, called: str, lake: Lake) -> Standing:
     accounts = _accounts(graph, lake)
     tables = tuple(_table(graph, lake, node, at, accounts.get(node.table, {})) for node in graph.nodes())
     settled = not any(each["unsettled"] for each in accounts.values())
-    queries = tuple(sorted((*_written(graph, lake), *_delivered(graph, lake)), key=lambda each: each.query))
+    queries = tuple(sorted((*_written(graph, lake), *delivered(lake, graph.name)), key=lambda each: each.query))
     return Standing(graph.name, at, settled, queries, tables, _open(graph, lake), _broken(graph, lake))
 
 
@@ -127,10 +127,10 @@ def _written(graph: Graph, lake: Lake) -> list[Query]:
     return [Query(row["query"], row["batch"], row["at"].astimezone(UTC)) for row in found]
 
 
-def _delivered(graph: Graph, lake: Lake) -> list[Query]:
-    """The deliveries, of which the ledger says nothing: Spark's own notes do."""
+def delivered(lake: Lake, pipeline: str) -> list[Query]:
+    """The deliveries of a pipeline, of which the ledger says nothing: Spark's own notes do."""
     found = []
-    for folder in sorted(lake.checkpoints(graph.name).glob("*-to-*/commits")):
+    for folder in sorted(lake.checkpoints(pipeline).glob("*-to-*/commits")):
         notes = [note for note in folder.iterdir() if note.name.isdigit()]
         if notes:
             last = max(notes, key=lambda note: int(note.name))

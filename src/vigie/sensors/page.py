@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 import streamlit as st
 
-from vigie.dashboard.look import BLUE, GREY, PURPLE, RED, SEVERITY_COLOURS, TEAL, Tile, chart, tiles
+from vigie.dashboard.chart import chart, open_by_rule
+from vigie.dashboard.look import BLUE, PURPLE, RED, TEAL, Tile, tiles
 from vigie.dashboard.states import age, awaited, closed_until, live
 from vigie.lake import Lake
 from vigie.sensors import figures, history
@@ -97,13 +98,13 @@ def _mean(places: DataFrame) -> float | None:
 
 @live(EVERY_S, RUN)
 def buildings(view: View) -> None:
-    st.subheader("Buildings")
+    st.header("Buildings")
     _overview(figures.buildings(view), "building", "Building")
 
 
 @live(EVERY_S, RUN)
 def floors(view: View) -> None:
-    st.subheader("Floors of a building")
+    st.header("Floors of a building")
     known = list(figures.buildings(view)["building"].fillna(UNKNOWN))
     if not known:
         st.info("No sensor has sent a reading yet.")
@@ -138,7 +139,7 @@ def _overview(found: DataFrame, place: str, called: str) -> None:
 
 @live(EVERY_S, RUN)
 def by_rule(view: View) -> None:
-    st.subheader("Open alerts by rule")
+    st.header("Open alerts by rule")
     if not view.has(ALERTS.table):
         st.info(f"No alert has been looked for yet. They come with the run: `{view.typed(RUN)}`")
         return
@@ -146,24 +147,12 @@ def by_rule(view: View) -> None:
     if found.empty:
         st.success("No alert is open.")
         return
-    drawn = go.Figure()
-    for severity, rows in found.groupby("severity"):
-        colour = {"color": SEVERITY_COLOURS.get(str(severity), GREY)}
-        count, rules = rows["alerts"], rows["rule"]
-        drawn.add_trace(go.Bar(x=count, y=rules, name=str(severity), orientation="h", marker=colour, text=count))
-    step = max(1, int(found.groupby("rule")["alerts"].sum().max()) // 5)
-    drawn.update_layout(
-        xaxis={"title": "Open alerts", "dtick": step},
-        yaxis={"categoryorder": "total ascending"},
-        barmode="stack",
-        showlegend=True,
-    )
-    chart(drawn, "sensors-rules")
+    open_by_rule(found, "sensors-rules")
 
 
 @live(SELDOM_S, RUN)
 def by_type(view: View) -> None:
-    st.subheader("Readings beyond a limit")
+    st.header("Readings beyond a limit")
     closed = figures.closed_until(view) if view.has(CLOSED.table) else None
     if closed is None:
         st.info("No window has closed yet: five minutes close ten minutes after they are over.")
@@ -187,7 +176,7 @@ def by_type(view: View) -> None:
 @live(EVERY_S, RUN)
 def one(view: View) -> None:
     """The history of one sensor, chosen among those of the building."""
-    st.subheader("One sensor")
+    st.header("One sensor")
     if BUILDING not in st.session_state:
         st.info("No sensor has sent a reading yet.")
         return

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from vigie.oneline import on_one_line
 from vigie.sinks import NotNow, Refused
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def write(rows: DataFrame, place: Place) -> None:
     for reason, count in counted.items():
         log.warning(
             "%s: %s refused %s documents, which are in %s: %s",
-            place.collection, place.server, f"{count:,}", place.letters, reason,
+            place.collection, place.server, f"{count:,}", place.letters, on_one_line(reason),
         )  # fmt: skip
 
 

@@ -1,0 +1,94 @@
+"""Charts: Plotly's, in the colours of the page, that stay where they are while what they show changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import plotly
+import plotly.graph_objects as go
+from streamlit.components.v1 import declare_component
+from streamlit.components.v2 import component
+
+from vigie.dashboard.look import INK, INK_DARK, SERIES, SEVERITY_COLOURS, is_dark
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+PAPER, PAPER_DARK = "#ffffff", "#19222c"
+LINES, LINES_DARK, CLEAR = "#d5dce4", "#2f3b47", "rgba(0,0,0,0)"
+WORDS = ("name", "text", "labels", "x", "y", "customdata")  # what a trace is told of the data
+CONFIG = {"displaylogo": False, "displayModeBar": False, "scrollZoom": "map"}
+
+# Streamlit's own chart is made anew when its figure changes, and a person's zoom is gone: decision 0022.
+_drawn = component("vigie_chart", js=Path(__file__).with_name("chart.js").read_text(), isolate_styles=False)
+_served = declare_component("plotly", path=str(Path(plotly.__file__).with_name("package_data")))
+PLOTLY = f"/component/{_served.name}/plotly.min.js"
+
+
+def chart(figure: go.Figure, key: str, height: int = 320, clicked: Callable[[], None] | None = None) -> None:
+    """A chart as wide as its place. At each refresh it takes the new figure and stays: zoom and legend are a person's.
+
+    `clicked` is called when a point is; `st.session_state[key].clicked` has its `customdata` then.
+    """
+    told = {"figure": dressed(figure, key, height, is_dark()).to_json(validate=False), "config": CONFIG}
+    _drawn(data={**told, "plotly": PLOTLY}, key=key, on_clicked_change=clicked or _nothing)
+
+
+def _nothing() -> None: ...
+
+
+def dressed(figure: go.Figure, key: str, height: int, dark: bool) -> go.Figure:
+    """The figure as all charts look; what a person has done to it is kept for as long as `key` is the same."""
+    _spelled_out(figure)
+    ink, lines = (INK_DARK, LINES_DARK) if dark else (INK, LINES)
+    axis = {"gridcolor": lines, "zerolinecolor": lines, "linecolor": lines, "automargin": True}
+    template = {
+        "font": {"family": "'Source Sans', sans-serif", "size": 13, "color": ink},
+        "paper_bgcolor": CLEAR,
+        "plot_bgcolor": CLEAR,
+        "xaxis": {**axis, "showgrid": False},
+        "yaxis": axis,
+        "hoverlabel": {"bgcolor": PAPER_DARK if dark else PAPER, "bordercolor": lines, "font": {"color": ink}},
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": ""},
+        "colorway": SERIES,
+    }
+    figure.update_layout(
+        template={"layout": template},
+        height=height,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        uirevision=key,
+    )
+    return figure
+
+
+def _spelled_out(figure: go.Figure) -> None:
+    """Show words that came from the data letter by letter: Plotly makes links and more of what looks like HTML."""
+    spell = np.frompyfunc(lambda said: said.replace("<", "&lt;") if isinstance(said, str) else said, 1, 1)
+    for trace in figure.data:
+        for part in WORDS:
+            said = getattr(trace, part, None)
+            if isinstance(said, str):
+                trace[part] = spell(said)
+            elif isinstance(said, list | tuple) or (isinstance(said, np.ndarray) and said.dtype.kind in "OU"):
+                trace[part] = spell(np.asarray(said, dtype=object))
+
+
+def open_by_rule(counts: DataFrame, key: str) -> None:
+    """Bars of the alerts that are open: `counts` has `severity`, `rule` and `alerts`."""
+    drawn = go.Figure()
+    for severity, colour in SEVERITY_COLOURS.items():
+        if (rows := counts[counts["severity"] == severity]).empty:
+            continue
+        count, marker = rows["alerts"], {"color": colour}
+        drawn.add_trace(go.Bar(x=count, y=rows["rule"], name=severity, orientation="h", marker=marker, text=count))
+    step = max(1, int(counts.groupby("rule")["alerts"].sum().max()) // 5)
+    drawn.update_layout(
+        xaxis={"title": "Open alerts", "dtick": step},
+        yaxis={"categoryorder": "total ascending"},
+        barmode="stack",
+        showlegend=True,
+    )
+    chart(drawn, key, 120 + 30 * counts["rule"].nunique())

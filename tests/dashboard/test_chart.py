@@ -1,0 +1,26 @@
+"""What all charts have in common."""
+
+from __future__ import annotations
+
+import json
+
+import plotly.graph_objects as go
+
+from vigie.dashboard.chart import dressed
+
+
+def test_labels_from_the_data_are_shown_letter_by_letter() -> None:
+    link = "<a href='http://192.0.2.1'>win</a>"
+    bars = go.Bar(x=[1.0, 2.0], y=[link, "home"], name=link, customdata=[[link, 3]] * 2)
+
+    [drawn] = json.loads(dressed(go.Figure(bars), "one", 200, False).to_json())["data"]
+
+    spelled = "&lt;a href='http://192.0.2.1'>win&lt;/a>"
+    assert (drawn["name"], drawn["y"], drawn["customdata"]) == (spelled, [spelled, "home"], [[spelled, 3]] * 2)
+    assert drawn["x"] == [1.0, 2.0]
+
+
+def test_what_a_person_did_to_a_chart_is_kept_as_its_figure_changes() -> None:
+    first, second = (dressed(go.Figure(go.Bar(x=[n], y=["a"])), "one", 200, True) for n in (1, 2))
+
+    assert first.layout.uirevision == second.layout.uirevision == "one"

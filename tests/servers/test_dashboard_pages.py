@@ -1,0 +1,122 @@
+"""The other pages of the dashboard in a real browser, over a lake that stands still: sensors, activity and alerts."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.activity import test_page as activity
+from tests.activity.days import kept
+from tests.sensors import test_page as sensors
+from tests.servers.browser import Seen, chromium
+from tests.servers.test_dashboard import VIGIE, faults, tile, went_to
+from vigie.commands import ACK, given
+from vigie.lake import Lake, query
+
+PAGES = ("Sensors", "Activity", "Alerts")
+PHONE = 768  # pixels: narrower pages put the list of pages away
+CHARTS = "[...document.querySelectorAll('.vigie-chart')]"
+FIRST_TILE = {"Sensors": "Sensors heard", "Activity": "Events a minute", "Alerts": "Open, critical"}
+
+
+@pytest.fixture(scope="module")
+def rows() -> pl.DataFrame:
+    return sensors.readings()
+
+
+@pytest.fixture(scope="module")
+def standing(rows: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lake, str]]:
+    """A lake of sensors and activity, and a dashboard over it."""
+    lake = sensors.filled(tmp_path_factory.mktemp("pages") / "lake", rows)
+    kept(lake, activity.EVENTS, activity.CHANGES)
+    activity.closed_windows(lake)
+    command = [*VIGIE, "dashboard", "--lake", str(lake), "--port", "8597"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stderr is not None
+        yield lake, re.findall(r"http://[\w.:]+", process.stderr.readline())[0]
+        os.killpg(process.pid, signal.SIGTERM)
+
+
+def turned_to(seen: Seen, address: str, name: str) -> Page:
+    """A page by its link, once its first figure is there."""
+    went_to(seen.page, address)
+    expect(seen.page.get_by_role("heading", level=1)).to_be_visible(timeout=20_000)
+    link = seen.page.get_by_role("link", name=name)
+    size = seen.page.viewport_size
+    assert size is not None
+    if size["width"] < PHONE:
+        seen.page.get_by_test_id("stExpandSidebarButton").click()
+    link.click()
+    if size["width"] < PHONE:
+        seen.page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
+        expect(link).not_to_be_in_viewport()
+    tile(seen.page, FIRST_TILE[name])
+    return seen.page
+
+
+def test_the_figures_are_those_of_the_lake(standing: tuple[Lake, str], rows: pl.DataFrame) -> None:
+    lake, address = standing
+    still_open = query(
+        lake,
+        """SELECT severity, count(*) FROM vigie.sensors_alerts WHERE closed_at IS NULL AND suppressed_by IS NULL
+        GROUP BY ALL""",
+    ).rows
+    last_minute = len(rows.filter(pl.col("event_timestamp") > sensors.NOON - sensors.MINUTE))
+
+    with chromium() as seen:
+        page = turned_to(seen, address, "Sensors")
+        assert tile(page, "Readings") == f"{last_minute / 60:,.1f} a second"
+        assert tile(page, "Sensors heard") == str(sensors.newest_of(rows)["heard"].sum())
+        page = turned_to(seen, address, "Activity")
+        for label, figure in activity.figures_of(activity.EXPECTED).items():
+            assert tile(page, label) == figure
+        page = turned_to(seen, address, "Alerts")
+        assert still_open
+        for severity, count in still_open:
+            assert tile(page, f"Open, {severity}") == str(count)
+
+        assert seen.hosts == {"127.0.0.1"}
+        assert seen.complaints == []
+
+
+@pytest.mark.parametrize(("dark", "width"), [(False, 1280), (True, 390)], ids=["light and wide", "dark and narrow"])
+def test_axe_finds_no_serious_fault(standing: tuple[Lake, str], dark: bool, width: int) -> None:
+    _, address = standing
+    with chromium(width, dark=dark) as seen:
+        for name in PAGES:
+            page = turned_to(seen, address, name)
+
+            assert faults(page) == [], name
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "nothing is cut off"
+
+
+def test_an_alert_is_acknowledged_by_a_click(standing: tuple[Lake, str]) -> None:
+    lake, address = standing
+    with chromium() as seen:
+        page = turned_to(seen, address, "Alerts")
+
+        page.get_by_role("button", name="Acknowledge", exact=True).click()
+
+        expect(page.get_by_text(re.compile(r"^Acknowledged \d{4}-"))).to_be_visible()
+    assert [command.verb for command in given(lake, "sensors")] == [ACK]
+
+
+def test_a_picture_of_each_page_is_kept(standing: tuple[Lake, str], tmp_path_factory: pytest.TempPathFactory) -> None:
+    _, address = standing
+    folder = Path(os.environ.get("VIGIE_PICTURES") or tmp_path_factory.mktemp("pictures"))
+    for dark, width, height in ((False, 1280, 2_400), (True, 390, 4_800)):
+        with chromium(width, height, dark=dark) as seen:
+            for name in PAGES:
+                page = turned_to(seen, address, name)
+                page.wait_for_function(f"() => {CHARTS}.length && {CHARTS}.every(each => each._fullLayout)")
+                picture = folder / f"{name.lower()}-{'dark' if dark else 'light'}-{width}.png"
+                page.screenshot(path=picture)
+                assert picture.stat().st_size > 20_000
