@@ -13,6 +13,7 @@ import typer
 from deltalake import DeltaTable
 from typer.core import TyperGroup
 
+from tests.dashboard.lakes import a_lake
 from vigie import detectors
 from vigie.alerts import ALERTS, EVENTS
 from vigie.check import problems
@@ -118,6 +119,22 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 @pytest.mark.parametrize("sql", [words[1] for page in PAGES for words in typed(page, "vigie") if words[0] == "query"])
 def test_a_query_that_a_document_shows_can_be_answered(sql: str, lake: Lake) -> None:
     assert query(lake, sql).columns
+
+
+@pytest.fixture(scope="module")
+def flights(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A lake of flights with rows."""
+    return a_lake(tmp_path_factory.mktemp("flights"))
+
+
+@pytest.mark.parametrize("page", ["docs/doc_04_exploration_sql.md", "docs/doc_07_streaming_gold.md"])
+def test_the_questions_of_a_document_about_flights_are_answered_with_rows(page: str, flights: Lake) -> None:
+    asked = blocks(HOUSE / page, "sql")
+
+    unanswered = [sql for sql in asked if not query(flights, sql).rows]
+
+    assert asked
+    assert unanswered == []
 
 
 def test_a_flag_that_vigie_does_not_have_is_found() -> None:
