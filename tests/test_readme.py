@@ -102,6 +102,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     for path, schema in (
         *activity_tables(lake),
         (lake.silver("flights_ml"), report),
+        (lake.gold("streaming_aggregations/flight_phase_counts"), pa.schema([("window_start", instant)])),
         (lake.bronze("user_activity"), pa.schema([("value", pa.binary())])),
         (lake.gold("activity/daily_statistics"), pa.schema([("day", pa.date32())])),
         (lake.gold("sensors/last_values"), reading),
