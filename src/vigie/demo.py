@@ -69,7 +69,7 @@ def demo(  # noqa: PLR0913
     feeds += [_Feeding(beside, simulation, settings, lambda _progress: None, stop) for beside in context]
     for source in shown:
         lake.inbox(source.name).mkdir(parents=True, exist_ok=True)
-    request = Request(lake, every=1.0, kafka=kafka)
+    request = Request(lake, every=1.0, kafka=kafka, brief=True)
 
     def follow(source: Source, address: Address) -> None:
         for feeding in feeds:

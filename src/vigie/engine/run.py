@@ -55,13 +55,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a person asked `vigie run` to do. `every` is in seconds; `sources` are where messages come from."""
+    """What a person asked `vigie run` to do. `every` is in seconds; `sources` are where messages come from.
+    `brief` says that it is for minutes and few rows."""
 
     lake: Lake
     sources: dict[str, Address] = field(default_factory=dict)
     once: bool = False
     every: float = 1.0
     kafka: bool = False
+    brief: bool = False
 
 
 def run(
@@ -79,7 +81,7 @@ def run(
         around = Surroundings(settings, _kafka(readings))
         outside = _Outside(readings, open_all(graph, around), around)
         log.info("Starting Spark ...")
-        spark = session.start(settings, graph.name)
+        spark = session.start(settings, graph.name, brief=request.brief)
         closing.callback(spark.stop)
         log.info("Spark is ready; the first batch takes longest.")
         ledger = Ledger(request.lake.ledger(graph.name), graph.name)
