@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from vigie.engine.session import BRIEF
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # A test's Java lives for seconds: its second compiler would cost more than it gives. Runs in processes inherit it.
-os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m")
+os.environ.setdefault("SPARK_SUBMIT_OPTS", BRIEF)
 
 
 @pytest.fixture(scope="session")
