@@ -16,17 +16,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageColor
+
+from vigie.flights.live_map import PHASE_COLOURS, arrow
 
 NEAR = (-32.0, 22.0, 50.0, 73.0)  # degrees: west, south, east, north
 DIGITS = 2  # of a degree: about a kilometre
 
 # An aircraft that heads north, in the square from -1 to 1, y downwards.
 ARROW = np.array([(0.0, -0.92), (0.66, 0.78), (0.0, 0.42), (-0.66, 0.78)])
-SIDE_PX = 28
-NAMES = ("vigie_arrow", "vigie_arrow-15")  # newer and older Plotly ask for it under these
-# MapLibre's way of an icon in any colour: opacity 0.75 is the edge, and a pixel away from it is an eighth less or more.
-EDGE, SLOPE = 0.75, 1 / 8
+SIDE_PX = 14
 BLUE = np.array([27, 99, 159])
 
 Rings = list[list[list[float]]]
@@ -71,15 +70,27 @@ def _feature(polygons: list[Rings]) -> dict[str, Any]:
     return {"type": "Feature", "properties": {}, "geometry": {"type": "MultiPolygon", "coordinates": polygons}}
 
 
-def arrow(ratio: int) -> Image.Image:
-    """The arrow as a field of distances from its edge, in opacity."""
+def arrows(ratio: int) -> Image.Image:
+    """An arrow in the colour of each phase, side by side. One of any colour, as MapLibre knows it too, has a haze."""
     side = SIDE_PX * ratio
-    corners = (ARROW * 0.62 + 1) / 2 * side
     at = np.stack(np.meshgrid(np.arange(side) + 0.5, np.arange(side) + 0.5), axis=-1)
-    opacity = np.clip(EDGE - _distance(at, corners) / ratio * SLOPE, 0, 1)
-    pixels = np.zeros((side, side, 4), np.uint8)
-    pixels[..., :3], pixels[..., 3] = 255, (opacity * 255).round()
-    return Image.fromarray(pixels, "RGBA")
+    opacity = np.clip(0.5 - _distance(at, (ARROW + 1) / 2 * side), 0, 1)
+    drawn = []
+    for colour in PHASE_COLOURS.values():
+        pixels = np.zeros((side, side, 4), np.uint8)
+        pixels[..., :3], pixels[..., 3] = ImageColor.getrgb(colour), (opacity * 255).round()
+        drawn.append(pixels)
+    return Image.fromarray(np.concatenate(drawn, axis=1), "RGBA")
+
+
+def places(ratio: int) -> dict[str, dict[str, int]]:
+    """Where each of them is, under the names by which newer and older Plotly ask for it."""
+    side = SIDE_PX * ratio
+    return {
+        f"{arrow(phase)}{suffix}": {"x": at * side, "y": 0, "width": side, "height": side, "pixelRatio": ratio}
+        for at, phase in enumerate(PHASE_COLOURS)
+        for suffix in ("", "-15")
+    }
 
 
 def icon() -> Image.Image:
@@ -115,9 +126,8 @@ def main() -> None:
     (asked.static / "land.json").write_text(text.replace(".0,", ",").replace(".0]", "]") + "\n")
     icon().save(asked.static / "icon.png", optimize=True)
     for ratio, suffix in ((1, ""), (2, "@2x")):
-        arrow(ratio).save(asked.static / f"arrows{suffix}.png", optimize=True)
-        place = {"x": 0, "y": 0, "width": SIDE_PX * ratio, "height": SIDE_PX * ratio, "pixelRatio": ratio, "sdf": True}
-        (asked.static / f"arrows{suffix}.json").write_text(json.dumps(dict.fromkeys(NAMES, place)) + "\n")
+        arrows(ratio).save(asked.static / f"arrows{suffix}.png", optimize=True)
+        (asked.static / f"arrows{suffix}.json").write_text(json.dumps(places(ratio)) + "\n")
 
 
 if __name__ == "__main__":

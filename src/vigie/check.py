@@ -312,6 +312,10 @@ def _delivery(graph: Graph, delivery: Delivery) -> Iterator[Problem]:
     if (problem := no_sink(delivery.to, "module", delivery.place)) is not None:
         yield problem
         return
+    for said in getattr(delivery.to, "problems", list)():
+        yield Problem(
+            "BadSink", f"{type(delivery.to).__name__} of deliver(): {said}", delivery.place, "Mend what it is given."
+        )
     module, extra = delivery.to.module, delivery.to.extra
     is_wanted = not isinstance(delivery.to, RemoteSink)  # the others are, once they are set up: the run looks
     if module and is_wanted and not is_installed(module):

@@ -220,7 +220,8 @@ def _shown(screen: Screen, stop: threading.Event) -> Iterator[None]:
             thread.join()
             log.info("%s", screen.line())
     if stop.is_set():
-        say(f"Stopped. The tables stay in {Path(str(screen.lake)).resolve()}: vigie ledger {screen.name}")
+        lake = Path(str(screen.lake)).resolve()
+        say(f"Stopped. The tables stay in {lake}: vigie ledger {screen.name}, or vigie dashboard {screen.name}")
 
 
 def _each(seconds: float, done: threading.Event, act: Callable[[], object]) -> threading.Thread:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vigie.errors import BadAddress, LakeDamaged, RequestError, VigieError
+from vigie.errors import BadAddress, BadSetting, LakeDamaged, RequestError, VigieError
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -145,10 +145,23 @@ class Lake:
 def is_table(path: Path) -> bool:
     """Whether a Delta table was written there; a folder whose first commit is under way is none yet."""
     try:
-        with os.scandir(path / "_delta_log") as log:
+        with allowed(), os.scandir(path / "_delta_log") as log:
             return any(entry.name.endswith(".json") for entry in log)
     except (FileNotFoundError, NotADirectoryError):
         return False
+
+
+@contextmanager
+def allowed() -> Iterator[None]:
+    """What a person may not read, as BadSetting that names it."""
+    try:
+        yield
+    except PermissionError as problem:
+        raise BadSetting(
+            "the lake may not be read by who asks",
+            where=str(problem.filename),
+            do="Ask as who wrote it, or have whoever did give you the right to read it.",
+        ) from None
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

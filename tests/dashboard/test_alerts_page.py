@@ -68,17 +68,18 @@ def lake(first: Path, tmp_path: Path) -> Lake:
     return Lake.at(shutil.copytree(first, tmp_path / "lake"))
 
 
-def seen(lake: Lake) -> AppTest:
+def seen(lake: Lake, pipeline: str | None = None) -> AppTest:
     """The page as a person meets it."""
 
-    def draw(root: str) -> None:
+    def draw(root: str, pipeline: str | None) -> None:
         from vigie.dashboard.alerts import page
         from vigie.dashboard.view import View
         from vigie.lake import Lake
 
-        page(View(Lake.at(root)))
+        page(View(Lake.at(root), pipeline))
 
-    return AppTest.from_function(draw, kwargs={"root": str(lake.root)}, default_timeout=30).run()
+    given = {"root": str(lake.root), "pipeline": pipeline}
+    return AppTest.from_function(draw, kwargs=given, default_timeout=30).run()
 
 
 def tiles(shown: AppTest) -> dict[str, str]:
@@ -199,6 +200,14 @@ def test_a_lake_that_is_not_there_is_a_sentence_with_the_command_that_makes_it(t
 
     assert not shown.exception and not shown.error
     assert shown.code[0].value == f"vigie demo sensors --lake {tmp_path / 'none'}"
+
+
+def test_a_pipeline_that_watches_nothing_is_said_to(tmp_path: Path) -> None:
+    shown = seen(Lake.at(tmp_path), "flights")
+
+    assert not shown.exception
+    assert "flights watches nothing, so it raises no alerts." in shown.info[0].value
+    assert "vigie demo sensors" in shown.code[0].value
 
 
 def test_a_damaged_table_is_a_sentence_and_never_a_stack_trace(lake: Lake) -> None:

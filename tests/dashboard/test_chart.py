@@ -20,6 +20,14 @@ def test_labels_from_the_data_are_shown_letter_by_letter() -> None:
     assert drawn["x"] == [1.0, 2.0]
 
 
+def test_a_name_that_looks_like_a_day_is_a_name() -> None:
+    bars = go.Bar(x=[3, 2], y=["France", "2026-11-21"], orientation="h")
+    heat = go.Heatmap(x=["00 h"], y=["2026-11-21"], z=[[1]])
+
+    assert dressed(go.Figure(bars), "one", 200, False).layout.yaxis.type == "category"
+    assert dressed(go.Figure(heat), "two", 200, False).layout.yaxis.type == "category"
+
+
 def test_what_a_person_did_to_a_chart_is_kept_as_its_figure_changes() -> None:
     first, second = (dressed(go.Figure(go.Bar(x=[n], y=["a"])), "one", 200, True) for n in (1, 2))
 

@@ -43,6 +43,14 @@ def test_no_address_is_not_every_network(tmp_path: Path) -> None:
     assert "no address is named" in answer.stderr
 
 
+def test_an_address_that_is_none_is_said_to_be_so(tmp_path: Path) -> None:
+    answer = CliRunner().invoke(app, ["dashboard", "--lake", str(tmp_path), "--host", "nonsense.invalid"])
+
+    assert answer.exit_code == 2
+    assert "'nonsense.invalid' is no address of this machine" in answer.stderr
+    assert "port" not in answer.stderr
+
+
 def test_an_address_of_the_new_kind_is_one_that_a_browser_takes() -> None:
     assert address("::1", 8501) == "http://[::1]:8501"
 

@@ -31,7 +31,7 @@ POSITIONS = f"""() => {{
     const map = {MAP};
     if (!map) return {{}};
     const found = {{}};
-    for (const trace of map._fullData.filter(each => each.marker && each.marker.symbol === 'vigie_arrow'))
+    for (const trace of map._fullData.filter(each => each.marker && String(each.marker.symbol).startsWith('vigie_')))
         for (let at = 0; at < trace.lat.length; at++) found[trace.customdata[at][0]] = [trace.lon[at], trace.lat[at]];
     return found;
 }}"""

@@ -14,7 +14,9 @@ from pyspark.sql import types
 
 from tests.gate import Answer, Request, a_gate
 from tests.sinks.receivers import a_free_port
-from vigie.errors import BadDeclaration, BadSetting
+from vigie import Pipeline
+from vigie.check import problems
+from vigie.errors import BadSetting
 from vigie.graph import Surroundings
 from vigie.settings import Settings, read_settings
 from vigie.sinks import NotNow, Refused, elastic_bulk
@@ -64,12 +66,23 @@ def test_without_an_address_it_is_off() -> None:
     [
         (Elastic("Events", id="id"), "'Events' is no name of an index"),
         (Elastic("-events", id="id"), "'-events' is no name of an index"),
+        (Elastic("events", id="id", dead_letters="../x"), "'../x' is no name of an index"),
+        (Elastic("events", id="id", dead_letters="events"), "cannot go to the index that refuses it"),
+        (Elastic("events", id=()), "id is the name of a column"),
+        (Elastic("events", id=5), "id is the name of a column"),  # type: ignore[arg-type]
         (Elastic("events", id="id", keep="for ever"), "keep: 'for ever' is not a span of time"),
+        (Elastic("events", id="id", keep="0 days"), "keep"),
+        (Elastic("events", id="id", keep=5), "keep"),  # type: ignore[arg-type]
     ],
 )
-def test_a_declaration_that_cannot_be_is_refused(sink: Elastic, what: str) -> None:
-    with pytest.raises(BadDeclaration, match=what):
-        sink.opened(Surroundings(Settings(elastic="http://localhost:9200")))
+def test_what_cannot_be_declared_is_found_by_check(sink: Elastic, what: str) -> None:
+    pipeline = Pipeline("p")
+    numbers = pipeline.source("numbers", schema="n BIGINT")
+    pipeline.deliver(numbers, to=sink)
+
+    [found] = [problem for problem in problems(pipeline) if problem.kind == "BadSink"]
+
+    assert what in found.what
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ CLOSED_SHOWN = 200
 COLUMNS = ("alert_id", "rule", "key", "severity", "opened_at", "closed_at", "message", "suppressed_by")
 WORST_FIRST = tuple(reversed(SEVERITIES))
 OPEN, ALL = "Open", "All"
+WATCHED = "sensors"  # a pipeline that raises alerts, for who has none
 EVERY_RULE = "every rule"
 SPANS = {
     "15 minutes": timedelta(minutes=15),
@@ -53,7 +54,11 @@ ORDER BY closed_at IS NOT NULL, list_position({list(WORST_FIRST)}, severity), op
 def page(view: View) -> None:
     names = view.pipelines_with(slice_of)
     if not names:
-        first = named(view.pipeline) or "sensors"
+        first = named(view.pipeline) or WATCHED
+        graph = declared(view, first)
+        if graph is not None and not graph.watches:
+            st.info(f"{literal(first)} watches nothing, so it raises no alerts. One that does is {WATCHED}.")
+            first = WATCHED
         awaited(view, making(view, first), *(slice_of(name).table for name in (first, *SHIPPED)))
         return
     name = names[0]

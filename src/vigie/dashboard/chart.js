@@ -34,5 +34,6 @@ export default async function ({ data, parentElement, setTriggerValue }) {
       Plotly.purge(place);
     };
   }
+  if (!place.matches(":hover")) place.querySelectorAll(".hoverlayer > *").forEach((label) => label.remove());
   return () => place.end();
 }

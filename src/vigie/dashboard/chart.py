@@ -43,6 +43,8 @@ def _nothing() -> None: ...
 def dressed(figure: go.Figure, key: str, height: int, dark: bool) -> go.Figure:
     """The figure as all charts look; what a person has done to it is kept for as long as `key` is the same."""
     _spelled_out(figure)
+    if any(trace.type == "heatmap" or (trace.type == "bar" and trace.orientation == "h") for trace in figure.data):
+        figure.update_yaxes(type="category")  # a name that looks like a day would make it an axis of days
     ink, lines = (INK_DARK, LINES_DARK) if dark else (INK, LINES)
     axis = {"gridcolor": lines, "zerolinecolor": lines, "linecolor": lines, "automargin": True}
     template = {

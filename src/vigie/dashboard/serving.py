@@ -46,7 +46,18 @@ def check(host: str, port: int) -> None:
     """BadSetting when the dashboard is not installed, or something else listens there."""
     check_installed()
     must_be_named(host, "--host")
-    if problem := trouble(host, port):
+    problem = trouble(host, port)
+    if isinstance(problem, socket.gaierror):
+        raise BadSetting(
+            f"'{host}' is no address of this machine: {problem.strerror}",
+            where="--host",
+            do="Leave it out for this machine alone, or say 0.0.0.0 for every network.",
+        )
+    if isinstance(problem, PermissionError):
+        raise BadSetting(
+            f"port {port} needs rights that you do not have", where=f"{host}:{port}", do="Name one above 1023: --port."
+        )
+    if problem:
         raise BadSetting(
             f"port {port} cannot be used: {problem.strerror}",
             where=f"{host}:{port}",

@@ -18,8 +18,7 @@ SEA, LAND, BORDER = ("#dfe9f2", "#f8f7f2", "#b9c3cc")
 SEA_DARK, LAND_DARK, BORDER_DARK = ("#0b1117", "#1c2630", "#3d4c5a")
 MIDDLE = (46.6, 2.4)  # of France
 ZOOM = 4.4
-ARROW = "vigie_arrow"  # with an underscore: for other names that the sprite lacks, Plotly would ask a public server
-ARROW_PX = 6
+ARROW_AS_DRAWN = 10  # tenths
 
 
 def map_style(dark: bool, page: str | None) -> dict[str, Any]:
@@ -40,6 +39,11 @@ def map_style(dark: bool, page: str | None) -> dict[str, Any]:
             {"id": "border", "type": "line", "source": "land", "paint": {"line-color": border, "line-width": 0.8}},
         ],
     }
+
+
+def arrow(phase: str) -> str:
+    """The icon of a phase: with an underscore, for of other names Plotly would ask a public server."""
+    return f"vigie_{phase.lower()}"
 
 
 def figure(aircraft: DataFrame, trails: DataFrame, chosen: str | None, style: dict[str, Any]) -> go.Figure:
@@ -64,8 +68,8 @@ def figure(aircraft: DataFrame, trails: DataFrame, chosen: str | None, style: di
                 lon=own["longitude"].to_numpy(),
                 mode="markers",
                 marker={
-                    "symbol": ARROW,
-                    "size": ARROW_PX,
+                    "symbol": arrow(phase),
+                    "size": ARROW_AS_DRAWN,
                     "angle": own["heading_deg"].fillna(0.0).to_numpy(),
                     "allowoverlap": True,
                     "color": colour,

@@ -88,7 +88,7 @@ def standing(graph: Graph, called: str, lake: Lake) -> Standing:
         raise RequestError(
             f"pipeline '{graph.name}' has not run in this lake yet",
             where=str(lake),
-            do=f"Run it: vigie run {called}. If it runs elsewhere, name its lake: --lake ADDRESS.",
+            do=f"Run it: vigie run {called} --lake {lake}. If it runs elsewhere, name its lake: --lake ADDRESS.",
         )
     accounts = _accounts(graph, lake)
     tables = tuple(_table(graph, lake, node, at, accounts.get(node.table, {})) for node in graph.nodes())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from vigie.dashboard.chart import chart, open_by_rule
-from vigie.dashboard.look import BLUE, PURPLE, RED, TEAL, Tile, tiles
+from vigie.dashboard.look import BLUE, PURPLE, RED, TEAL, Tile, literal, tiles
 from vigie.dashboard.states import age, awaited, closed_until, live
 from vigie.lake import Lake
 from vigie.sensors import figures, history
@@ -123,7 +124,7 @@ def _overview(found: DataFrame, place: str, called: str) -> None:
     names = found[place].astype("Int64").astype("string") if place == "floor" else found[place]
     number, line = st.column_config.NumberColumn, st.column_config.LineChartColumn
     st.dataframe(
-        found.assign(**{place: names.fillna(UNKNOWN)}),
+        found.assign(**{place: names.fillna(UNKNOWN)}, means_c=found["means_c"].map(_known)),
         hide_index=True,
         width="stretch",
         column_config={
@@ -135,6 +136,11 @@ def _overview(found: DataFrame, place: str, called: str) -> None:
             "means_c": line("Last 30 min (°C)", help="The mean temperature, minute by minute.", width="medium"),
         },
     )
+
+
+def _known(means: list[float | None]) -> list[float]:
+    """The minutes that have a mean: a list with gaps is shown as text, and not as a line."""
+    return [mean for mean in means if mean is not None and math.isfinite(mean)]
 
 
 @live(EVERY_S, RUN)
@@ -178,12 +184,12 @@ def one(view: View) -> None:
     """The history of one sensor, chosen among those of the building."""
     st.header("One sensor")
     if BUILDING not in st.session_state:
-        st.info("No sensor has sent a reading yet.")
+        st.info("No building is known yet.")
         return
     known = figures.sensors(view, _building())
     left, right = st.columns(2)
     sensor = left.selectbox(
-        f"Sensor in building {st.session_state[BUILDING]}",
+        f"Sensor in building {literal(st.session_state[BUILDING])}",
         known["sensor_id"],
         key=SENSOR,
         help="Those in alert come first.",

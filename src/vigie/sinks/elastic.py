@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vigie.duration import parse_duration
-from vigie.errors import BadDeclaration
 from vigie.sinks import Refused, workers
 from vigie.sinks.elastic_bulk import Place
 from vigie.sinks.elastic_cluster import ELASTICSEARCH, Cluster, Login
@@ -52,25 +52,34 @@ class Elastic:
     module: ClassVar[str] = "elasticsearch"
     extra: ClassVar[str] = "elastic"
 
+    def problems(self) -> Iterator[str]:
+        """What is wrong with what it was given."""
+        for name in (self.index, *([self.dead_letters] if self.dead_letters else [])):
+            if not (isinstance(name, str) and NAME.fullmatch(name)):
+                yield (
+                    f"{name!r} is no name of an index: write small letters, digits, '-', '_' and '.', at most 200, a "
+                    "letter or a digit first"
+                )
+        if self.index == self.letters:
+            yield "what is refused cannot go to the index that refuses it"
+        if not self.key or not all(isinstance(column, str) and column for column in self.key):
+            yield "id is the name of a column, or the names of some"
+        try:
+            if self.keep is not None and not parse_duration(self.keep):
+                yield "keep is a span of time, and longer than nothing"
+        except (TypeError, ValueError) as problem:
+            yield f"keep: {problem}"
+
     def missing(self, around: Surroundings) -> str:
         return "" if around.settings.elastic else "VIGIE_ELASTIC is not set"
 
     def opened(self, around: Surroundings) -> ElasticIndex:
-        if not NAME.fullmatch(self.index):
-            raise BadDeclaration(
-                f"'{self.index}' is no name of an index",
-                where=f"Elastic('{self.index}')",
-                do="Write small letters, digits, '-', '_' and '.', a letter or a digit first.",
-            )
-        try:
-            keep = parse_duration(self.keep) if self.keep else None
-        except ValueError as problem:
-            raise BadDeclaration(f"keep: {problem}", where=f"Elastic('{self.index}')", do="Mend the span.") from None
+        keep = None if self.keep is None else parse_duration(self.keep)
         return ElasticIndex(self, keep, Login.of(around.settings))
 
     @property
     def key(self) -> tuple[str, ...]:
-        return (self.id,) if isinstance(self.id, str) else self.id
+        return self.id if isinstance(self.id, tuple) else (self.id,)
 
     @property
     def letters(self) -> str:
