@@ -106,21 +106,27 @@ def test_aircraft_move_on_the_map_while_the_demo_runs(demo: tuple[Lake, str, Cal
     with chromium() as seen:
         went_to(seen.page, f"{address}")
         seen.page.wait_for_function(DRAWN, timeout=60_000)
+        moved(seen.page)  # and all that a page does as it opens is over
         zoomed = zoomed_in(seen.page)
-        before: dict[str, Any] = seen.page.evaluate(POSITIONS)
 
-        moved = seen.page.wait_for_function(
-            f"before => {{ const now = ({POSITIONS})(); return Object.keys(now).filter(each => before[each] && "
-            "(before[each][0] != now[each][0] || before[each][1] != now[each][1])).length }",
-            arg=before,
-            timeout=30_000,
-        )
+        moved(seen.page)
 
-        assert len(before) > 100
-        assert moved.json_value() > 0
         assert seen.page.evaluate(ZOOM) == pytest.approx(zoomed), "where a person looks is theirs"
         assert seen.hosts == {"127.0.0.1"}
         assert seen.complaints == []
+
+
+def moved(page: Page) -> None:
+    """Wait until there are aircraft, and some are elsewhere."""
+    before = page.wait_for_function(
+        f"() => {{ const now = ({POSITIONS})(); return Object.keys(now).length > 100 && now }}", timeout=30_000
+    ).json_value()
+    page.wait_for_function(
+        f"before => {{ const now = ({POSITIONS})(); return Object.keys(now).some(each => before[each] && "
+        "(before[each][0] != now[each][0] || before[each][1] != now[each][1])) }",
+        arg=before,
+        timeout=30_000,
+    )
 
 
 def zoomed_in(page: Page) -> float:
@@ -218,7 +224,14 @@ def test_axe_finds_no_serious_fault(standing: tuple[Lake, str], dark: bool) -> N
 
 
 def faults(page: Page) -> list[Any]:
-    """What axe finds on a page that keeps a person from reading or using it."""
+    """What axe finds on a page that keeps a person from reading or using it, and still finds when all has faded in."""
+    for _ in range(TRIES):
+        if not (found := faults_now(page)):
+            break
+    return found
+
+
+def faults_now(page: Page) -> list[Any]:
     found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     return [
         (fault["id"], [(node["target"], node["failureSummary"]) for node in fault["nodes"]])
