@@ -135,24 +135,27 @@ class Lake:
             for layer in LAYERS
             for path in _tables_under(self.root / layer)
         ]
-        for pipeline in _folders(self.root / "_vigie"):
-            found += [
-                Table("vigie", f"{pipeline.name}_{path.name}", path) for path in _folders(pipeline) if is_table(path)
-            ]
+        for pipeline in self.pipelines():
+            inside = _folders(self.vigie(pipeline))
+            found += [Table("vigie", f"{pipeline}_{path.name}", path) for path in inside if is_table(path)]
         return found
+
+    def pipelines(self) -> list[str]:
+        """The pipelines that have run here."""
+        return [folder.name for folder in _folders(self.root / "_vigie")]
 
 
 def is_table(path: Path) -> bool:
     """Whether a Delta table was written there; a folder whose first commit is under way is none yet."""
     try:
-        with allowed(), os.scandir(path / "_delta_log") as log:
+        with _allowed(), os.scandir(path / "_delta_log") as log:
             return any(entry.name.endswith(".json") for entry in log)
     except (FileNotFoundError, NotADirectoryError):
         return False
 
 
 @contextmanager
-def allowed() -> Iterator[None]:
+def _allowed() -> Iterator[None]:
     """What a person may not read, as BadSetting that names it."""
     try:
         yield
@@ -308,7 +311,8 @@ def _tables_under(folder: Path) -> Iterator[Path]:
 def _folders(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    with os.scandir(folder) as entries:  # among the many files of a table, it need not ask what each of them is
+    # Among the many files of a table, it need not ask what each of them is.
+    with _allowed(), os.scandir(folder) as entries:
         return sorted(Path(entry) for entry in entries if entry.is_dir())
 
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from vigie.dashboard.reading import Shelf, Slice
-from vigie.lake import Lake, allowed, is_table
+from vigie.lake import Lake, is_table
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -40,10 +40,7 @@ class View:
 
     def pipelines_with(self, slice_of: Callable[[str], Slice]) -> list[str]:
         """The pipelines of which the lake has this table."""
-        own = self.lake.root / "_vigie"
-        with allowed():
-            folders = sorted(own.iterdir()) if own.is_dir() else []
-        return [folder.name for folder in folders if self.has(slice_of(folder.name).table)]
+        return [name for name in self.lake.pipelines() if self.has(slice_of(name).table)]
 
     def typed(self, words: str) -> str:
         """A command as it is typed for this lake."""
