@@ -195,8 +195,8 @@ def killed_at_random(job: Job, chance: random.Random, *, with_spark: bool) -> in
     return made
 
 
-def until(holds: Any, seconds: float = 60) -> None:
-    """Wait for a condition, and fail when it does not come about."""
+def until(holds: Any, seconds: float = 200) -> None:
+    """Wait for a condition, and fail when it does not come about, even on a machine with much else to do."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, f"not within {seconds} s"

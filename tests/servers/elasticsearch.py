@@ -150,7 +150,7 @@ class Elasticsearch(Server):
                 extra_groups=[] if self._user else None,
                 start_new_session=True,
             )
-        until(self._is_up, 120)
+        until(self._is_up)
 
     def stop(self) -> None:
         if self._process is not None and self._process.poll() is None:

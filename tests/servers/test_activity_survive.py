@@ -161,7 +161,7 @@ def test_mongodb_the_registry_and_kafka_are_stopped_in_the_middle_of_a_run_and_e
     fed(by_avro(user_events, users[0], topics.users), topics.users)
 
     with live(Job(str(lake), topics.addresses, "activity", once=False)) as run:
-        until(lambda: holds(lake, "user_activity", users[:1]), 120)
+        until(lambda: holds(lake, "user_activity", users[:1]))
 
         mongo.stop()
         fed(by_avro(user_events, users[1], topics.users), topics.users)
@@ -194,7 +194,7 @@ def test_mongodb_the_registry_and_kafka_are_stopped_in_the_middle_of_a_run_and_e
 
         until(lambda: holds(lake, "user_activity", users))
         until(lambda: all(mongo.count(table) == len(expected[table].rows) for table in TABLES))
-        until(lambda: gold(lake) == closed, 90)
+        until(lambda: gold(lake) == closed)
 
     assert "asked for again in 5 s" in told and "Nothing is lost." in told
     for table in TABLES:

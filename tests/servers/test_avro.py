@@ -174,9 +174,9 @@ def test_a_new_version_in_the_middle_of_a_run_needs_no_restart_and_one_that_brea
     fed(events(0, 500), topic, versions[V1])
 
     with live(Job(str(tmp_path / "lake"), str(topic), SHOP, once=False)):
-        until(lambda: in_silver(tmp_path / "lake") == names(0, 500), 120)
+        until(lambda: in_silver(tmp_path / "lake") == names(0, 500))
         fed(events(500, 1_000, referrer="/home"), topic, versions[V2])
-        until(lambda: in_silver(tmp_path / "lake") == names(0, 1_000), 60)
+        until(lambda: in_silver(tmp_path / "lake") == names(0, 1_000))
         with pytest.raises(RequestError, match="field 'country' is new and has no default") as refused:
             fed(events(1_000, 1_001, country="FR"), topic, versions[V3])
 
@@ -196,7 +196,7 @@ def test_a_registry_that_is_stopped_for_a_while_is_waited_for_and_everything_arr
         monkeypatch.setenv("VIGIE_REGISTRY", server.url)
         fed(events(0, 500), topic, first)
         with live(Job(str(tmp_path / "lake"), str(topic), SHOP, once=False)) as running:
-            until(lambda: in_silver(tmp_path / "lake") == names(0, 500), 120)
+            until(lambda: in_silver(tmp_path / "lake") == names(0, 500))
             written = feeding.framed(
                 events_raw, iter([Tick(0.0, as_json(events(500, 1_000)))]), topic, read_settings(), str(second)
             )
@@ -207,9 +207,9 @@ def test_a_registry_that_is_stopped_for_a_while_is_waited_for_and_everything_arr
             time.sleep(3)  # it is asked for in vain some more times
             assert in_silver(tmp_path / "lake") == names(0, 500)
             server.start()
-            until(lambda: in_silver(tmp_path / "lake") == names(0, 1_000), 120)
+            until(lambda: in_silver(tmp_path / "lake") == names(0, 1_000))
             fed(events(1_000, 1_100), topic, second)
-            until(lambda: in_silver(tmp_path / "lake") == names(0, 1_100), 60)
+            until(lambda: in_silver(tmp_path / "lake") == names(0, 1_100))
 
     assert "the schema registry does not answer" in said
     assert "Nothing is lost." in said

@@ -49,20 +49,22 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lake, str, 
     """A demo that runs: its lake, the dashboard's address, and what ends it."""
     lake = Lake(tmp_path_factory.mktemp("dashboard") / "lake")
     command = [*VIGIE, "demo", "flights", "--lake", str(lake)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
-        assert process.stderr is not None
-        said = next(line for line in process.stderr if "dashboard is at" in line)
-        address = re.findall(r"http://\S+", said)[0]
+    said = lake.root.with_name("said.txt")
+    fifth = lake.silver("flights_ml") / "_delta_log" / "00000000000000000004.json"
+    with said.open("w") as stderr, subprocess.Popen(command, stderr=stderr, start_new_session=True) as process:
 
         def end() -> None:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGINT)
-                assert process.stderr is not None
-                process.stderr.read()
+                process.wait()
+
+        def has_five_batches() -> bool:
+            assert process.poll() is None, said.read_text()
+            return fifth.exists()
 
         try:
-            until((lake.silver("flights_ml") / "_delta_log" / "00000000000000000004.json").exists)
-            yield lake, address, end
+            until(has_five_batches)
+            yield lake, re.findall(r"dashboard is at (http://\S+)", said.read_text())[0], end
         finally:
             end()
 
