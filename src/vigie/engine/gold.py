@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 FILES_PER_BATCH = 1_000
 BYTES_PER_BATCH = "1g"
 EVERY_S = 10.0
-LOOKS_WHILE_IT_WAITS = 20
+LOOKS_WHILE_IT_WAITS = 8
 
 
 def every_s(gold: Gold) -> float:

@@ -39,6 +39,7 @@ SETTINGS = {
     "spark.sql.streaming.numRecentProgressUpdates": "50",
     "spark.sql.streaming.fileSource.log.compactInterval": "50",
     "spark.scheduler.mode": "FAIR",
+    "spark.python.daemon.module": "vigie.engine.forker",
     # What is taken out of Spark at once must fit its memory; rows that are longer are written by Spark itself.
     "spark.driver.maxResultSize": "400m",
     "spark.ui.enabled": "false",

@@ -102,7 +102,11 @@ def committed(path: Path, stamp: Stamp) -> bool:
 
 def last_batch(path: Path, app: str) -> int:
     """The newest batch that this query wrote into the table; -1 for none."""
-    last = opened(path).transaction_version(app)
+    return _last_batch(opened(path), app)
+
+
+def _last_batch(table: DeltaTable, app: str) -> int:
+    last = table.transaction_version(app)
     return -1 if last is None else last
 
 
@@ -116,7 +120,7 @@ def append(rows: DataFrame, path: Path, stamp: Stamp, **counts: int) -> int:
         .option("userMetadata", _note(stamp, counts))
         .save(str(path))
     )
-    return _rows_written(path, stamp, counts)
+    return _rows_written(opened(path), path, stamp, counts)
 
 
 def held(rows: DataFrame) -> pa.Table | None:
@@ -131,9 +135,10 @@ def held(rows: DataFrame) -> pa.Table | None:
 
 def append_arrow(rows: pa.Table | pa.RecordBatchReader, path: Path, stamp: Stamp, **counts: int) -> int:
     """Append rows that are not Spark's, unless they are there already; how many the commit says it wrote."""
-    if not committed(path, stamp):
+    table = opened(path)
+    if _last_batch(table, stamp.app) < stamp.batch:
         write_deltalake(
-            str(path),
+            table,
             rows,
             mode="append",
             configuration=PROPERTIES,
@@ -142,7 +147,7 @@ def append_arrow(rows: pa.Table | pa.RecordBatchReader, path: Path, stamp: Stamp
                 app_transactions=[Transaction(stamp.app, stamp.batch)],
             ),
         )
-    return _rows_written(path, stamp, counts)
+    return _rows_written(table, path, stamp, counts)
 
 
 def append_again(rows: pa.Table, path: Path) -> None:
@@ -193,8 +198,7 @@ def _note(stamp: Stamp, counts: dict[str, int]) -> str:
     return json.dumps({"stamp": str(stamp), **counts})
 
 
-def _rows_written(path: Path, stamp: Stamp, counts: dict[str, int]) -> int:
-    table = opened(path)
+def _rows_written(table: DeltaTable, path: Path, stamp: Stamp, counts: dict[str, int]) -> int:
     for commit in itertools.chain.from_iterable(map(table.history, COMMITS_LOOKED_THROUGH)):
         note = _noted(commit)
         if note.get("stamp") != str(stamp):

@@ -1,0 +1,29 @@
+"""What Spark forks its Python workers from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyspark.sql import SparkSession
+
+
+def archives_looked_through(_rows: Iterator[int]) -> Iterator[str]:
+    import sys
+    from zipimport import zipimporter
+
+    yield from (name for name, finder in sys.path_importer_cache.items() if isinstance(finder, zipimporter))
+
+
+def what_it_is(_rows: Iterator[int]) -> Iterator[str]:
+    import sys
+
+    yield sys.modules["__main__"].__spec__.name
+
+
+def test_a_python_worker_has_no_archive_to_look_through_before_each_task(spark: SparkSession) -> None:
+    rows = spark.sparkContext.parallelize([1], 1)
+    assert rows.mapPartitions(what_it_is).collect() == ["vigie.engine.forker"]
+    assert rows.mapPartitions(archives_looked_through).collect() == []
