@@ -87,6 +87,17 @@ def test_the_figures_are_those_of_the_lake(standing: tuple[Lake, str], rows: pl.
         assert seen.complaints == []
 
 
+@pytest.mark.parametrize("name", ["Flights", *PAGES, "Health"])
+def test_a_page_opens_at_its_own_address_without_a_complaint(standing: tuple[Lake, str], name: str) -> None:
+    _, address = standing
+    with chromium() as seen:
+        went_to(seen.page, address)
+        seen.page.goto(f"{address}/{name.lower()}")
+        expect(seen.page.get_by_role("heading", name=name, exact=True, level=1)).to_be_visible()
+        assert seen.page.url == f"{address}/{name.lower()}"
+    assert seen.complaints == []
+
+
 @pytest.mark.parametrize(("dark", "width"), [(False, 1280), (True, 390)], ids=["light and wide", "dark and narrow"])
 def test_axe_finds_no_serious_fault(standing: tuple[Lake, str], dark: bool, width: int) -> None:
     _, address = standing

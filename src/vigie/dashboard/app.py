@@ -32,6 +32,11 @@ class Page:
     icon: str
     pipeline: str = ""
 
+    @property
+    def address(self) -> str:
+        """Where it is, below the root."""
+        return self.title.lower()
+
 
 PAGES = (
     Page("Flights", "vigie.flights.page", ":material/flight:", "flights"),
@@ -51,9 +56,9 @@ def show(lake: Lake, pipeline: str | None = None) -> None:
     def listed(page: Page, **how: Any) -> st.Page:
         return st.Page(_drawing(page, view), title=page.title, icon=page.icon, **how)
 
-    own = [listed(page, default=True) if page is first else listed(page, url_path=page.title.lower()) for page in PAGES]
+    own = [listed(page, default=True) if page is first else listed(page, url_path=page.address) for page in PAGES]
     # The first page is at the root; its own address leads to it all the same.
-    chosen = st.navigation([*own, listed(first, url_path=first.title.lower(), visibility="hidden")])
+    chosen = st.navigation([*own, listed(first, url_path=first.address, visibility="hidden")])
     st.sidebar.caption(f"Lake: `{lake}`")
     chosen.run()
 

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import importlib.util
+import signal
 import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vigie.errors import BadSetting
 from vigie.lake import Lake
 from vigie.listening import must_be_named, trouble
 from vigie.tied import ended, started
 
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import HTMLResponse
+
 HOST = "127.0.0.1"
 PORT = 8501
 APP = Path(__file__).with_name("app.py")
 STOP_LIMIT_S = 5.0
+
+THE_SERVER = "<script>window.__streamlit = {BACKEND_BASE_URL: window.location.origin}</script>"
 
 OPTIONS: dict[str, Any] = {
     "browser.gatherUsageStats": False,
@@ -67,14 +74,26 @@ def check(host: str, port: int) -> None:
 
 def serve(lake: Lake, pipeline: str | None, host: str, port: int) -> None:
     """Serve until Ctrl-C or SIGTERM."""
-    from streamlit.web import bootstrap
+    import streamlit as st
+    from starlette.routing import Route
 
-    options = {
-        name.replace(".", "_"): value
-        for name, value in (OPTIONS | {"server.address": host, "server.port": port}).items()
-    }
-    bootstrap.load_config_options(options)
-    bootstrap.run(str(APP), False, _arguments(lake, pipeline), options)
+    from vigie.dashboard.app import PAGES
+
+    for asked in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked, lambda *_: sys.exit(0))  # Uvicorn stops for them first, and then raises them again
+    sys.argv = [str(APP), *_arguments(lake, pipeline)]  # what Streamlit hands to the script
+    st.App(APP, routes=[Route(f"/{page.address}", _at_its_own_address) for page in PAGES]).run(
+        config=OPTIONS | {"server.address": host, "server.port": port}
+    )
+
+
+async def _at_its_own_address(_request: Request) -> HTMLResponse:
+    """Streamlit's page, told where its server is: it would try below the page's address first, and find nothing."""
+    import streamlit
+    from starlette.responses import HTMLResponse
+
+    html = Path(streamlit.__file__).with_name("static").joinpath("index.html").read_text()
+    return HTMLResponse(html.replace("<head>", f"<head>{THE_SERVER}", 1), headers={"Cache-Control": "no-cache"})
 
 
 @contextmanager
