@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
-from tests.detectors.readings import firing
+from tests.detectors.readings import firing, readings_of, said
 from vigie.detectors import InARow
 
 
@@ -35,3 +36,8 @@ def test_what_has_no_answer_does_not_hold_and_ends_nothing(nothing: str) -> None
 def test_the_condition_is_spark_s_sql() -> None:
     assert firing(InARow("`c` BETWEEN 30 AND 40 AND c <=> 31"), 31, 31, 31)[-1] is True
     assert firing(InARow("is_alert"), True, True, True, column="is_alert")[-1] is True
+
+
+def test_a_reading_says_how_many_in_a_row_it_makes() -> None:
+    readings = readings_of("c", 31, 31, 29, 31, 31, 31, 31)
+    assert [each.value for each in said(InARow("c > 30"), readings, pa.float64())] == [1, 2, 0, 1, 2, 3, 3]

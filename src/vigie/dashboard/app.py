@@ -1,4 +1,4 @@
-"""The shell: which pages there are, and what stands beside each of them. Streamlit runs it as a script."""
+"""The shell: what the pages have in common, and what stands beside each of them. Streamlit runs it as a script."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import functools
 import importlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -15,36 +14,13 @@ from zoneinfo import ZoneInfo, available_timezones
 import streamlit as st
 
 from vigie.dashboard.look import is_dark
+from vigie.dashboard.pages import PAGES, Page
 from vigie.dashboard.states import broken
 from vigie.dashboard.view import View
 from vigie.errors import VigieError
 from vigie.lake import Lake
 
 ICON = Path(__file__).with_name("static") / "icon.png"  # an icon by name would be fetched from a public server
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page: the module whose function `page(view)` draws it. `pipeline` is the one that it is about."""
-
-    title: str
-    module: str
-    icon: str
-    pipeline: str = ""
-
-    @property
-    def address(self) -> str:
-        """Where it is, below the root."""
-        return self.title.lower()
-
-
-PAGES = (
-    Page("Flights", "vigie.flights.page", ":material/flight:", "flights"),
-    Page("Sensors", "vigie.sensors.page", ":material/thermostat:", "sensors"),
-    Page("Activity", "vigie.activity.page", ":material/group:", "activity"),
-    Page("Alerts", "vigie.dashboard.alerts", ":material/notifications:"),
-    Page("Health", "vigie.dashboard.health", ":material/monitor_heart:"),
-)
 
 
 def show(lake: Lake, pipeline: str | None = None) -> None:

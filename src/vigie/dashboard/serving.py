@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vigie.dashboard.pages import PAGES
 from vigie.errors import BadSetting
 from vigie.lake import Lake
 from vigie.listening import must_be_named, trouble
@@ -76,8 +77,6 @@ def serve(lake: Lake, pipeline: str | None, host: str, port: int) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     import streamlit as st
     from starlette.routing import Route
-
-    from vigie.dashboard.app import PAGES
 
     for asked in (signal.SIGINT, signal.SIGTERM):
         signal.signal(asked, lambda *_: sys.exit(0))  # Uvicorn stops for them first, and then raises them again

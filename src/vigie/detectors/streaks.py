@@ -36,10 +36,11 @@ class InARow:
         series = readings.that(condition)
         begins = series.runs(lambda value, after: (value == 1) & (after == 1), EVER)[series.new]
         first = np.maximum(series.new - self.times + 1, 0)
-        as_many = series.new - begins + 1 >= self.times
+        holds = series.value[series.new] == 1
+        in_a_row = np.where(holds, np.minimum(series.new - begins + 1, self.times), 0).astype(float)
         near = series.moment[series.new] - series.moment[first] <= parse_duration(self.within) // MICROSECOND
-        holds, times = series.value[series.new] == 1, np.full(len(series.new), float(self.times))
-        return Marks(series.new, holds & as_many & near, ~holds, times, times)
+        limit = np.full(len(series.new), float(self.times))
+        return Marks(series.new, (in_a_row == self.times) & near, ~holds, in_a_row, limit)
 
     def problems(self) -> Iterator[str]:
         yield from no_span("within", self.within)

@@ -1,0 +1,29 @@
+"""Which pages there are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page: the module whose function `page(view)` draws it. `pipeline` is the one that it is about."""
+
+    title: str
+    module: str
+    icon: str
+    pipeline: str = ""
+
+    @property
+    def address(self) -> str:
+        """Where it is, below the root."""
+        return self.title.lower()
+
+
+PAGES = (
+    Page("Flights", "vigie.flights.page", ":material/flight:", "flights"),
+    Page("Sensors", "vigie.sensors.page", ":material/thermostat:", "sensors"),
+    Page("Activity", "vigie.activity.page", ":material/group:", "activity"),
+    Page("Alerts", "vigie.dashboard.alerts", ":material/notifications:"),
+    Page("Health", "vigie.dashboard.health", ":material/monitor_heart:"),
+)
