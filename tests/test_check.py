@@ -15,6 +15,7 @@ from vigie.feeding import source_of
 from vigie.flags import addresses
 from vigie.pipeline import load
 from vigie.sinks.console import Console
+from vigie.sinks.kafka import KafkaAlerts, KafkaTopic
 from vigie.sinks.webhook import Webhook
 
 SILVER = {
@@ -307,6 +308,30 @@ def test_what_is_no_sink_is_reported_with_all_else_that_is_wrong(sink: Any) -> N
 
     assert kinds.count("BadSink") == 2
     assert "UnknownColumn" in kinds
+
+
+@pytest.mark.parametrize(
+    ("sink", "words"),
+    [
+        (Webhook(timeout=-1), "Webhook of deliver(): timeout is -1"),
+        (Webhook(timeout=float("nan")), "Webhook of deliver(): timeout is nan"),
+        (KafkaAlerts("bad topic/"), "KafkaAlerts of deliver(): 'bad topic/' cannot be the name of a topic"),
+    ],
+)
+def test_what_a_sink_of_alerts_cannot_use_is_reported(sink: Any, words: str) -> None:
+    pipeline = a_watch(("HIGH", Above("v", 30)))
+    pipeline.watch("other", key="v").deliver(to=sink)
+
+    [said] = [problem.what for problem in problems(pipeline) if problem.kind == "BadSink"]
+    assert words in said
+
+
+def test_rows_cannot_be_delivered_to_what_is_no_topic() -> None:
+    pipeline = a_pipeline()
+    pipeline.deliver("good", to=KafkaTopic("..", key="k"))
+
+    [problem] = problems(pipeline)
+    assert (problem.kind, problem.place) == ("BadSink", pipeline.graph().deliveries[0].place)
 
 
 def test_a_table_whose_rows_are_replaced_cannot_be_delivered() -> None:

@@ -65,7 +65,7 @@ def parse_address(text: str) -> Address:
 
 def _kafka(text: str) -> Kafka:
     servers, _, topic = text.removeprefix("kafka://").partition("/")
-    if not TOPIC.fullmatch(topic) or topic in {".", ".."}:
+    if not is_topic(topic):
         raise BadAddress(
             "the Kafka address names no topic" if not topic else f"'{topic}' cannot be the name of a Kafka topic",
             where=text,
@@ -74,6 +74,11 @@ def _kafka(text: str) -> Kafka:
     for server in servers.split(","):
         _host_and_port(text, server)
     return Kafka(servers, topic)
+
+
+def is_topic(name: str) -> bool:
+    """Whether a topic of Kafka can be called so."""
+    return TOPIC.fullmatch(name) is not None and name not in {".", ".."}
 
 
 def _host_and_port(address: str, text: str) -> tuple[str, int]:

@@ -13,7 +13,7 @@ from vigie.duration import parse_duration
 from vigie.errors import BadDeclaration
 from vigie.graph import Delivery, Gold, Graph, Input, Node, Place, RemoteSink, Silver, Source, name_of
 from vigie.pipeline import Pipeline
-from vigie.problem import Problem, is_installed, listed, nearest, no_sink
+from vigie.problem import Problem, bad_sink, is_installed, listed, nearest
 from vigie.question import Question
 from vigie.watch_problems import watch_problems
 
@@ -309,13 +309,10 @@ def _delivery(graph: Graph, delivery: Delivery) -> Iterator[Problem]:
             "WrongInput", f"deliver() names '{found.table}', whose rows are replaced: it has no new ones to send",
             delivery.place, f"Deliver the table it reads, '{name_of(found.reads)}'.",
         )  # fmt: skip
-    if (problem := no_sink(delivery.to, "module", delivery.place)) is not None:
-        yield problem
+    wrong = list(bad_sink(delivery.to, "module", delivery.place))
+    yield from wrong
+    if wrong:
         return
-    for said in getattr(delivery.to, "problems", list)():
-        yield Problem(
-            "BadSink", f"{type(delivery.to).__name__} of deliver(): {said}", delivery.place, "Mend what it is given."
-        )
     module, extra = delivery.to.module, delivery.to.extra
     is_wanted = not isinstance(delivery.to, RemoteSink)  # the others are, once they are set up: the run looks
     if module and is_wanted and not is_installed(module):

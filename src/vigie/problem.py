@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib.util
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from vigie.graph import Place
@@ -24,11 +24,13 @@ class Problem:
         return f"{self.kind}: {self.what} ({self.place})\n{self.do}"
 
 
-def no_sink(given: object, member: str, place: Place) -> Problem | None:
-    """What is wrong with what a delivery is to go to, when it is no sink at all."""
+def bad_sink(given: object, member: str, place: Place) -> Iterator[Problem]:
+    """What is wrong with what a delivery is to go to: it is no sink at all, or says itself what it cannot use."""
     if hasattr(given, member) and not isinstance(given, type):
-        return None
-    return Problem(
+        for said in getattr(given, "problems", list)():
+            yield Problem("BadSink", f"{type(given).__name__} of deliver(): {said}", place, "Mend what it is given.")
+        return
+    yield Problem(
         "BadSink", f"deliver() is given {given!r}, which is no sink", place,
         'Give it one: from vigie.sinks.console import Console, and deliver(..., to=Console()).',
     )  # fmt: skip

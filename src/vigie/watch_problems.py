@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from vigie import ddl
 from vigie.graph import SEVERITIES, AlertDelivery, Graph, Input, Place, Quiet, Rule, Silver, Watch, name_of
-from vigie.problem import Problem, listed, nearest, no_sink
+from vigie.problem import Problem, bad_sink, listed, nearest
 
 NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 NUMBERS = frozenset({"TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL"})
@@ -82,8 +82,9 @@ def _settings(rule: Rule) -> list[str]:
 def _deliveries(watch: Watch) -> Iterator[Problem]:
     seen: dict[str, AlertDelivery] = {}
     for delivery in watch.deliveries:
-        if (problem := no_sink(delivery.to, "name", delivery.place)) is not None:
-            yield problem
+        wrong = list(bad_sink(delivery.to, "name", delivery.place))
+        yield from wrong
+        if wrong:
             continue
         first = seen.setdefault(delivery.to.name, delivery)
         if first is not delivery:

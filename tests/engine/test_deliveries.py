@@ -10,7 +10,7 @@ import pytest
 from vigie import Pipeline
 from vigie.backoff import Backoff, Clock
 from vigie.check import problems
-from vigie.engine.deliveries import LeftUndone, Step, opened
+from vigie.engine.deliveries import LeftUndone, Step, open_all
 from vigie.errors import BadSetting, RunFailed
 from vigie.graph import Surroundings
 from vigie.settings import Settings
@@ -102,9 +102,20 @@ def test_the_library_of_a_sink_that_is_off_is_not_missed_and_of_one_that_is_on_i
     pipeline = Pipeline("p")
     raw = pipeline.source("raw", schema="k STRING")
     pipeline.deliver(raw, to=Elsewhere())
-    [delivery] = pipeline.graph().deliveries
 
     assert problems(pipeline) == []
-    assert opened(delivery, Surroundings(Settings(kafka=None))) is None
+    assert open_all(pipeline.graph(), Surroundings(Settings(kafka=None))) == []
     with pytest.raises(BadSetting, match="Elsewhere is set up, but the library 'no_such_library' is not installed"):
-        opened(delivery, Surroundings(Settings(kafka=None), "localhost:9092"))
+        open_all(pipeline.graph(), Surroundings(Settings(kafka=None), "localhost:9092"))
+
+
+def test_what_is_off_is_said_once_for_each_kind_of_sink(caplog: pytest.LogCaptureFixture) -> None:
+    pipeline = Pipeline("p")
+    raw = pipeline.source("raw", schema="k STRING")
+    pipeline.deliver(raw, to=Elsewhere())
+    pipeline.deliver(raw, to=Elsewhere())
+
+    open_all(pipeline.graph(), Surroundings(Settings(kafka=None)))
+
+    first, second = (delivery.place for delivery in pipeline.graph().deliveries)
+    assert [line.split("is off")[1] for line in caplog.messages] == [f": VIGIE_KAFKA is not set ({first}, {second})"]

@@ -52,11 +52,17 @@ class Open:
 def open_all(graph: Graph, around: Surroundings) -> list[Open]:
     """Every delivery whose sink is not off; a setting that cannot be is refused here, before anything is read."""
     found: list[Open] = []
+    off: dict[str, list[str]] = {}
     for at, delivery in enumerate(graph.deliveries):
         node = graph.find(delivery.table)
         assert node is not None
-        if (writer := opened(delivery, around)) is not None:
-            found.append(Open(f"{node.name}-to-{type(delivery.to).__name__.lower()}-{at}", delivery, writer))
+        kind = type(delivery.to).__name__
+        if missing := _missing(delivery, around):
+            off.setdefault(f"{kind} is off: {missing}", []).append(str(delivery.place))
+        else:
+            found.append(Open(f"{node.name}-to-{kind.lower()}-{at}", delivery, opened(delivery, around)))
+    for said, places in off.items():
+        log.warning("%s (%s)", said, ", ".join(places))
     return found
 
 
@@ -73,14 +79,16 @@ def deliveries(shop: Workshop, going: Sequence[Open], ending: Event, once: bool)
         yield Route(each.name, stream, step, parse_duration(every).total_seconds() if every else 0.0)
 
 
-def opened(delivery: Delivery, around: Surroundings) -> Writer | None:
-    """What the rows of a delivery are written with; None when its sink is off."""
+def _missing(delivery: Delivery, around: Surroundings) -> str:
+    """The setting without which its sink is off, if it is."""
+    return delivery.to.missing(around) if isinstance(delivery.to, RemoteSink) else ""
+
+
+def opened(delivery: Delivery, around: Surroundings) -> Writer:
+    """What the rows of a delivery are written with."""
     sink = delivery.to
     if not isinstance(sink, RemoteSink):
         return sink
-    if missing := sink.missing(around):
-        log.warning("%s is off: %s (%s)", type(sink).__name__, missing, delivery.place)
-        return None
     needs(sink, str(delivery.place))
     return sink.opened(around)
 

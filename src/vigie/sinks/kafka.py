@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from vigie.address import Kafka
+from vigie.address import Kafka, is_topic
 from vigie.errors import BadAddress
 from vigie.outlets import BLINK
 from vigie.outlets.kafka import connected
@@ -42,6 +42,10 @@ class KafkaTopic:
     module: ClassVar[str] = "confluent_kafka"
     extra: ClassVar[str] = "kafka"
 
+    def problems(self) -> Iterator[str]:
+        """What is wrong with what it was given."""
+        yield from no_topic(self.topic)
+
     def missing(self, around: Surroundings) -> str:
         return "" if self.servers or around.servers else NO_SERVERS
 
@@ -63,6 +67,10 @@ class KafkaAlerts:
     @property
     def name(self) -> str:
         return f"kafka-{self.topic}"
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong with what it was given."""
+        yield from no_topic(self.topic)
 
     def missing(self, around: Surroundings) -> str:
         return "" if self.servers or around.servers else NO_SERVERS
@@ -180,3 +188,9 @@ class Topic:
 def _turns_until(deadline: float) -> Iterator[None]:
     while time.monotonic() < deadline:
         yield
+
+
+def no_topic(name: object) -> Iterator[str]:
+    """What is wrong with the name of a topic."""
+    if not (isinstance(name, str) and is_topic(name)):
+        yield f"{name!r} cannot be the name of a topic: it has letters, digits, '.', '_' and '-', 249 at most"

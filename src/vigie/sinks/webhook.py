@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -43,6 +44,11 @@ class Webhook:
     module: ClassVar[str] = ""
     extra: ClassVar[str] = ""
     at_once: ClassVar[int] = 1
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong with what it was given."""
+        if not isinstance(self.timeout, int | float) or not 0 < self.timeout < math.inf:
+            yield f"timeout is {self.timeout!r}, and must be a number of seconds, more than none"
 
     def missing(self, around: Surroundings) -> str:
         return "" if around.settings.webhook_url else "VIGIE_WEBHOOK_URL is not set"
