@@ -15,6 +15,15 @@ def must_be_named(host: str, flag: str) -> None:
         )
 
 
+def nowhere(host: str, flag: str, problem: OSError) -> BadSetting:
+    """For an address that this machine does not have."""
+    return BadSetting(
+        f"'{host}' is no address of this machine: {problem.strerror}",
+        where=flag,
+        do="Leave it out for this machine alone, or say 0.0.0.0 for every network.",
+    )
+
+
 def trouble(host: str, port: int) -> OSError | None:
     """Why nothing can listen there, if so."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:

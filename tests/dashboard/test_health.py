@@ -40,7 +40,7 @@ def test_the_flow_has_the_ledgers_sums(lake: Lake) -> None:
     [flow] = drawn.data
     sums = {name: silver[name].sum() for name in OUTCOMES}
     assert list(flow.link.value) == list(sums.values())
-    assert list(flow.node.label) == ["silver/flights_ml: 3,000", *(f"{name}: {n:,}" for name, n in sums.items())]
+    assert list(flow.node.label) == ["silver/flights_ml, read: 3,000", *(f"{name}: {n:,}" for name, n in sums.items())]
 
 
 def test_rules_are_counted_as_often_as_they_were_broken(lake: Lake) -> None:
@@ -73,6 +73,14 @@ def test_the_page_says_what_became_of_each_row(lake: Lake) -> None:
         "Rows not accounted for": "0",
     }
     assert '{"icao24": "3944ef", "number": 9}' in texts(app)
+
+
+def test_how_often_each_rule_was_broken_is_there_before_one_is_opened(lake: Lake) -> None:
+    app = run(lake.root)
+
+    [counts] = [frame.value for frame in app.dataframe if "rule" in frame.value.columns]
+    expected = Counter(rule for row in broken(12) for rule in row["rules"])
+    assert dict(zip(counts["rule"], counts["rows"], strict=True)) == expected
 
 
 def test_a_delivery_has_its_last_batch_beside_those_of_the_tables(tmp_path: Path) -> None:

@@ -332,6 +332,16 @@ def test_an_address_that_is_not_of_this_machine_is_exit_2(tmp_path: Path) -> Non
     assert "metrics cannot be served at 192.0.2.7:9464" in shown.stderr
 
 
+def test_an_address_that_no_machine_has_is_blamed_on_its_own_flag(tmp_path: Path) -> None:
+    flags = ["--lake", str(tmp_path / "lake"), "--metrics-port", "9464", "--metrics-host", "no such host"]
+
+    shown = CliRunner().invoke(app, ["run", "flights", *flags])
+
+    assert shown.exit_code == 2
+    assert "'no such host' is no address of this machine" in shown.stderr
+    assert "(--metrics-host)" in shown.stderr
+
+
 def test_the_page_on_monitoring_names_every_metric_with_its_labels(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs/monitoring.md").read_text()
     told = dict(re.findall(r"^\| ((?:`vigie_\w+` ?)+)\|([^|]*)\|", page, re.MULTILINE))

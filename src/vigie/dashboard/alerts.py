@@ -203,7 +203,7 @@ def _acknowledging(view: View, pipeline: str, alert: dict[str, Any]) -> None:
     with st.form(f"alerts-ack-{alert['alert_id']}", clear_on_submit=True):
         note = st.text_input("Note", placeholder="the heating is being repaired")
         if st.form_submit_button("Acknowledge"):
-            _say(book(view, pipeline).acknowledge(alert["alert_id"], note or None))
+            _say(pipeline, book(view, pipeline).acknowledge(alert["alert_id"], note or None))
 
 
 def _silencing(view: View, pipeline: str, alert: dict[str, Any]) -> None:
@@ -218,11 +218,11 @@ def _silencing(view: View, pipeline: str, alert: dict[str, Any]) -> None:
         span = st.selectbox("For", SPANS, index=1)
         note = st.text_input("Why", placeholder="a known fault")
         if st.form_submit_button("Silence"):
-            _say(book(view, pipeline).silence(*scopes[scope], SPANS[span], note or None))
+            _say(pipeline, book(view, pipeline).silence(*scopes[scope], SPANS[span], note or None))
 
 
 def _explaining(view: View, pipeline: str, alert_id: str) -> None:
-    held = f"alerts-why-{pipeline}"
+    held = _why(pipeline)
     if declared(view, pipeline) is None:
         st.info(f"Why it was raised, for one of your own pipelines: `vigie alerts path/to/file.py explain {alert_id}`")
     elif st.button("Why was it raised?", icon=":material/help:"):
@@ -230,6 +230,11 @@ def _explaining(view: View, pipeline: str, alert_id: str) -> None:
     explanation: Explanation | None = st.session_state.get(held)
     if explanation is not None and explanation.alert["alert_id"] == alert_id:
         _draw(view, explanation)
+
+
+def _why(pipeline: str) -> str:
+    """Where the explanation that a viewer asked for is kept."""
+    return f"alerts-why-{pipeline}"
 
 
 def _draw(view: View, explanation: Explanation) -> None:
@@ -283,7 +288,7 @@ def silences(view: View, pipeline: str) -> None:
         left.text(f"{silence.scope}, until {view.clock(silence.until, '%Y-%m-%d %H:%M')} {view.zone.key}{why}")
         which = f"alerts-unsilence-{pipeline}-{silence.rule!r}-{silence.key!r}"
         if right.button("End", key=which, help=f"End the silence of {literal(silence.scope)}"):
-            _say(book(view, pipeline).unsilence(silence.rule, silence.key, None))
+            _say(pipeline, book(view, pipeline).unsilence(silence.rule, silence.key, None))
 
 
 def _widest(held: Iterable[Command]) -> list[Command]:
@@ -292,8 +297,9 @@ def _widest(held: Iterable[Command]) -> list[Command]:
     return list({(silence.rule, silence.key): silence for silence in by_end}.values())
 
 
-def _say(command: Command) -> None:
-    """Tell what was done, and draw the page anew with it."""
+def _say(pipeline: str, command: Command) -> None:
+    """Tell what was done, and draw the page anew with it; an explanation was of before."""
+    st.session_state.pop(_why(pipeline), None)
     st.toast(literal(str(command)))
     st.rerun()
 

@@ -122,7 +122,7 @@ def flow(view: View, pipeline: str) -> None:
 
 def sankey(silver: DataFrame) -> go.Figure:
     """From each silver table's rows read to what became of them."""
-    names = [*silver["table"], *OUTCOMES]
+    names = [*(f"{table}, read" for table in silver["table"]), *OUTCOMES]
     totals = [int(each) for each in silver["read"]] + [_total(silver, outcome) for outcome in OUTCOMES]
     links = [
         (start, len(silver) + end, int(row[outcome]), OUTCOME_COLOURS[outcome])
@@ -218,9 +218,15 @@ def broken_rules(view: View, pipeline: str) -> None:
         f"The last 24 h of quarantine, {MOST_COUNTED:,} messages at most, by rule; a message may break several. "
         f"All: `{everything}`"
     )
-    for rule, rows, newest in rules.itertuples(index=False):
-        with st.expander(literal(rule)):  # whose label changes is closed by that
-            st.caption(f"{rows:,} rows, the newest {view.clock(newest, '%d %b %H:%M:%S')} {view.zone.key}")
+    at = st.column_config.DatetimeColumn(f"Newest ({view.zone.key})", format="YYYY-MM-DD HH:mm:ss")
+    st.dataframe(
+        rules.assign(newest=view.local(rules["newest"])),
+        hide_index=True,
+        width="stretch",
+        column_config={"rule": "Rule", "rows": st.column_config.NumberColumn("Rows", format="localized"), "newest": at},
+    )
+    for rule in rules["rule"]:
+        with st.expander(f"Examples: {literal(rule)}"):
             examples = view.ask(OF_A_RULE, rule, broken=messages(pipeline)).to_dict("records")
             if not examples:
                 st.caption(f"None of the newest {MOST_LOOKED_AT:,} messages in quarantine broke it.")

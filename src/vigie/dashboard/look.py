@@ -55,7 +55,7 @@ def tiles(shown: Sequence[Tile], against: str = "") -> None:
         said = f"{change:+,.{tile.digits}f}{unit}" if change else "no change"
         column.metric(
             tile.label,
-            "none" if tile.value is None else f"{tile.value:,.{tile.digits}f}{unit}",
+            "–" if tile.value is None else f"{tile.value:,.{tile.digits}f}{unit}",
             None if change is None else f"{said} {against}".rstrip(),
             delta_color=tile.good if change else "off",  # type: ignore[arg-type]
             delta_arrow="auto" if change else "off",

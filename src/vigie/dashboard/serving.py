@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from vigie.dashboard.pages import PAGES
 from vigie.errors import BadSetting
 from vigie.lake import Lake
-from vigie.listening import must_be_named, trouble
+from vigie.listening import must_be_named, nowhere, trouble
 from vigie.tied import ended, started
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.responses import HTMLResponse
 
 HOST = "127.0.0.1"
-PORT = 8501
+PORT, LAST_PORT = 8501, 65_535
 APP = Path(__file__).with_name("app.py")
 STOP_LIMIT_S = 5.0
 
@@ -56,20 +56,17 @@ def check(host: str, port: int) -> None:
     must_be_named(host, "--host")
     problem = trouble(host, port)
     if isinstance(problem, socket.gaierror):
-        raise BadSetting(
-            f"'{host}' is no address of this machine: {problem.strerror}",
-            where="--host",
-            do="Leave it out for this machine alone, or say 0.0.0.0 for every network.",
-        )
+        raise nowhere(host, "--host", problem)
     if isinstance(problem, PermissionError):
         raise BadSetting(
             f"port {port} needs rights that you do not have", where=f"{host}:{port}", do="Name one above 1023: --port."
         )
     if problem:
+        another = port + 1 if port < LAST_PORT else PORT
         raise BadSetting(
             f"port {port} cannot be used: {problem.strerror}",
             where=f"{host}:{port}",
-            do=f"Stop what listens there, or name another: vigie dashboard --port {port + 1}",
+            do=f"Stop what listens there, or name another: vigie dashboard --port {another}",
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from vigie.errors import BadSetting
 from vigie.graph import Graph
 from vigie.lake import Lake
-from vigie.listening import must_be_named
+from vigie.listening import must_be_named, nowhere
 
 if TYPE_CHECKING:
     from vigie.monitoring.metrics import Metrics
@@ -59,6 +60,8 @@ def _refused(problem: OSError, port: int, host: str) -> BadSetting:
             where="--metrics-port",
             do=f"Take another one, or stop who listens there: ss -ltnp 'sport = :{port}' tells who.",
         )
+    if isinstance(problem, socket.gaierror):
+        return nowhere(host, "--metrics-host", problem)
     return BadSetting(
         f"metrics cannot be served at {host}:{port}: {problem.strerror or problem}",
         where="--metrics-port",
