@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import streamlit as st
 
+from vigie.dashboard.declared import named, unread
 from vigie.dashboard.look import is_dark
 from vigie.dashboard.pages import PAGES, Page
 from vigie.dashboard.states import broken
@@ -36,6 +37,11 @@ def show(lake: Lake, pipeline: str | None = None) -> None:
     # The first page is at the root; its own address leads to it all the same.
     chosen = st.navigation([*own, listed(first, url_path=first.address, visibility="hidden")])
     st.sidebar.caption(f"Lake: `{lake}`")
+    if problem := unread(pipeline):
+        with st.sidebar:
+            broken(problem)
+            if named(pipeline) is not None:
+                st.caption("Pages go on with the file as it was.")
     chosen.run()
 
 

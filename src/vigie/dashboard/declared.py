@@ -42,12 +42,39 @@ def named(typed: str | None) -> str | None:
         return None
 
 
+def unread(typed: str | None) -> RequestError | None:
+    """Why a person's own file cannot be read as it is now; pages go on with it as it was."""
+    if typed is None or typed in SHIPPED:
+        return None
+    return _as_it_is(typed)[1]
+
+
 def _own(path: str) -> Pipeline:
+    """As the file declares it, or did when it could be read last."""
+    found, problem = _as_it_is(path)
+    if found is not None:
+        _read_last()[path] = found
+    elif path not in _read_last():
+        assert problem is not None
+        raise problem
+    return _read_last()[path]
+
+
+def _as_it_is(path: str) -> tuple[Pipeline | None, RequestError | None]:
     file = Path(path)
     return _loaded(path, file.stat().st_mtime_ns if file.is_file() else 0)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _loaded(path: str, changed_ns: int) -> Pipeline:  # noqa: ARG001  (what it is remembered by)
+def _loaded(path: str, changed_ns: int) -> tuple[Pipeline | None, RequestError | None]:  # noqa: ARG001
     """A file is run once, and again when it has changed: what it does as it is imported is not for every drawing."""
-    return load(path)
+    try:
+        return load(path), None
+    except RequestError as problem:
+        return None, problem
+
+
+@st.cache_resource(show_spinner=False)
+def _read_last() -> dict[str, Pipeline]:
+    """The pipelines of files that could be read, each as it was then."""
+    return {}

@@ -192,7 +192,7 @@ def lag(view: View, pipeline: str) -> None:
             hovertemplate="%{y}: %{x:,.0f} s behind, %{customdata[0]:,} rows<extra></extra>",
         )
     )
-    drawn.update_layout(xaxis_title="Behind now (s)", yaxis={"autorange": "reversed"})
+    drawn.update_layout(xaxis={"ticksuffix": " s"}, yaxis={"autorange": "reversed"})
     chart(drawn, f"health-lag-{pipeline}", 80 + 34 * len(seen))
     st.caption("By its newest event or the end of its newest window, which appears once late rows are waited for.")
 

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 FILES_PER_BATCH = 1_000
 BYTES_PER_BATCH = "1g"
-EVERY_S = 10.0
-LOOKS_WHILE_IT_WAITS = 8
+EVERY_S = 15.0
+LOOKS_WHILE_IT_WAITS = 20
 
 
 def every_s(gold: Gold) -> float:
