@@ -14,8 +14,12 @@ from vigie.errors import BadDeclaration, BadSetting, RequestError
 from vigie.feeding import source_of
 from vigie.flags import addresses
 from vigie.pipeline import load
+from vigie.sinks.bigquery import BigQuery
 from vigie.sinks.console import Console
+from vigie.sinks.elastic import Elastic
 from vigie.sinks.kafka import KafkaAlerts, KafkaTopic
+from vigie.sinks.mongo import Mongo
+from vigie.sinks.postgres import Postgres
 from vigie.sinks.webhook import Webhook
 
 SILVER = {
@@ -324,6 +328,26 @@ def test_what_a_sink_of_alerts_cannot_use_is_reported(sink: Any, words: str) -> 
 
     [said] = [problem.what for problem in problems(pipeline) if problem.kind == "BadSink"]
     assert words in said
+
+
+@pytest.mark.parametrize(
+    "sink",
+    [
+        Postgres("t", id=("k", "sensr")),
+        Mongo("t", id="k", indexes=("at", ("v", "sensr"))),
+        Elastic("t", id=("k", "sensr")),
+        BigQuery("t", id="k", partition_by="at", cluster_by="sensr"),
+        KafkaTopic("t", key="sensr"),
+    ],
+    ids=lambda sink: type(sink).__name__,
+)
+def test_a_column_that_a_sink_names_and_the_table_does_not_have_is_reported(sink: Any) -> None:
+    pipeline = a_pipeline()
+    pipeline.deliver("good", to=sink)
+
+    [problem] = problems(pipeline)
+    assert (problem.kind, problem.place) == ("UnknownColumn", pipeline.graph().deliveries[0].place)
+    assert f"{type(sink).__name__} of deliver() names 'sensr', which is no column of 'good'" in problem.what
 
 
 def test_rows_cannot_be_delivered_to_what_is_no_topic() -> None:

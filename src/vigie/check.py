@@ -300,6 +300,20 @@ def _latest(graph: Graph, table: Gold) -> Iterator[Problem]:
                 )  # fmt: skip
 
 
+def _sent_under(table: Silver, delivery: Delivery) -> Iterator[Problem]:
+    """Whether the columns that a sink names are the table's; those of a gold table are not known before it runs."""
+    try:
+        known = ddl.columns(table.schema)
+    except ddl.NotSql:
+        return  # reported with the silver table
+    for column in dict.fromkeys(getattr(delivery.to, "columns", ())):
+        if column not in known:
+            yield Problem(
+                "UnknownColumn", f"{type(delivery.to).__name__} of deliver() names '{column}', which is no column of "
+                f"'{table.name}'", delivery.place, f"Name one of: {listed(known)}.{nearest(str(column), known)}",
+            )  # fmt: skip
+
+
 def _delivery(graph: Graph, delivery: Delivery) -> Iterator[Problem]:
     found = graph.find(delivery.table)
     if found is None:
@@ -313,6 +327,8 @@ def _delivery(graph: Graph, delivery: Delivery) -> Iterator[Problem]:
     yield from wrong
     if wrong:
         return
+    if isinstance(found, Silver):
+        yield from _sent_under(found, delivery)
     module, extra = delivery.to.module, delivery.to.extra
     is_wanted = not isinstance(delivery.to, RemoteSink)  # the others are, once they are set up: the run looks
     if module and is_wanted and not is_installed(module):

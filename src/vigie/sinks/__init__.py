@@ -1,11 +1,20 @@
 """What a table, or what a watch finds, can be delivered to: one file each. See `vigie.graph.Sink` and `AlertSink`.
 
 A sink is a frozen value. It opens nothing before it is used, and it holds no secret: those come from the environment.
+Where it names columns of the table, its `columns` are those, so that `vigie check` can look for them; and its
+`problems` say what else it cannot use.
 """
 
 from __future__ import annotations
 
 from vigie.errors import RunFailed
+
+Columns = str | tuple[str, ...]
+
+
+def several(columns: Columns) -> tuple[str, ...]:
+    """Columns, of which one may be named by itself."""
+    return (columns,) if isinstance(columns, str) else columns
 
 
 class NotNow(Exception):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from vigie.sinks import Refused
+from vigie.sinks import Columns, Refused, several
 from vigie.sinks.bigquery_jobs import MARK, Jobs
 from vigie.sinks.bigquery_sql import PLACE, Layout, Span, creation, loaded_as, merging
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructField
 
     from vigie.graph import Surroundings
-
-Columns = str | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +35,11 @@ class BigQuery:
     module: ClassVar[str] = "google.cloud.bigquery"
     extra: ClassVar[str] = "bigquery"
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        cut_by = (self.partition_by,) if self.partition_by else ()
+        return (*several(self.id), *cut_by, *several(self.cluster_by))
+
     def missing(self, around: Surroundings) -> str:
         return "" if around.settings.bigquery_project else "VIGIE_BIGQUERY_PROJECT is not set"
 
@@ -48,9 +51,8 @@ class BigQuery:
 
     def layout(self, columns: dict[str, str]) -> Layout:
         """The table for rows with these columns, each with its type in Spark's words."""
-        layout = Layout(columns, _several(self.id), self.partition_by, _several(self.cluster_by))
-        named = [*layout.id, *([self.partition_by] if self.partition_by else []), *layout.cluster_by]
-        if strange := [name for name in named if name not in columns]:
+        layout = Layout(columns, several(self.id), self.partition_by, several(self.cluster_by))
+        if strange := [name for name in self.columns if name not in columns]:
             raise Refused(
                 f"BigQuery('{self.table}') names '{strange[0]}', which is no column of the table",
                 where=self.table,
@@ -132,7 +134,3 @@ def _loadable(field: StructField, kind: str) -> Column:
     elif target == "STRING":
         column = F.make_valid_utf8(column.cast("string"))
     return column.alias(field.name)
-
-
-def _several(columns: Columns) -> tuple[str, ...]:
-    return (columns,) if isinstance(columns, str) else columns

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vigie.duration import parse_duration
-from vigie.sinks import Refused, workers
+from vigie.sinks import Columns, Refused, several, workers
 from vigie.sinks.elastic_bulk import Place
 from vigie.sinks.elastic_cluster import ELASTICSEARCH, Cluster, Login
 from vigie.sinks.elastic_templates import fields, lifecycle, state_management, template, template_of_letters
@@ -30,7 +30,6 @@ AS_JSON = {
     "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
 }
 
-Columns = str | tuple[str, ...]
 log = logging.getLogger(__name__)
 
 
@@ -62,7 +61,7 @@ class Elastic:
                 )
         if self.index == self.letters:
             yield "what is refused cannot go to the index that refuses it"
-        if not self.key or not all(isinstance(column, str) and column for column in self.key):
+        if not self.columns or not all(isinstance(column, str) and column for column in self.columns):
             yield "id is the name of a column, or the names of some"
         try:
             if self.keep is not None and not parse_duration(self.keep):
@@ -78,8 +77,8 @@ class Elastic:
         return ElasticIndex(self, keep, Login.of(around.settings))
 
     @property
-    def key(self) -> tuple[str, ...]:
-        return self.id if isinstance(self.id, tuple) else (self.id,)
+    def columns(self) -> tuple[str, ...]:
+        return several(self.id)
 
     @property
     def letters(self) -> str:
@@ -99,7 +98,7 @@ class ElasticIndex:
         cut_by = self._cut_by(rows.schema)
         if self._place is None:
             self._place = self._prepared(rows.schema, cut_by)
-        workers.write(documents(rows, self._sink.index, self._sink.key, cut_by), self._place)
+        workers.write(documents(rows, self._sink.index, self._sink.columns, cut_by), self._place)
 
     def _cut_by(self, schema: StructType) -> str:
         """The column after whose month the index of a row is named; none when no column of its id is a moment.
@@ -107,13 +106,13 @@ class ElasticIndex:
         As it is one of the id's, a row that comes again goes to the same index, where its id is known.
         """
         kinds = {field.name: field.dataType.simpleString() for field in schema}
-        if strange := [name for name in self._sink.key if name not in kinds]:
+        if strange := [name for name in self._sink.columns if name not in kinds]:
             raise Refused(
                 f"Elastic('{self._sink.index}') names '{strange[0]}', which is no column of the table",
                 where=self._sink.index,
                 do=f"Name one of: {', '.join(kinds)}.",
             )
-        return next((name for name in self._sink.key if kinds[name] in MOMENTS), "")
+        return next((name for name in self._sink.columns if kinds[name] in MOMENTS), "")
 
     def _prepared(self, schema: StructType, cut_by: str) -> Place:
         """What must be there before the first document: how indices are to be made, and how long they live."""

@@ -12,7 +12,7 @@ from vigie.address import Kafka, is_topic
 from vigie.errors import BadAddress
 from vigie.outlets import BLINK
 from vigie.outlets.kafka import connected
-from vigie.sinks import NotNow, Refused
+from vigie.sinks import Columns, NotNow, Refused, several
 from vigie.sinks.letters import fields
 
 if TYPE_CHECKING:
@@ -37,10 +37,14 @@ class KafkaTopic:
     """
 
     topic: str
-    key: str | tuple[str, ...]
+    key: Columns
     servers: str | None = None
     module: ClassVar[str] = "confluent_kafka"
     extra: ClassVar[str] = "kafka"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return several(self.key)
 
     def problems(self) -> Iterator[str]:
         """What is wrong with what it was given."""
@@ -50,8 +54,7 @@ class KafkaTopic:
         return "" if self.servers or around.servers else NO_SERVERS
 
     def opened(self, around: Surroundings) -> TopicOfRows:
-        columns = (self.key,) if isinstance(self.key, str) else self.key
-        return TopicOfRows(Topic(Kafka(self.servers or around.servers, self.topic)), columns)
+        return TopicOfRows(Topic(Kafka(self.servers or around.servers, self.topic)), self.columns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vigie.errors import BadSetting
-from vigie.sinks import NotNow, Refused, workers
+from vigie.sinks import Columns, NotNow, Refused, several, workers
 from vigie.sinks.dead_letters import letter
 from vigie.sinks.documents import Document, Fault, as_text, documents, written
 
@@ -36,8 +36,6 @@ RIGHTS = frozenset({13, 18, 8_000})
 INDEXES = frozenset({67, 85, 86, 197})
 THE_SERVER_S = RIGHTS | INDEXES | {14_031, 26, 73, 166}  # what one document is not to blame for: a full disk, a view
 
-Columns = str | tuple[str, ...]
-
 
 @dataclass(frozen=True, slots=True)
 class Mongo:
@@ -56,14 +54,18 @@ class Mongo:
     module: ClassVar[str] = "pymongo"
     extra: ClassVar[str] = "mongo"
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (*several(self.id), *(name for names in self.indexes for name in several(names)))
+
     def missing(self, around: Surroundings) -> str:
         return "" if around.settings.mongo else "VIGIE_MONGO is not set"
 
     def opened(self, around: Surroundings) -> MongoCollection:
         assert around.settings.mongo is not None
         letters = self.dead_letters or f"{self.collection}_dead_letters"
-        place = Place(around.settings.mongo, self.collection, letters, _several(self.id))
-        return MongoCollection(place, tuple(map(_several, self.indexes)))
+        place = Place(around.settings.mongo, self.collection, letters, several(self.id))
+        return MongoCollection(place, tuple(map(several, self.indexes)))
 
 
 class MongoCollection:
@@ -206,10 +208,6 @@ def _readable(rows: DataFrame) -> DataFrame:
 
     texts = {f.name: F.make_valid_utf8(f"`{f.name}`") for f in rows.schema if isinstance(f.dataType, StringType)}
     return rows.withColumns(texts)
-
-
-def _several(columns: Columns) -> tuple[str, ...]:
-    return (columns,) if isinstance(columns, str) else columns
 
 
 def _said(problem: Exception) -> str:

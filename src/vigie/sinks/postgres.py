@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vigie.errors import BadSetting
-from vigie.sinks import NotNow, Refused
+from vigie.sinks import Columns, NotNow, Refused, several
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -47,17 +47,21 @@ class Postgres:
     """
 
     table: str
-    id: str | tuple[str, ...]
+    id: Columns
     every: str | None = None
     module: ClassVar[str] = "psycopg"
     extra: ClassVar[str] = "postgres"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return several(self.id)
 
     def missing(self, around: Surroundings) -> str:
         return "" if around.settings.postgres else "VIGIE_POSTGRES is not set"
 
     def opened(self, around: Surroundings) -> PostgresTable:
         assert around.settings.postgres is not None
-        return PostgresTable(self.table, (self.id,) if isinstance(self.id, str) else self.id, around.settings.postgres)
+        return PostgresTable(self.table, self.columns, around.settings.postgres)
 
 
 class PostgresTable:
