@@ -306,11 +306,11 @@ def _sent_under(table: Silver, delivery: Delivery) -> Iterator[Problem]:
         known = ddl.columns(table.schema)
     except ddl.NotSql:
         return  # reported with the silver table
-    for column in dict.fromkeys(getattr(delivery.to, "columns", ())):
+    for column in dict.fromkeys(map(str, getattr(delivery.to, "columns", ()))):
         if column not in known:
             yield Problem(
                 "UnknownColumn", f"{type(delivery.to).__name__} of deliver() names '{column}', which is no column of "
-                f"'{table.name}'", delivery.place, f"Name one of: {listed(known)}.{nearest(str(column), known)}",
+                f"'{table.name}'", delivery.place, f"Name one of: {listed(known)}.{nearest(column, known)}",
             )  # fmt: skip
 
 

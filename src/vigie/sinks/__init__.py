@@ -14,7 +14,7 @@ Columns = str | tuple[str, ...]
 
 def several(columns: Columns) -> tuple[str, ...]:
     """Columns, of which one may be named by itself."""
-    return (columns,) if isinstance(columns, str) else columns
+    return tuple(columns) if isinstance(columns, tuple | list) else (columns,)
 
 
 class NotNow(Exception):
