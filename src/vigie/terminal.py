@@ -169,11 +169,15 @@ def _log(form: LogFormat, debug: bool) -> None:
 def stop_when_asked() -> threading.Event:
     """An event that Ctrl-C or SIGTERM sets. A second Ctrl-C ends the process at once."""
     stop = threading.Event()
+    is_heard = False
 
     def asked(_number: int, _frame: object) -> None:
-        if stop.is_set():
+        nonlocal is_heard
+        if is_heard or stop.is_set():
             os._exit(130)
-        stop.set()
+        is_heard = True
+        # By another thread: this one may hold the event's lock at this very moment, and would wait for itself.
+        threading.Thread(target=stop.set, name="stop").start()
 
     signal.signal(signal.SIGINT, asked)
     signal.signal(signal.SIGTERM, asked)
