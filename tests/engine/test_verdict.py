@@ -78,13 +78,20 @@ def the_verdicts(
             assert found[row["o0"], row["o1"]][0] == "accepted", "one verdict a row"
             found[row["o0"], row["o1"]] = (word, row.get("rules", []))
     assert judged.accepted == words(found).count("accepted")
+    left_out = told.take(judged.left_out).select(["o0", "o1"]).to_pylist()
+    assert {(row["o0"], row["o1"]) for row in left_out} == {
+        place for place, (word, _) in found.items() if word != "accepted"
+    }
     return found
 
 
 def the_told(spark: SparkSession, rows: Iterable[Row], table: Silver) -> pa.Table:
     """What Spark tells of these rows."""
     parsed, entered = shaping.observed(spark.createDataFrame([row.values() for row in rows], PARSED))
-    return shaping.told(table, shaping.shaped(table, SOURCE, parsed), ("file", "line"), entered)
+    asked, left = shaping.told(table, shaping.shaped(table, SOURCE, parsed), ("file", "line"))
+    told = asked.toArrow()
+    shaping.none_lost(table, entered, left)
+    return told
 
 
 def words(verdicts: Mapping[Any, tuple[str, list[str]]]) -> list[str]:

@@ -20,6 +20,8 @@ export default async function ({ data, parentElement, setTriggerValue }) {
     place.className = "vigie-chart";
     parentElement.append(place);
   }
+  if (place.drawn === data.figure) return () => place.end(); // a refresh that found nothing new
+  place.drawn = data.figure;
   const { data: traces, layout } = JSON.parse(data.figure);
   place.style.height = `${layout.height}px`; // taken before the chart is there: nothing below it moves
   const Plotly = await plotly(data.plotly);

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import functions as F
@@ -34,7 +35,7 @@ from vigie.graph import Silver, Source
 from vigie.lake import PUT_BACK
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, Observation
 
 # So many rows are written without Spark, whose every commit takes about a second.
 FEW = 50_000
@@ -86,7 +87,9 @@ class HotPath:
         known = {} if self._schemas is None else self._schemas.of_batch(number, met)
         entries = [bronze]
         for table in self._tables:
-            entries.append(self._advance(table, number, plan.tables[table.name], app, known))
+            of_it = plan.tables[table.name]
+            few = of_it.since == number and bronze.read <= FEW
+            entries.append(self._advance(table, number, of_it, app, known, few=few))
         self._shop.ledger.write(entries, Stamp(app, number))
         self._shop.committed("ledger")
         self._done |= {entry.table: number for entry in entries}
@@ -141,17 +144,14 @@ class HotPath:
         entry = Entry(self._source.name, self._source.table, plan.batch, read, accepted, 0, 0, 0, None, offsets)
         return entry, met
 
-    def _advance(self, table: Silver, batch: int, plan: TablePlan, app: str, known: Mapping[int, str]) -> Entry:
+    def _advance(  # noqa: PLR0913
+        self, table: Silver, batch: int, plan: TablePlan, app: str, known: Mapping[int, str], *, few: bool = False
+    ) -> Entry:
         """Take a silver table from the batch of bronze that it has to this one, by these Avro schemas if any."""
         bronze = tables.span(self._shop.spark, self._bronze, "batch", plan.since, batch)
-        rows, entered = shaping.observed(self._parsed(bronze, known))
-        rows = shaping.shaped(table, self._source, rows).persist()
-        try:
-            told = shaping.told(table, rows, self._reading.origin, entered)
-            found = verdict.judged(told, plan.late_before, lambda spans: self._recent(table, plan, spans))
-            accepted = self._write(table, rows, Stamp(f"{app}:{table.table}", batch), found)
-        finally:
-            rows.unpersist()
+        stamp = Stamp(f"{app}:{table.table}", batch)
+        taken = self._few(table, bronze, plan, stamp, known) if few else None
+        found, accepted = taken or self._many(table, bronze, plan, stamp, known)
         quarantined = self._set_aside(table, "quarantine", found.broken, plan, Stamp(app, batch))
         late = self._set_aside(table, "late", found.late, plan, Stamp(app, batch))
         if found.newest is not None:
@@ -162,6 +162,47 @@ class HotPath:
             plan.late_before, {"bronze": [plan.since, batch]},
         )  # fmt: skip
 
+    def _few(
+        self, table: Silver, bronze: DataFrame, plan: TablePlan, stamp: Stamp, known: Mapping[int, str]
+    ) -> tuple[verdict.Verdicts, int] | None:
+        """Judge rows and write those that are accepted, with one answer of Spark's; none when it is too long."""
+        rows, entered = self._shaped(table, bronze, known)
+        asked, left = shaping.told(table, rows, self._reading.origin, whole=True)
+        told = tables.held(asked)
+        if told is None:
+            return None
+        shaping.none_lost(table, entered, left)
+        whole = [name for name in told.column_names if name.startswith("c")]
+        found = self._judged(table, told.drop_columns(whole), plan)
+        if not found.accepted:
+            return found, 0
+        goes_in = np.ones(told.num_rows, dtype=bool)
+        goes_in[found.left_out.to_numpy()] = False
+        good = told.select(whole).rename_columns(tables.spark_schema(table.schema).names).filter(pa.array(goes_in))
+        return found, self._appended(table, good, stamp, found)
+
+    def _many(
+        self, table: Silver, bronze: DataFrame, plan: TablePlan, stamp: Stamp, known: Mapping[int, str]
+    ) -> tuple[verdict.Verdicts, int]:
+        """Judge rows by what Spark tells of them, and have it write those that are accepted."""
+        rows, entered = self._shaped(table, bronze, known)
+        rows = rows.persist()
+        try:
+            asked, left = shaping.told(table, rows, self._reading.origin)
+            told = asked.toArrow()
+            shaping.none_lost(table, entered, left)
+            found = self._judged(table, told, plan)
+            return found, self._write(table, rows, stamp, found)
+        finally:
+            rows.unpersist()
+
+    def _shaped(self, table: Silver, bronze: DataFrame, known: Mapping[int, str]) -> tuple[DataFrame, Observation]:
+        rows, entered = shaping.observed(self._parsed(bronze, known))
+        return shaping.shaped(table, self._source, rows), entered
+
+    def _judged(self, table: Silver, told: pa.Table, plan: TablePlan) -> verdict.Verdicts:
+        return verdict.judged(told, plan.late_before, lambda spans: self._recent(table, plan, spans))
+
     def _write(self, table: Silver, rows: DataFrame, stamp: Stamp, found: verdict.Verdicts) -> int:
         if not found.accepted:
             return 0
@@ -171,14 +212,16 @@ class HotPath:
             others = self._shop.spark.createDataFrame(pa.concat_tables([found.repeats, found.late]))
             good = shaping.without(good, others, self._reading.origin)
         good = good.select(*tables.spark_schema(table.schema).names)
-        path = self._shop.lake.silver(table.name)
-        counts = {"duplicate": repeats, "broken": found.broken.num_rows, "late": late}
         few = tables.held(good) if found.accepted <= FEW else None
-        written = (
-            tables.append(good, path, stamp, **counts)
-            if few is None
-            else tables.append_arrow(few, path, stamp, **counts)
-        )
+        return self._appended(table, good if few is None else few, stamp, found)
+
+    def _appended(self, table: Silver, good: DataFrame | pa.Table, stamp: Stamp, found: verdict.Verdicts) -> int:
+        path = self._shop.lake.silver(table.name)
+        counts = {
+            "duplicate": found.repeats.num_rows, "broken": found.broken.num_rows, "late": found.late.num_rows
+        }  # fmt: skip
+        append = tables.append_arrow if isinstance(good, pa.Table) else tables.append
+        written = append(good, path, stamp, **counts)
         self._shop.committed(table.table)
         return written
 

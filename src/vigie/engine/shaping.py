@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, Observation
 from pyspark.sql import functions as F
@@ -93,17 +92,24 @@ def counted(rows: DataFrame, *beside: Column) -> tuple[DataFrame, Observation]:
     return rows.observe(observation, F.count(F.lit(1)).alias("rows"), *beside), observation
 
 
-def told(table: Silver, rows: DataFrame, origin: tuple[str, ...], entered: Observation) -> pa.Table:
+def told(
+    table: Silver, rows: DataFrame, origin: tuple[str, ...], *, whole: bool = False
+) -> tuple[DataFrame, Observation]:
     """What the verdict on each row rests on: its origin (`o0`, `o1` ...), the `rules` it broke, its time `micros` (in
-    microseconds after 1970) and its key (`u0`, `u1` ...).
-
-    RunFailed when the function dropped or multiplied some of the rows that `entered`.
+    microseconds after 1970) and its key (`u0`, `u1` ...); the `whole` row beside it when asked (`c0`, `c1` ...).
     """
     time = F.lit(None).cast("bigint") if table.event_time is None else F.unix_micros(table.event_time)
     places = [F.col(f"_origin.`{name}`").alias(f"o{at}") for at, name in enumerate(origin)]
     keys = [F.col(f"`{name}`").alias(f"u{at}") for at, name in enumerate(table.unique)]
+    columns = [
+        F.col(f"`{name}`").alias(f"c{at}") for at, name in enumerate(spark_schema(table.schema).names if whole else ())
+    ]
     rows, left = observed(rows)
-    answer = rows.select(*places, F.col("_rules").alias("rules"), time.alias("micros"), *keys).toArrow()
+    return rows.select(*places, F.col("_rules").alias("rules"), time.alias("micros"), *keys, *columns), left
+
+
+def none_lost(table: Silver, entered: Observation, left: Observation) -> None:
+    """RunFailed when the function dropped or multiplied some of the rows that `entered`; once they have passed."""
     before, after = entered.get, left.get
     if before != after:
         raise RunFailed(
@@ -112,7 +118,6 @@ def told(table: Silver, rows: DataFrame, origin: tuple[str, ...], entered: Obser
             where=str(table.place),
             do="A silver function gives one row for each row: leave bad rows to `expect`, and counting to gold.",
         )
-    return answer
 
 
 def without(rows: DataFrame, places: DataFrame, origin: tuple[str, ...]) -> DataFrame:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from tempfile import gettempdir
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -29,13 +30,15 @@ class Span:
 @dataclass(frozen=True, slots=True)
 class Verdicts:
     """How many rows of a batch went in, and what became of them. `broken` holds their places and rules; `late`
-    and `repeats` the places of the others that do not go in."""
+    and `repeats` the places of the others that do not go in; `left_out` the numbers of all of these, from 0 on in the
+    order in which they were told."""
 
     read: int
     accepted: int
     broken: pa.Table
     late: pa.Table
     repeats: pa.Table
+    left_out: pa.Array
     newest: datetime | None
 
 
@@ -48,7 +51,7 @@ def judged(
     places = ", ".join(name for name in told.column_names if name.startswith("o"))
     limit = "NULL" if late_before is None else str(micros(late_before))
     with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": gettempdir()}) as database:
-        database.register("told", told)
+        database.register("told", told.append_column("row", pa.array(np.arange(told.num_rows))))
         database.execute(
             f"""CREATE TABLE judged AS SELECT *, CASE WHEN len(rules) > 0 THEN 'broken'
             WHEN micros < {limit} THEN 'late' ELSE 'accepted' END AS verdict FROM told"""
@@ -93,7 +96,8 @@ def _found(database: duckdb.DuckDBPyConnection, read: int, places: str) -> Verdi
         return database.sql(f"SELECT {columns} FROM judged WHERE verdict = '{verdict}'").to_arrow_table()
 
     broken, late, repeats = those("broken", f"{places}, rules"), those("late"), those("repeat")
-    return Verdicts(read, count, broken, late, repeats, instant(newest))
+    left_out = database.sql("SELECT row FROM judged WHERE verdict <> 'accepted'").to_arrow_table()["row"]
+    return Verdicts(read, count, broken, late, repeats, left_out, instant(newest))
 
 
 def instant(micros: int | None) -> datetime | None:
