@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from vigie.engine import tables
 from vigie.flights.pipeline import flights
 from vigie.sources import inbox
 
@@ -33,20 +34,23 @@ FILES = st.lists(st.lists(STATES | st.sampled_from(NOT_LONG), min_size=5, max_si
 
 
 @settings(
-    max_examples=4,
+    max_examples=2,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],  # each example is a run of some seconds: too dear to shrink
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(files=FILES)
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("is_handed_over", [True, False], ids=["few rows", "rows too long to be handed over"])
 def test_whatever_comes_in_whatever_order_the_tables_and_the_ledger_are_the_reference_s(
-    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, files: list[list[bytes]]
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, is_handed_over: bool, files: list[list[bytes]]
 ) -> None:
     place = tmp_path_factory.mktemp("lake")
     folder = an_inbox(place / "inbox", *files)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inbox, "BYTES_PER_BATCH", 1)  # every file is a batch of its own
+        if not is_handed_over:
+            patch.setattr(tables, "held", lambda _rows: None)
         take(spark, flights, place, inbox.InboxSource(folder))
 
     hot = [difference for difference in compare(place) if not difference.startswith("gold/")]
