@@ -9,11 +9,12 @@ from datetime import timedelta
 
 from vigie import ddl
 from vigie.avro_problems import avro_problems
+from vigie.delivery_problems import delivery_problems
 from vigie.duration import parse_duration
 from vigie.errors import BadDeclaration
-from vigie.graph import Delivery, Gold, Graph, Input, Node, Place, RemoteSink, Silver, Source, name_of
+from vigie.graph import Gold, Graph, Node, Silver, Source, name_of
 from vigie.pipeline import Pipeline
-from vigie.problem import Problem, bad_sink, is_installed, listed, nearest
+from vigie.problem import Problem, listed, nearest, unknown
 from vigie.question import Question
 from vigie.watch_problems import watch_problems
 
@@ -32,7 +33,7 @@ def problems(pipeline: Pipeline) -> list[Problem]:
         *(problem for source in graph.sources for problem in avro_problems(source)),
         *(problem for table in graph.silver for problem in _silver(graph, table)),
         *(problem for table in graph.gold for problem in _gold(graph, table)),
-        *(problem for delivery in graph.deliveries for problem in _delivery(graph, delivery)),
+        *(problem for delivery in graph.deliveries for problem in delivery_problems(graph, delivery)),
         *watch_problems(graph),
         *(problem for question in pipeline.questions.values() for problem in _question(graph, question)),
     ]
@@ -99,7 +100,7 @@ def _inputs(graph: Graph) -> Iterator[Problem]:
     for table in graph.tables():
         found = graph.find(table.reads)
         if found is None:
-            yield _unknown(graph, f"table '{table.name}' reads", table.reads, table.place)
+            yield unknown(graph, f"table '{table.name}' reads", table.reads, table.place)
         elif isinstance(table, Silver) and not isinstance(found, Source):
             yield Problem(
                 "WrongInput", f"silver table '{table.name}' reads '{found.table}', which is not a source",
@@ -110,16 +111,6 @@ def _inputs(graph: Graph) -> Iterator[Problem]:
                 "WrongInput", f"gold table '{table.name}' reads '{found.table}', which is not a silver table",
                 table.place, f"Read one of: {listed(silver.name for silver in graph.silver)}.",
             )  # fmt: skip
-
-
-def _unknown(graph: Graph, what: str, wanted: Input, place: Place) -> Problem:
-    name = name_of(wanted)
-    known = [node.name for node in graph.nodes()]
-    return Problem(
-        "UnknownInput", f"{what} '{name}', which pipeline '{graph.name}' does not declare", place,
-        f"Decorate '{name}' with @{graph.name}.silver or @{graph.name}.gold, or name one of: {listed(known)}."
-        f"{nearest(name, known)}",
-    )  # fmt: skip
 
 
 def _cycles(graph: Graph) -> Iterator[Problem]:
@@ -268,7 +259,7 @@ def _beside(graph: Graph, table: Gold) -> Iterator[Problem]:
     for wanted in table.beside:
         found = graph.find(wanted)
         if found is None:
-            yield _unknown(graph, f"gold table '{table.name}' is given, beside its rows,", wanted, table.place)
+            yield unknown(graph, f"gold table '{table.name}' is given, beside its rows,", wanted, table.place)
         elif not isinstance(found, Silver):
             yield Problem(
                 "WrongInput", f"gold table '{table.name}' is given '{found.table}' beside its rows, which is not a "
@@ -298,48 +289,6 @@ def _latest(graph: Graph, table: Gold) -> Iterator[Problem]:
                     "UnknownColumn", f"latest_by of '{table.name}' names '{column}', which '{silver.name}' does not "
                     "have", table.place, f"Name one of: {listed(known)}.{nearest(column, known)}",
                 )  # fmt: skip
-
-
-def _sent_under(table: Silver, delivery: Delivery) -> Iterator[Problem]:
-    """Whether the columns that a sink names are the table's; those of a gold table are not known before it runs."""
-    try:
-        known = ddl.columns(table.schema)
-    except ddl.NotSql:
-        return  # reported with the silver table
-    for column in dict.fromkeys(map(str, getattr(delivery.to, "columns", ()))):
-        if column not in known:
-            yield Problem(
-                "UnknownColumn", f"{type(delivery.to).__name__} of deliver() names '{column}', which is no column of "
-                f"'{table.name}'", delivery.place, f"Name one of: {listed(known)}.{nearest(column, known)}",
-            )  # fmt: skip
-
-
-def _delivery(graph: Graph, delivery: Delivery) -> Iterator[Problem]:
-    found = graph.find(delivery.table)
-    if found is None:
-        yield _unknown(graph, "deliver() names", delivery.table, delivery.place)
-    elif isinstance(found, Gold) and found.latest_by:
-        yield Problem(
-            "WrongInput", f"deliver() names '{found.table}', whose rows are replaced: it has no new ones to send",
-            delivery.place, f"Deliver the table it reads, '{name_of(found.reads)}'.",
-        )  # fmt: skip
-    wrong = list(bad_sink(delivery.to, "module", delivery.place))
-    yield from wrong
-    if wrong:
-        return
-    if isinstance(found, Silver):
-        yield from _sent_under(found, delivery)
-    module, extra = delivery.to.module, delivery.to.extra
-    is_wanted = not isinstance(delivery.to, RemoteSink)  # the others are, once they are set up: the run looks
-    if module and is_wanted and not is_installed(module):
-        yield Problem(
-            "MissingExtra", f"{type(delivery.to).__name__} needs the library '{module}', which is not installed",
-            delivery.place, f"pip install 'vigie[{extra}]'",
-        )  # fmt: skip
-    try:
-        parse_duration(getattr(delivery.to, "every", "1 second") or "1 second")
-    except ValueError as problem:
-        yield Problem("BadDuration", f"every of a delivery: {problem}", delivery.place, "Mend the span.")
 
 
 def _takes_rows(table: Silver | Gold) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from vigie.graph import Place
+from vigie.graph import Graph, Input, Place, name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,17 @@ def bad_sink(given: object, member: str, place: Place) -> Iterator[Problem]:
     yield Problem(
         "BadSink", f"deliver() is given {given!r}, which is no sink", place,
         'Give it one: from vigie.sinks.console import Console, and deliver(..., to=Console()).',
+    )  # fmt: skip
+
+
+def unknown(graph: Graph, what: str, wanted: Input, place: Place) -> Problem:
+    """For a table that is named and not declared."""
+    name = name_of(wanted)
+    known = [node.name for node in graph.nodes()]
+    return Problem(
+        "UnknownInput", f"{what} '{name}', which pipeline '{graph.name}' does not declare", place,
+        f"Decorate '{name}' with @{graph.name}.silver or @{graph.name}.gold, or name one of: {listed(known)}."
+        f"{nearest(name, known)}",
     )  # fmt: skip
 
 

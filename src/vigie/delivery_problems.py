@@ -1,0 +1,53 @@
+"""Whether a delivery makes sense: the table, the place it goes to, and what it is sent under."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vigie import ddl
+from vigie.duration import parse_duration
+from vigie.graph import Delivery, Gold, Graph, RemoteSink, Silver, name_of
+from vigie.problem import Problem, bad_sink, is_installed, listed, nearest, unknown
+
+
+def delivery_problems(graph: Graph, delivery: Delivery) -> Iterator[Problem]:
+    """Everything that is wrong with one delivery."""
+    found = graph.find(delivery.table)
+    if found is None:
+        yield unknown(graph, "deliver() names", delivery.table, delivery.place)
+    elif isinstance(found, Gold) and found.latest_by:
+        yield Problem(
+            "WrongInput", f"deliver() names '{found.table}', whose rows are replaced: it has no new ones to send",
+            delivery.place, f"Deliver the table it reads, '{name_of(found.reads)}'.",
+        )  # fmt: skip
+    wrong = list(bad_sink(delivery.to, "module", delivery.place))
+    yield from wrong
+    if wrong:
+        return
+    if isinstance(found, Silver):
+        yield from _sent_under(found, delivery)
+    module, extra = delivery.to.module, delivery.to.extra
+    is_wanted = not isinstance(delivery.to, RemoteSink)  # the others are, once they are set up: the run looks
+    if module and is_wanted and not is_installed(module):
+        yield Problem(
+            "MissingExtra", f"{type(delivery.to).__name__} needs the library '{module}', which is not installed",
+            delivery.place, f"pip install 'vigie[{extra}]'",
+        )  # fmt: skip
+    try:
+        parse_duration(getattr(delivery.to, "every", "1 second") or "1 second")
+    except ValueError as problem:
+        yield Problem("BadDuration", f"every of a delivery: {problem}", delivery.place, "Mend the span.")
+
+
+def _sent_under(table: Silver, delivery: Delivery) -> Iterator[Problem]:
+    """Whether the columns that a sink names are the table's; those of a gold table are not known before it runs."""
+    try:
+        known = ddl.columns(table.schema)
+    except ddl.NotSql:
+        return  # reported with the silver table
+    for column in dict.fromkeys(map(str, getattr(delivery.to, "columns", ()))):
+        if column not in known:
+            yield Problem(
+                "UnknownColumn", f"{type(delivery.to).__name__} of deliver() names '{column}', which is no column of "
+                f"'{table.name}'", delivery.place, f"Name one of: {listed(known)}.{nearest(column, known)}",
+            )  # fmt: skip
