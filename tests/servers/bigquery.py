@@ -53,7 +53,7 @@ class Emulator:
 @contextmanager
 def an_emulator() -> Iterator[Emulator]:
     own = os.environ | {"VIGIE_CACHE": str(Settings().cache)}
-    made = subprocess.run(["make", "--silent", ".venv-bqemulator/installed"], cwd=HOUSE, env=own, check=False)
+    made = subprocess.run(["make", "--silent", "environment-bqemulator"], cwd=HOUSE, env=own, check=False)
     assert made.returncode == 0
     port = a_free_port()
     command = [str(HOUSE / ".venv-bqemulator/bin/python"), "-c", START, "start"]

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.timeout(900)
 @pytest.fixture(scope="module", autouse=True)
 def dbt() -> Path:
     """The program, in an environment that is made where there is none for this lock."""
-    made = make(".venv-dbt/installed")
+    made = make("environment-dbt")
     assert made.returncode == 0, made.stderr
     return HOUSE / ".venv-dbt/bin/dbt"
 

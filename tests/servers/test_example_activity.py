@@ -99,7 +99,7 @@ def a_day(lake: Lake, **settings: str) -> dict[str, object]:
 
 @pytest.mark.timeout(900)
 def test_airflow_finds_the_daily_dag_in_the_folder_of_the_example(tmp_path: Path) -> None:
-    made = make(".venv-airflow/installed")
+    made = make("environment-airflow")
     assert made.returncode == 0, made.stderr
 
     settings = {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}

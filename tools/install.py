@@ -1,0 +1,332 @@
+"""Make an environment that holds exactly what a lock pins; what keeps it from being made is said in a sentence.
+
+    python3 tools/install.py runtime|dev|dbt|airflow|bqemulator
+
+`runtime` and `dev` are .venv, the others stand in the cache and are linked as .venv-NAME. Nothing is resolved: uv
+installs the pins of locks/NAME.lock without looking at what they ask for, and builds what has no wheel with the tools
+of locks/build.lock. Where the machine has no uv, pip fetches the one of locks/uv.lock into the cache, and it alone.
+Needs Python 3.11 and nothing else.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+HOUSE = Path(__file__).resolve().parent.parent
+LOCKS = HOUSE / "locks"
+OURS = ("runtime", "dev")  # they hold Vigie itself, too
+OLDEST_UV = (0, 8)
+TICK_S, QUIET_TICK_S = 1.0, 15.0
+ROOM = {"runtime": "3.2 GB", "dev": "3.8 GB", "dbt": "0.8 GB", "airflow": "0.8 GB", "bqemulator": "0.4 GB"}
+
+PIN = re.compile(r"^[A-Za-z0-9][\w.-]*==", re.MULTILINE)
+NO_ROOM = re.compile(r"No space left on device|Disk quota exceeded|os error (28|122)\b", re.IGNORECASE)
+NO_CERTIFICATE = re.compile(r"invalid peer certificate|UnknownIssuer|CERTIFICATE_VERIFY_FAILED", re.IGNORECASE)
+NO_NETWORK = re.compile(
+    r"dns error|error sending request|client error \(Connect\)|connection (refused|reset)|timed? ?out|unreachable"
+    r"|Network connectivity is disabled|network was disabled|NewConnectionError|NameResolutionError"
+    r"|No matching distribution found for uv",
+    re.IGNORECASE,
+)
+OTHER_HASH = re.compile(r"hash mismatch|do not match the hashes", re.IGNORECASE)
+
+
+class Refused(Exception):
+    """What is wrong, and the next command."""
+
+    def __init__(self, what: str, do: str) -> None:
+        super().__init__(f"{what}\n{do}")
+
+
+class Failed(Exception):
+    """A program ended with an error; what it said."""
+
+
+def main() -> int:
+    names = sorted(ROOM)
+    if len(sys.argv) != 2 or sys.argv[1] not in names:
+        sys.stderr.write(f"usage: python3 tools/install.py {'|'.join(names)}\n")
+        return 2
+    try:
+        install(sys.argv[1], cache_folder())
+    except Refused as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped; what was fetched is kept, and the same command goes on from there.\n")
+        return 130
+    return 0
+
+
+def cache_folder() -> Path:
+    """Where what is fetched once is kept, as for the product itself."""
+    if own := os.environ.get("VIGIE_CACHE"):
+        return Path(own).expanduser().absolute()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "vigie"
+
+
+def install(name: str, cache: Path) -> None:
+    """Make the environment unless it is there as its lock asks."""
+    with as_sentences(name, cache):
+        if name in OURS:
+            environment = HOUSE / ".venv"
+            if installed_in(environment) in {state_of(name), state_of("dev")}:
+                return
+            if installed_in(environment).startswith("dev "):
+                name = "dev"  # who develops goes on doing so
+            make(name, environment, cache)
+        else:
+            environment = cache / "environments" / f"{name}-{digest_of(name)[:16]}"
+            if installed_in(environment) != state_of(name):
+                make(name, environment, cache)
+            link = HOUSE / f".venv-{name}"
+            link.unlink(missing_ok=True)
+            link.symlink_to(environment)
+
+
+def make(name: str, environment: Path, cache: Path) -> None:
+    with one_at_a_time(cache):
+        if installed_in(environment) == state_of(name):
+            return  # another has made it in the meantime
+        uv = uv_program(cache)
+        locks = [LOCKS / "build.lock", LOCKS / f"{name}.lock"] if name in OURS else [LOCKS / f"{name}.lock"]
+        count = len(PIN.findall(locks[-1].read_text()))
+        with Progress(f"Installing {count} packages into {shown(environment)}") as progress:
+            # What a killed install left could pass for installed: an environment is begun anew, packages are cached.
+            began_anew = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(environment)]
+            run(began_anew, progress)
+            for lock in locks:
+                run([*pip_install(uv, environment), "--require-hashes", "--requirement", str(lock)], progress)
+            if name in OURS:
+                run([*pip_install(uv, environment), "--offline", "--editable", str(HOUSE)], progress)
+            (environment / "installed").write_text(state_of(name))
+
+
+def pip_install(uv: str, environment: Path) -> list[str]:
+    command = [uv, "pip", "install", "--python", str(environment / "bin" / "python"), "--no-deps"]
+    return [*command, "--no-build-isolation", "--compile-bytecode"]
+
+
+def state_of(name: str) -> str:
+    return f"{name} {digest_of(name)}"
+
+
+def digest_of(name: str) -> str:
+    """What an environment was made from, in one word."""
+    files = [LOCKS / f"{name}.lock", *([LOCKS / "build.lock", HOUSE / "pyproject.toml"] if name in OURS else [])]
+    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def installed_in(environment: Path) -> str:
+    """The state that an environment was completed in; nothing when it is not there, or was left half made."""
+    try:
+        return (environment / "installed").read_text()
+    except OSError:
+        return ""
+
+
+def uv_program(cache: Path) -> str:
+    """The machine's uv when it is new enough, else the pinned one in the cache, fetched once."""
+    own = shutil.which("uv")
+    if own and version_of(own) >= OLDEST_UV:
+        return own
+    lock = LOCKS / "uv.lock"
+    [version] = re.findall(r"^uv==(\S+)", lock.read_text(), re.MULTILINE)
+    home = cache / f"uv-{version}"
+    if not (home / "bin" / "uv").exists():
+        with Progress("Fetching uv, which installs packages") as progress:
+            cache.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=cache, prefix=".fetching-uv-") as aside:
+                fetched = Path(aside) / home.name
+                run([sys.executable, "-m", "venv", str(fetched)], progress)
+                pip = [str(fetched / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--retries", "2"]
+                run([*pip, "install", "--no-deps", "--require-hashes", "--requirement", str(lock)], progress)
+                fetched.rename(home)  # whole, or not at all
+    return str(home / "bin" / "uv")
+
+
+def version_of(uv: str) -> tuple[int, ...]:
+    answer = subprocess.run([uv, "--version"], capture_output=True, text=True, check=False)
+    found = re.search(r"(\d+)\.(\d+)", answer.stdout)
+    return tuple(map(int, found.groups())) if found else (0,)
+
+
+def run(command: list[str], progress: Progress) -> None:
+    """Run to its end, or Failed with what it said. A machine with certificates of its own is asked for them then."""
+    try:
+        said(command, progress, environment_of_uv())
+    except Failed as problem:
+        if not NO_CERTIFICATE.search(str(problem)):
+            raise
+        said(command, progress, environment_of_uv() | {"UV_NATIVE_TLS": "1", "UV_SYSTEM_CERTS": "1"})
+
+
+def environment_of_uv() -> dict[str, str]:
+    """What uv is told beside its arguments: no Python of its own, and what a person has told pip of their network."""
+    told = {key: value for key, value in os.environ.items() if key not in {"VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME"}}
+    told |= {"UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"}
+    if "PIP_CERT" in told:
+        told.setdefault("SSL_CERT_FILE", told["PIP_CERT"])
+    if "PIP_INDEX_URL" in told and not {"UV_DEFAULT_INDEX", "UV_INDEX_URL"} & told.keys():
+        told["UV_DEFAULT_INDEX"] = told["PIP_INDEX_URL"]
+    return told
+
+
+def said(command: list[str], progress: Progress, environment: dict[str, str]) -> None:
+    lines: list[str] = []
+    with subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            progress.heard(line.strip())
+    if process.returncode:
+        raise Failed("".join(lines))
+
+
+@contextmanager
+def as_sentences(name: str, cache: Path) -> Iterator[None]:
+    """Turn what programs and the system say into a sentence and the next command."""
+    again = f"make {'demo' if name == 'runtime' else 'test' if name == 'dev' else 'test-servers'}"
+    try:
+        yield
+    except (Failed, OSError) as problem:
+        text = str(problem)
+        if NO_ROOM.search(text):
+            free = min(shutil.disk_usage(existing(place)).free for place in (HOUSE, cache)) / 1e9
+            raise Refused(
+                f"The disk is full: packages need up to {ROOM[name]} in {shown(cache)}, uv's cache and {shown(HOUSE)}, "
+                f"and {free:.1f} GB are free.",
+                f"Make room, or name a cache elsewhere (VIGIE_CACHE=, UV_CACHE_DIR=), then: {again}",
+            ) from problem
+        if isinstance(problem, OSError):
+            raise Refused(f"{problem.strerror}: {problem.filename}", f"Set that right, then: {again}") from problem
+        if "ensurepip" in text:
+            raise Refused(
+                "This Python comes without venv, which makes environments.",
+                f"Install it (Debian, Ubuntu: apt install python3-venv), then: {again}",
+            ) from problem
+        if NO_CERTIFICATE.search(text):
+            raise Refused(
+                "The certificate of the package index is not trusted: something between here and there may change it.",
+                f"Name your organisation's certificates (SSL_CERT_FILE=/path/to/them.pem), then: {again}",
+            ) from problem
+        if OTHER_HASH.search(text):
+            raise Refused(
+                f"A package is not the one that was pinned, so it was not installed: {last_line(text)}",
+                f"Ask whoever runs your package index or proxy; afterwards: {again}",
+            ) from problem
+        if NO_NETWORK.search(text):
+            raise Refused(
+                "Packages could not be fetched: the network, or the package index, does not answer.",
+                f"Check the connection (behind a proxy: HTTPS_PROXY=http://HOST:PORT), then: {again}\n"
+                "What was fetched so far is kept; a machine whose caches are filled needs no network.",
+            ) from problem
+        raise Refused(f"{text.rstrip()}\nThe packages could not be installed.", f"Try once more: {again}") from problem
+
+
+def last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+
+
+def existing(place: Path) -> Path:
+    while not place.exists():
+        place = place.parent
+    return place
+
+
+def shown(path: Path) -> str:
+    """A path as a person would write it from where they are."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path != here and path.is_relative_to(here) else str(path)
+
+
+@contextmanager
+def one_at_a_time(cache: Path) -> Iterator[None]:
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "installing.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.stderr.write("Waiting for another installation to end ...\n")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+class Progress:
+    """A line that says what is going on and for how long; at a terminal it is written over, in a log it comes rarely."""
+
+    def __init__(self, doing: str) -> None:
+        self._doing = doing
+        self._began = time.monotonic()
+        self._fetching: dict[str, str] = {}
+        self._fetched = 0
+        self._stage = "asking for packages"
+        self._done = threading.Event()
+        self._is_terminal = sys.stderr.isatty()
+        self._thread = threading.Thread(target=self._tick, daemon=True)
+
+    def __enter__(self) -> Progress:
+        sys.stderr.write(f"{self._doing}, once ...\n")
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+        if kind is None:
+            self._write(f"{self._doing}: done in {time.monotonic() - self._began:.0f} s")
+        if self._is_terminal:
+            sys.stderr.write("\n")
+
+    def heard(self, line: str) -> None:
+        """Take what uv says of its work."""
+        if found := re.match(r"Downloading (\S+) \((.*)\)", line):
+            self._fetching[found[1]] = found[2]
+        elif found := re.match(r"Building ([\w.-]+)", line):
+            self._fetching[found[1]] = "built from its source"
+        elif found := re.match(r"(?:Downloaded|Built) ([\w.-]+)", line):
+            self._fetched += self._fetching.pop(found[1], None) is not None
+        elif line.startswith("Prepared"):
+            self._fetching.clear()
+            self._stage = "putting them in their place"
+        elif line.startswith("Installed"):
+            self._stage = "compiling bytecode, so that everything starts quickly"
+        if self._fetching:
+            waiting = ", ".join(f"{name} ({size})" for name, size in list(self._fetching.items())[:3])
+            self._stage = f"{self._fetched} large ones are here, still to come: {waiting}"
+
+    def _tick(self) -> None:
+        while not self._done.wait(TICK_S if self._is_terminal else QUIET_TICK_S):
+            self._write(f"{time.monotonic() - self._began:4.0f} s: {self._stage}")
+
+    def _write(self, line: str) -> None:
+        if self._is_terminal:
+            width = shutil.get_terminal_size().columns - 1
+            sys.stderr.write(f"\r{line[:width]:<{width}}")
+        else:
+            sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
