@@ -103,15 +103,24 @@ def make(name: str, environment: Path, cache: Path) -> None:
         uv = uv_program(cache)
         locks = [LOCKS / "build.lock", LOCKS / f"{name}.lock"] if name in OURS else [LOCKS / f"{name}.lock"]
         count = len(PIN.findall(locks[-1].read_text()))
-        with Progress(f"Installing {count} packages into {shown(environment)}") as progress:
+        with Progress(f"Installing {count} packages into {shown(environment)}") as progress, whole(environment):
             # What a killed install left could pass for installed: an environment is begun anew, packages are cached.
-            began_anew = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(environment)]
-            run(began_anew, progress)
+            run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(environment)], progress)
             for lock in locks:
                 run([*pip_install(uv, environment), "--require-hashes", "--requirement", str(lock)], progress)
             if name in OURS:
                 run([*pip_install(uv, environment), "--offline", "--editable", str(HOUSE)], progress)
             (environment / "installed").write_text(state_of(name))
+
+
+@contextmanager
+def whole(environment: Path) -> Iterator[None]:
+    """Give back the room of an environment that could not be completed."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(environment, ignore_errors=True)
+        raise
 
 
 def pip_install(uv: str, environment: Path) -> list[str]:
