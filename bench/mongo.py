@@ -18,9 +18,9 @@ from pydantic import SecretStr
 from pymongo import MongoClient, WriteConcern
 from rich.console import Console
 from rich.table import Table
-from tests.servers.mongodb import a_server
 
 from bench.speed import keep
+from tests.servers.mongodb import a_server
 from vigie.engine import session
 from vigie.graph import Surroundings
 from vigie.settings import Settings, read_settings

@@ -21,14 +21,14 @@ from deltalake import DeltaTable
 from playwright.sync_api import Page
 from rich.console import Console
 from rich.table import Table
-from tests.runs import until
-from tests.servers.browser import chromium
-from tests.servers.test_dashboard import POSITIONS, VIGIE, went_to
 
 from bench.footprint import Footprint, Meter
 from bench.scale import judged
 from bench.speed import keep
 from bench.workload import RESULTS, Ages, spread
+from tests.runs import until
+from tests.servers.browser import chromium
+from tests.servers.test_dashboard import POSITIONS, VIGIE, went_to
 from vigie.lake import Lake
 
 LOOK_EVERY_S = 0.5

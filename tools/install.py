@@ -282,7 +282,7 @@ def one_at_a_time(cache: Path) -> Iterator[None]:
 
 
 class Progress:
-    """A line that says what is going on and for how long; at a terminal it is written over, in a log it comes rarely."""
+    """A line that says what is going on, and for how long: written over at a terminal, rare in a log."""
 
     def __init__(self, doing: str) -> None:
         self._doing = doing

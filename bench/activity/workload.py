@@ -14,8 +14,6 @@ import polars as pl
 import pyarrow as pa
 from polars.testing import assert_frame_equal
 from pymongo import MongoClient
-from tests.servers.mongodb import a_server
-from tests.servers.registry import a_registry
 
 from bench.activity.handwritten import BRONZE, DEVICES, PER_MINUTE, SESSIONS, SILVER, TOP_PAGES
 from bench.activity.messages import SCHEMA, SCHEMA_ID, events, messages
@@ -23,6 +21,8 @@ from bench.activity.pipeline import COLLECTION
 from bench.comparison import must_hold, same_rows, same_windows
 from bench.speed import broker, keep, ran
 from bench.workload import Workload
+from tests.servers.mongodb import a_server
+from tests.servers.registry import a_registry
 
 SAID = """SELECT DISTINCT ON (said ->> 'event_id') said ->> 'event_id' AS event_id, said ->> 'user_id' AS user_id,
     said ->> 'action' AS action, said ->> 'page' AS page,

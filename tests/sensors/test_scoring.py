@@ -8,10 +8,10 @@ from typing import Any
 
 import pyarrow.compute as pc
 import pytest
+
 from bench.figure import drawn
 from bench.scoring import HELD_TO, Exam, Raised, Score, scored, watched
 from bench.silver import commits
-
 from tests.sensors.feeds import a_feed, a_simulation
 from vigie.detectors import Outlier
 from vigie.graph import Place, Rule

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from deltalake import DeltaTable
+
 from bench.flights.handwritten import SILVER
 from bench.flights.messages import START, messages, originals
 from bench.flights.workload import FLIGHTS
@@ -16,8 +18,6 @@ from bench.sensors import handwritten, workload
 from bench.sensors.messages import messages as readings
 from bench.speed import span
 from bench.workload import Workload
-from deltalake import DeltaTable
-
 from vigie.engine.broker import Broker
 from vigie.engine.jars import kafka_jars
 from vigie.engine.java import java_home
