@@ -19,6 +19,7 @@ from vigie.graph import SEVERITIES, Gold, Graph, Node
 from vigie.lake import Lake, opened
 from vigie.listing import text_of
 from vigie.monitoring.glance import glance, is_context, open_alerts
+from vigie.writer import FIRST_ROWS_AFTER_S
 
 if TYPE_CHECKING:
     from vigie.alerts import Event
@@ -73,6 +74,8 @@ class Screen:
     def line(self) -> str:
         """All of it in one line, for a log."""
         fed = f"fed {self._progress.sent:,} ({self._progress.rate:,.0f}/s)" if self._progress else "feed starts"
+        if not self._sums:
+            return f"{fed}; {self._balance().plain}"
         tables = ", ".join(f"{node.table} {glance(self.lake, self.graph, node).rows:,}" for node in self.graph.nodes())
         alerts = f"; {self._open().plain}" if self.graph.watches else ""
         return f"{fed}; rows: {tables}{alerts}; {self._balance().plain}"
@@ -159,7 +162,11 @@ class Screen:
             ]
             known = bool(self._sums)
         if not known:
-            return Text("Spark starts; the first batch is slow ...", style="dim")
+            began_s = time.monotonic() - self._began
+            return Text(
+                f"Spark is starting: first rows after about {FIRST_ROWS_AFTER_S:.0f} s, {began_s:.0f} s so far",
+                style="dim",
+            )
         if owed:
             return Text(f"NOT every row is accounted for: {', '.join(owed)}", style="bold red")
         return Text("every row read is accounted for", style="green")

@@ -29,7 +29,7 @@ LATELY = "In the last 30 min of data."
 def page(view: View) -> None:
     address = _mongo()
     if address is None:
-        if awaited(view, DEMO, EVENTS.table, CHANGES.table):
+        if awaited(view, "activity", DEMO, EVENTS.table, CHANGES.table):
             return
     elif _trouble(address) is not None:
         away(view, address)
@@ -131,7 +131,7 @@ def _now(view: View, question: Question, named: tuple[str, str, str]) -> None:
         st.info(f"No {made_low} have come in yet.")
         return
     [pulse] = found
-    age(view, pulse["newest"].to_pydatetime(), RUN)
+    age(view, "activity", pulse["newest"].to_pydatetime(), RUN)
     share = 100 * pulse["bot_events"] / pulse["all_events"]
     change = pulse["events"] - pulse["before"]
     tiles(

@@ -59,7 +59,7 @@ def page(view: View) -> None:
         if graph is not None and not graph.watches:
             st.info(f"{literal(first)} watches nothing, so it raises no alerts. One that does is {WATCHED}.")
             first = WATCHED
-        awaited(view, making(view, first), *(slice_of(name).table for name in (first, *SHIPPED)))
+        awaited(view, first, making(view, first), *(slice_of(name).table for name in (first, *SHIPPED)))
         return
     name = names[0]
     if len(names) > 1:

@@ -57,7 +57,7 @@ def page(view: View) -> None:
     names = view.pipelines_with(ledger)
     if not names:
         first = named(view.pipeline) or "flights"
-        awaited(view, making(view, first), *(ledger(name).table for name in (first, *SHIPPED)))
+        awaited(view, first, making(view, first), *(ledger(name).table for name in (first, *SHIPPED)))
         return
     own = named(view.pipeline) or names[0]
     name = own if own in names else names[0]
@@ -95,7 +95,7 @@ def totals(view: View, pipeline: str) -> None:
     sums = {part: _total(silver, part) for part in ("read", *OUTCOMES)}
     owed = sums["read"] - sum(sums[part] for part in OUTCOMES)
     newest = None if tables.empty else tables["at"].max().to_pydatetime()
-    age(view, newest, f"vigie run {called(view, pipeline)}")
+    age(view, pipeline, newest, f"vigie run {called(view, pipeline)}")
     tiles(
         [
             Tile("Rows read", sums["read"], about="By the silver tables, since the lake began."),

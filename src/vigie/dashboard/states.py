@@ -14,8 +14,10 @@ from vigie.dashboard.look import literal
 from vigie.dashboard.reading import NotYet
 from vigie.dashboard.view import View
 from vigie.errors import VigieError
+from vigie.writer import FIRST_ROWS_AFTER_S
 
 STALE_AFTER_S = 30.0
+CATCHES_UP_FOR_S = 180.0
 LOOK_EVERY_S = 2.0
 
 log = logging.getLogger(__name__)
@@ -62,34 +64,45 @@ def broken(problem: VigieError) -> None:
     st.error(f"{literal(_sentence(problem.what)[:-1])}{where}. {literal(problem.do)}", icon=":material/error:")
 
 
-def awaited(view: View, made_by: str, *tables: str) -> bool:
+def awaited(view: View, pipeline: str, made_by: str, *tables: str) -> bool:
     """Whether a page must wait until one of these tables is there; says so, by the first, and looks again."""
     if any(map(view.has, tables)):
         return False
-    _empty(view, made_by, *tables)
+    _empty(view, pipeline, made_by, *tables)
     return True
 
 
 @st.fragment(run_every=LOOK_EVERY_S)
-def _empty(view: View, made_by: str, *tables: str) -> None:
+def _empty(view: View, pipeline: str, made_by: str, *tables: str) -> None:
     if any(map(view.has, tables)):
         st.rerun()
+    running_s = view.running_s(pipeline)
     with st.container(border=True):
-        st.header("Nothing to see yet")
-        st.markdown(f"The lake `{view.lake}` has no table `{tables[0]}`. Make it in another terminal:")
-        st.code(view.typed(made_by), language="sh")
+        if running_s is None:
+            st.header("Nothing to see yet")
+            st.markdown(f"The lake `{view.lake}` has no table `{tables[0]}`. Make it in another terminal:")
+            st.code(view.typed(made_by), language="sh")
+        else:
+            st.header("The run is starting")
+            st.progress(
+                min(running_s / FIRST_ROWS_AFTER_S, 0.99), f"{running_s:.0f} s of about {FIRST_ROWS_AFTER_S:.0f} s"
+            )
+            st.markdown("It starts Spark, which plans and compiles before the first rows are there.")
         st.caption("This page looks again every two seconds and goes on by itself.")
 
 
-def age(view: View, newest: datetime | None, restarted_by: str) -> None:
-    """How old the newest data is: a quiet line while it is live, a warning once it is stale."""
+def age(view: View, pipeline: str, newest: datetime | None, restarted_by: str) -> None:
+    """How old the newest data is: a quiet line while it is live or a run catches up, a warning once it is stale."""
     if newest is None:
         st.caption("No data yet.")
         return
     seconds = max(0.0, (view.now() - newest).total_seconds())
     said = f"Last data {ago(seconds)} ago ({view.clock(newest, '%Y-%m-%d %H:%M:%S')} {view.zone.key})"
+    running_s = view.running_s(pipeline)
     if seconds <= STALE_AFTER_S:
         st.caption(f"{said}.")
+    elif running_s is not None and running_s <= CATCHES_UP_FOR_S:
+        st.caption(f"{said}. The run began {ago(running_s)} ago and is catching up.")
     else:
         st.warning(
             f"{said}. If the feed or the run has stopped: `{view.typed(restarted_by)}`", icon=":material/schedule:"

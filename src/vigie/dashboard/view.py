@@ -13,6 +13,7 @@ import streamlit as st
 
 from vigie.dashboard.reading import Shelf, Slice
 from vigie.lake import Lake, is_table
+from vigie.writer import writer
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -37,6 +38,11 @@ class View:
     def has(self, table: str) -> bool:
         """Whether somebody has written the table yet."""
         return is_table(self.lake.path(table))
+
+    def running_s(self, pipeline: str) -> float | None:
+        """For how many seconds a process has been writing the pipeline's tables; None when none does."""
+        found = writer(self.lake, pipeline)
+        return None if found is None else max(0.0, (self.now() - found.since).total_seconds())
 
     def pipelines_with(self, slice_of: Callable[[str], Slice]) -> list[str]:
         """The pipelines of which the lake has this table."""

@@ -24,7 +24,6 @@ from vigie.engine.jars import kafka_jars
 from vigie.engine.java import java_home
 from vigie.engine.latest import Latest
 from vigie.engine.ledger import Entry, Ledger
-from vigie.engine.lock import only_writer
 from vigie.engine.post import Post
 from vigie.engine.receipts import Receipts
 from vigie.engine.reports import Report, Reports
@@ -43,6 +42,7 @@ from vigie.settings import Settings
 from vigie.sources.inbox import InboxSource
 from vigie.sources.kafka import KafkaSource
 from vigie.sources.socket import Receiver
+from vigie.writer import only_writer
 
 if TYPE_CHECKING:
     from pyspark.sql.streaming import DataStreamWriter, StreamingQuery
@@ -77,13 +77,13 @@ def run(
     graph = checked(pipeline)
     with ExitStack() as closing, failures.explained(request.lake):
         readings = _readings(graph, request, settings, closing, watcher)
-        closing.enter_context(only_writer(graph, request.lake))
+        closing.enter_context(only_writer(request.lake, graph.name))
         around = Surroundings(settings, _kafka(readings))
         outside = _Outside(readings, open_all(graph, around), around)
-        log.info("Starting Spark ...")
+        log.info("Starting Spark: ten to thirty seconds ...")
         spark = session.start(settings, graph.name, brief=request.brief)
         closing.callback(spark.stop)
-        log.info("Spark is ready; the first batch takes longest.")
+        log.info("Spark is ready; the first batch takes longest: half a minute on two cores.")
         ledger = Ledger(request.lake.ledger(graph.name), graph.name)
         receipts = Receipts(watcher.taken, watcher.put_off)
         shop = Workshop(spark, graph, request.lake, ledger, watcher.committed, receipts)

@@ -88,7 +88,7 @@ REPORTS = "CAST(round(anomaly_rate * total_observations) AS BIGINT)"
 
 
 def page(view: View) -> None:
-    if awaited(view, DEMO, POSITIONS.table):
+    if awaited(view, "flights", DEMO, POSITIONS.table):
         return
     now(view)
     live_map(view)
@@ -102,7 +102,7 @@ def page(view: View) -> None:
 @live(EVERY_S, RUN)
 def now(view: View) -> None:
     last, before = [*last_minute(view), {}, {}][:2]
-    age(view, last.get("newest"), RUN)
+    age(view, "flights", last.get("newest"), RUN)
 
     def tile(label: str, column: str, unit: str, about: str, **more: Any) -> Tile:
         value, was = _number(last.get(column)), _number(before.get(column))

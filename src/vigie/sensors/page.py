@@ -29,7 +29,7 @@ UNKNOWN = "not known"
 
 
 def page(view: View) -> None:
-    if awaited(view, DEMO, READINGS.table):
+    if awaited(view, "sensors", DEMO, READINGS.table):
         return
     now(view)
     buildings(view)
@@ -45,7 +45,7 @@ def page(view: View) -> None:
 @live(EVERY_S, RUN)
 def now(view: View) -> None:
     """What comes in and how quickly, what is wrong, and how it is all in all."""
-    age(view, figures.newest(view), RUN)
+    age(view, "sensors", figures.newest(view), RUN)
     places = figures.buildings(view)
     heard = int(places["sensors"].sum() - places["silent"].sum())
     a_second, change = _pace(view)

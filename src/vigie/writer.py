@@ -1,0 +1,79 @@
+"""One process writes a pipeline's tables in a lake, and others can see which."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from vigie.errors import LakeMismatch
+from vigie.lake import Lake
+
+FIRST_ROWS_AFTER_S = 60.0  # after the writer began, on two cores: Spark starts, plans and compiles
+PATIENCE_S = 0.5  # whoever looks holds the lock for a moment
+PAUSE_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """The process that writes, and since when it has been running."""
+
+    process: int
+    since: datetime
+
+
+@contextmanager
+def only_writer(lake: Lake, pipeline: str) -> Iterator[None]:
+    """While in here, no other process writes; the lock goes with the process, however it ends."""
+    path = _path(lake, pipeline)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as lock:
+        _lock(lock, pipeline, path)
+        lock.truncate(0)
+        lock.write(f"{os.getpid()} {datetime.now(UTC).isoformat()}")
+        lock.flush()
+        yield
+
+
+def writer(lake: Lake, pipeline: str) -> Writer | None:
+    """Who writes the pipeline's tables at this moment, if anybody does."""
+    try:
+        with _path(lake, pipeline).open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return None
+            except BlockingIOError:
+                said = lock.read().split()
+    except FileNotFoundError:
+        return None
+    if len(said) != 2:
+        return None  # it is just beginning
+    return Writer(int(said[0]), datetime.fromisoformat(said[1]))
+
+
+def _path(lake: Lake, pipeline: str) -> Path:
+    return lake.vigie(pipeline) / "lock"
+
+
+def _lock(lock: IO[str], pipeline: str, path: Path) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as problem:
+            if time.monotonic() < until:
+                time.sleep(PAUSE_S)
+                continue
+            lock.seek(0)
+            process = lock.read().partition(" ")[0] or "unknown"
+            raise LakeMismatch(
+                f"pipeline '{pipeline}' is being run in this lake by process {process}",
+                where=str(path),
+                do="Stop that one first, or use another lake with --lake.",
+            ) from problem

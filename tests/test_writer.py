@@ -1,0 +1,84 @@
+"""Who writes a pipeline's tables: one process, which others can see, and which pages wait for with patience."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.dashboard.test_flights import shown
+from vigie.errors import LakeMismatch
+from vigie.lake import Lake
+from vigie.pipeline import load
+from vigie.screen import Screen
+from vigie.writer import only_writer, writer
+
+HOLDS = """
+import sys
+from vigie.lake import Lake
+from vigie.writer import only_writer
+with only_writer(Lake.at(sys.argv[1]), "flights"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_writer_is_seen_with_its_process_while_it_writes(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    assert writer(lake, "flights") is None
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDS, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+
+        seen = writer(lake, "flights")
+
+        assert seen is not None
+        assert seen.process == process.pid
+        assert timedelta() <= datetime.now(UTC) - seen.since < timedelta(minutes=1)
+        assert writer(lake, "sensors") is None
+        process.kill()
+    assert writer(lake, "flights") is None
+
+
+def test_a_second_writer_is_refused_with_the_process_of_the_first(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDS, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+
+        with pytest.raises(LakeMismatch, match=f"by process {process.pid} "), only_writer(Lake(tmp_path), "flights"):
+            pass
+
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def page(root: Path) -> AppTest:
+    given = {"root": str(root), "module": "vigie.flights.page"}
+    return AppTest.from_function(shown, kwargs=given, default_timeout=30).run()
+
+
+def test_a_page_says_that_the_run_is_starting_and_for_how_long(tmp_path: Path) -> None:
+    with only_writer(Lake(tmp_path), "flights"):
+        while_it_starts = page(tmp_path)
+    afterwards = page(tmp_path)
+
+    assert while_it_starts.header[0].value == "The run is starting"
+    assert "of about 60 s" in while_it_starts.get("progress")[0].proto.text
+    assert afterwards.header[0].value == "Nothing to see yet"
+
+
+def test_the_terminal_says_what_it_waits_for_and_for_how_long(tmp_path: Path) -> None:
+    screen = Screen(load("flights").graph(), Lake(tmp_path))
+
+    line = screen.line()
+
+    assert "Spark is starting: first rows after about 60 s, 0 s so far" in line
+    assert "bronze" not in line, "no table is listed before there is one"
