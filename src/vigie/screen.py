@@ -74,11 +74,11 @@ class Screen:
     def line(self) -> str:
         """All of it in one line, for a log."""
         fed = f"fed {self._progress.sent:,} ({self._progress.rate:,.0f}/s)" if self._progress else "feed starts"
-        if not self._sums:
-            return f"{fed}; {self._balance().plain}"
-        tables = ", ".join(f"{node.table} {glance(self.lake, self.graph, node).rows:,}" for node in self.graph.nodes())
-        alerts = f"; {self._open().plain}" if self.graph.watches else ""
-        return f"{fed}; rows: {tables}{alerts}; {self._balance().plain}"
+        counts = {node.table: glance(self.lake, self.graph, node).rows for node in self.graph.nodes()}
+        tables = "rows: " + ", ".join(f"{table} {rows:,}" for table, rows in counts.items())
+        alerts = self._open().plain if self.graph.watches else ""
+        said = [fed, tables if any(counts.values()) else "", alerts, self._balance().plain]
+        return "; ".join(part for part in said if part)
 
     def drawn(self, height: int | None = None) -> RenderableType:
         """All of it as a picture. Of a terminal with so few lines, what fits: windows go first, then context."""
