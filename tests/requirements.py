@@ -1,12 +1,22 @@
-"""What the packages of an environment ask of each other, and do not find."""
+"""What packages ask of each other: Vigie's own extras, and what an environment does not meet."""
 
 from __future__ import annotations
 
+import tomllib
 from importlib.metadata import Distribution
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+PROJECT = Path(__file__).parent.parent / "pyproject.toml"
+
+
+def wanted(extra: str) -> str:
+    """The packages of an extra, as pyproject.toml declares them, ready to be typed."""
+    declared = tomllib.loads(PROJECT.read_text())["project"]["optional-dependencies"][extra]
+    found = sorted(map(Requirement, declared), key=lambda each: each.name)
+    return " ".join(f"'{each}'" for each in found)
 
 
 def unmet(environment: Path) -> list[str]:

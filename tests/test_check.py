@@ -188,7 +188,7 @@ def test_two_tables_of_one_layer_cannot_share_a_name_but_two_layers_can() -> Non
 
 
 @pytest.mark.parametrize("module", ["no_such_library", "pyarrow.no_such_part", "no_such_library.part"])
-def test_a_sink_whose_library_is_missing_names_the_extra(module: str) -> None:
+def test_a_sink_whose_library_is_missing_names_what_to_install(module: str) -> None:
     pipeline = a_pipeline()
     sink = NowhereSink()
     sink.module = module
@@ -196,7 +196,7 @@ def test_a_sink_whose_library_is_missing_names_the_extra(module: str) -> None:
 
     [problem] = problems(pipeline)
     assert problem.kind == "MissingExtra"
-    assert problem.do == "pip install 'vigie[nowhere]'"
+    assert problem.do == f"pip install {module.partition('.')[0]}"
 
 
 def test_all_problems_come_at_once_with_their_lines(tmp_path: Path) -> None:

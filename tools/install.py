@@ -80,37 +80,64 @@ def cache_folder() -> Path:
 def install(name: str, cache: Path) -> None:
     """Make the environment unless it is there as its lock asks."""
     with as_sentences(name, cache):
-        if name in OURS:
-            environment = HOUSE / ".venv"
-            if installed_in(environment) in {state_of(name), state_of("dev")}:
-                return
-            if installed_in(environment).startswith("dev "):
-                name = "dev"  # who develops goes on doing so
-            make(name, environment, cache)
-        else:
-            environment = cache / "environments" / f"{name}-{digest_of(name)[:16]}"
-            if installed_in(environment) != state_of(name):
-                make(name, environment, cache)
+        if name not in OURS:
+            environment = cache / "environments" / f"{name}-{digest_of(LOCKS / f'{name}.lock')[:16]}"
+            made(name, environment, cache)
             link = HOUSE / f".venv-{name}"
             link.unlink(missing_ok=True)
             link.symlink_to(environment)
+            return
+        environment = HOUSE / ".venv"
+        if name == "runtime" and noted(environment / "installed").startswith("dev "):
+            name = "dev"  # it holds what runs, too, and who develops goes on doing so
+        made(name, environment, cache)
+        add_vigie(environment, cache)
 
 
-def make(name: str, environment: Path, cache: Path) -> None:
+def made(name: str, environment: Path, cache: Path) -> None:
+    """See to it that the packages of a lock are there, and no others."""
+    lock = LOCKS / f"{name}.lock"
+    state = f"{name} {digest_of(lock)}"
+    if noted(environment / "installed") == state:
+        return
     with one_at_a_time(cache):
-        if installed_in(environment) == state_of(name):
+        if noted(environment / "installed") == state:
             return  # another has made it in the meantime
-        uv = uv_program(cache)
-        locks = [LOCKS / "build.lock", LOCKS / f"{name}.lock"] if name in OURS else [LOCKS / f"{name}.lock"]
-        count = len(PIN.findall(locks[-1].read_text()))
+        uv, count = uv_program(cache), len(PIN.findall(lock.read_text()))
         with Progress(f"Installing {count} packages into {shown(environment)}") as progress, whole(environment):
             # What a killed install left could pass for installed: an environment is begun anew, packages are cached.
             run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(environment)], progress)
-            for lock in locks:
-                run([*pip_install(uv, environment), "--require-hashes", "--requirement", str(lock)], progress)
+            from_lock = [*pip_install(uv, environment), "--require-hashes", "--requirement"]
             if name in OURS:
-                run([*pip_install(uv, environment), "--offline", "--editable", str(HOUSE)], progress)
-            (environment / "installed").write_text(state_of(name))
+                run([*from_lock, str(LOCKS / "build.lock")], progress)
+            run([*from_lock, str(lock), "--compile-bytecode"], progress)
+            (environment / "installed").write_text(state)
+
+
+def add_vigie(environment: Path, cache: Path) -> None:
+    """Install this checkout into its environment, again when pyproject.toml says something else of it."""
+    state = digest_of(HOUSE / "pyproject.toml")
+    if noted(environment / "vigie") == state:
+        return
+    with one_at_a_time(cache):
+        run([*pip_install(uv_program(cache), environment), "--offline", "--editable", str(HOUSE)], None)
+        (environment / "vigie").write_text(state)
+
+
+def pip_install(uv: str, environment: Path) -> list[str]:
+    return [uv, "pip", "install", "--python", str(environment / "bin" / "python"), "--no-deps", "--no-build-isolation"]
+
+
+def digest_of(file: Path) -> str:
+    return sha256(file.read_bytes()).hexdigest()
+
+
+def noted(note: Path) -> str:
+    """What was written down when a step was complete; nothing when it never was."""
+    try:
+        return note.read_text()
+    except OSError:
+        return ""
 
 
 @contextmanager
@@ -121,29 +148,6 @@ def whole(environment: Path) -> Iterator[None]:
     except BaseException:
         shutil.rmtree(environment, ignore_errors=True)
         raise
-
-
-def pip_install(uv: str, environment: Path) -> list[str]:
-    command = [uv, "pip", "install", "--python", str(environment / "bin" / "python"), "--no-deps"]
-    return [*command, "--no-build-isolation", "--compile-bytecode"]
-
-
-def state_of(name: str) -> str:
-    return f"{name} {digest_of(name)}"
-
-
-def digest_of(name: str) -> str:
-    """What an environment was made from, in one word."""
-    files = [LOCKS / f"{name}.lock", *([LOCKS / "build.lock", HOUSE / "pyproject.toml"] if name in OURS else [])]
-    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-
-
-def installed_in(environment: Path) -> str:
-    """The state that an environment was completed in; nothing when it is not there, or was left half made."""
-    try:
-        return (environment / "installed").read_text()
-    except OSError:
-        return ""
 
 
 def uv_program(cache: Path) -> str:
@@ -172,7 +176,7 @@ def version_of(uv: str) -> tuple[int, ...]:
     return tuple(map(int, found.groups())) if found else (0,)
 
 
-def run(command: list[str], progress: Progress) -> None:
+def run(command: list[str], progress: Progress | None) -> None:
     """Run to its end, or Failed with what it said. A machine with certificates of its own is asked for them then."""
     try:
         said(command, progress, environment_of_uv())
@@ -193,7 +197,7 @@ def environment_of_uv() -> dict[str, str]:
     return told
 
 
-def said(command: list[str], progress: Progress, environment: dict[str, str]) -> None:
+def said(command: list[str], progress: Progress | None, environment: dict[str, str]) -> None:
     lines: list[str] = []
     with subprocess.Popen(
         command,
@@ -207,7 +211,8 @@ def said(command: list[str], progress: Progress, environment: dict[str, str]) ->
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line)
-            progress.heard(line.strip())
+            if progress is not None:
+                progress.heard(line.strip())
     if process.returncode:
         raise Failed("".join(lines))
 

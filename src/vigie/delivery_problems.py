@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from vigie import ddl
 from vigie.duration import parse_duration
+from vigie.extras import install_extra
 from vigie.graph import Delivery, Gold, Graph, RemoteSink, Silver, name_of
 from vigie.problem import Problem, bad_sink, is_installed, listed, nearest, unknown
 
@@ -31,7 +32,7 @@ def delivery_problems(graph: Graph, delivery: Delivery) -> Iterator[Problem]:
     if module and is_wanted and not is_installed(module):
         yield Problem(
             "MissingExtra", f"{type(delivery.to).__name__} needs the library '{module}', which is not installed",
-            delivery.place, f"pip install 'vigie[{extra}]'",
+            delivery.place, install_extra(extra, module),
         )  # fmt: skip
     try:
         parse_duration(getattr(delivery.to, "every", "1 second") or "1 second")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.avro.messages import DDL, V1, V2, a_schema, schema_file
+from tests.requirements import wanted
 from vigie import Pipeline
 from vigie.avro import registry
 from vigie.check import problems
@@ -134,7 +135,7 @@ def test_a_library_that_is_missing_is_named_with_what_installs_it_when_the_regis
     with pytest.raises(BadSetting, match="needs the package fastavro") as raised:
         registry.Registry("http://localhost:8081").schema(1)
 
-    assert raised.value.do == "pip install 'vigie[avro]'"
+    assert raised.value.do == f"pip install {wanted('avro')}"
 
 
 def a_pipeline_with_a_rule(rule: str, **source: Any) -> Pipeline:

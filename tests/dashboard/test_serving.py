@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from tests.dashboard.lakes import a_lake
 from tests.dashboard.test_flights import texts
+from tests.requirements import wanted
 from vigie import demo
 from vigie.cli import app
 from vigie.dashboard import serving
@@ -61,7 +62,7 @@ def test_without_its_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: 
     answer = CliRunner().invoke(app, ["dashboard", "--lake", str(tmp_path)])
 
     assert answer.exit_code == 2
-    assert "pip install 'vigie[dashboard]'" in answer.stderr
+    assert f"pip install {wanted('dashboard')}" in answer.stderr
 
 
 def test_a_demo_goes_on_without_the_extra(

@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from tests.requirements import wanted
 from vigie.address import Kafka
 from vigie.engine.broker import Broker
 from vigie.engine.jars import kafka_jars
@@ -93,8 +94,8 @@ def test_a_topic_that_is_missing_is_made_and_gets_every_message_once_in_the_orde
     assert values(partitions) == expected(250_000)
     for messages in partitions.values():
         assert len({key for key, _ in messages}) > 1
-        for wanted in {key for key, _ in messages}:
-            numbers = [number_of(value or b"") for key, value in messages if key == wanted]
+        for one in {key for key, _ in messages}:
+            numbers = [number_of(value or b"") for key, value in messages if key == one]
             assert numbers == list(range(numbers[0], 250_000, 50))
 
 
@@ -216,7 +217,7 @@ def test_without_confluent_kafka_the_error_names_what_to_install() -> None:
 
     refused = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
-    assert refused.stderr == "pip install 'vigie[kafka]'\n"
+    assert refused.stderr == f"pip install {wanted('kafka')}\n"
 
 
 def test_a_topic_that_is_there_keeps_its_partitions(broker: Broker) -> None:

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from vigie.avro.evolution import broken_promises
 from vigie.errors import BadAddress, BadSetting, RequestError, RunFailed
+from vigie.extras import install_extra
 from vigie.graph import Source
 from vigie.settings import Settings, registry_address
 
@@ -127,7 +128,7 @@ class Registry:
             raise BadSetting(
                 f"Avro needs the package {missing[0]}, which is not installed",
                 where=self.url,
-                do="pip install 'vigie[avro]'",
+                do=install_extra("avro", missing[0]),
             )
         client = importlib.import_module("confluent_kafka.schema_registry").SchemaRegistryClient
         settings: dict[str, Any] = {"url": self.url, "timeout": ANSWER_S, "max.retries": 0}

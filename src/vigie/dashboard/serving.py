@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from vigie.dashboard.pages import PAGES
 from vigie.errors import BadSetting
+from vigie.extras import install_extra
 from vigie.lake import Lake
 from vigie.listening import must_be_named, nowhere, trouble
 from vigie.tied import ended, started
@@ -112,7 +113,9 @@ def check_installed() -> None:
     missing = [name for name in ("streamlit", "plotly") if importlib.util.find_spec(name) is None]
     if missing:
         raise BadSetting(
-            "the dashboard is not installed", where=", ".join(missing), do="pip install 'vigie[dashboard]'"
+            "the dashboard is not installed",
+            where=", ".join(missing),
+            do=install_extra("dashboard", "streamlit plotly"),
         )
 
 

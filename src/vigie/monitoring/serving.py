@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from vigie.errors import BadSetting
+from vigie.extras import install_extra
 from vigie.graph import Graph
 from vigie.lake import Lake
 from vigie.listening import must_be_named, nowhere
@@ -27,7 +28,7 @@ def served(graph: Graph, lake: Lake, port: int, host: str = LOOPBACK) -> Iterato
         raise BadSetting(
             "metrics are asked for, but the library 'prometheus_client' is not installed",
             where="--metrics-port",
-            do="pip install 'vigie[metrics]'",
+            do=install_extra("metrics", "prometheus_client"),
         )
     must_be_named(host, "--metrics-host")
     from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server

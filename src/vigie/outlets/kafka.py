@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vigie.address import Kafka
 from vigie.errors import BadAddress, BadSetting, RunFailed
+from vigie.extras import install_extra
 from vigie.outlets import BLINK, Message
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def connected(address: Kafka, client: str) -> Producer:
         raise BadSetting(
             "writing to Kafka needs the package confluent-kafka, which is not installed",
             where=str(address),
-            do="pip install 'vigie[kafka]'",
+            do=install_extra("kafka", "confluent-kafka"),
         ) from problem
     servers: dict[str, str | int | float | bool] = {
         "bootstrap.servers": address.servers,

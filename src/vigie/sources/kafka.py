@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from vigie.address import Kafka
 from vigie.avro.registry import Registry, RegistryAway, subject_of
 from vigie.errors import BadAddress, BadSetting, RunFailed
+from vigie.extras import install_extra
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -197,5 +198,5 @@ def _client(module: str) -> Any:
         return importlib.import_module(module)
     except ImportError as problem:
         raise BadSetting(
-            "the Kafka client is not installed", where="confluent-kafka", do="pip install 'vigie[kafka]'"
+            "the Kafka client is not installed", where="confluent-kafka", do=install_extra("kafka", "confluent-kafka")
         ) from problem

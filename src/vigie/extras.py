@@ -1,0 +1,27 @@
+"""What to type for a library that is missing: the packages themselves, at the versions that this Vigie declares."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import PackageNotFoundError, requires
+
+DECLARED = re.compile(r"(?P<package>[\w.-]+)(?P<more>[^;]*)(?:;\s*extra == ['\"](?P<extra>[\w-]+)['\"])?")
+
+
+def install_extra(extra: str, module: str) -> str:
+    """The command for all that an extra brings; `module` is what a sink of a user's own imports."""
+    wanted = [f"'{package}{more}'" for package, more, of in _declared() if of == extra]
+    return f"pip install {' '.join(wanted) or module.partition('.')[0]}"
+
+
+def install_package(name: str) -> str:
+    """The command for one package of those that Vigie cannot do without."""
+    return next((f"pip install '{package}{more}'" for package, more, _ in _declared() if package == name), name)
+
+
+def _declared() -> list[tuple[str, str, str | None]]:
+    try:
+        found = [DECLARED.match(each) for each in requires("vigie") or []]
+    except PackageNotFoundError:  # run from its source
+        return []
+    return [(each["package"], each["more"].strip(), each["extra"]) for each in found if each]
