@@ -14,12 +14,14 @@ from confluent_kafka import Producer
 
 from tests.reference import compare, compare_lakes, tables
 from tests.runs import DIED, GARBAGE, Job, a_state, commits, killed_at_random, simulated
+from tests.tier import by_night
 from vigie.engine.broker import Broker
 from vigie.engine.jars import kafka_jars
 from vigie.engine.java import java_home
 from vigie.lake import Lake, rows
 from vigie.settings import Settings
 
+KILLS_WITH_SPARK = by_night((True, False, True), few=(True,))
 Messages = Sequence[tuple[bytes | None, bytes | None]]
 
 
@@ -90,16 +92,14 @@ def test_a_run_from_kafka_that_died_within_a_batch_goes_on_to_the_end_of_the_top
 
 
 @pytest.mark.timeout(1_200)
-def test_a_run_from_kafka_that_is_killed_three_times_leaves_what_an_undisturbed_one_leaves(
-    broker: Broker, tmp_path: Path
-) -> None:
+def test_a_run_from_kafka_that_is_killed_leaves_what_an_undisturbed_one_leaves(broker: Broker, tmp_path: Path) -> None:
     send(broker, "torn", keyed(simulated(12_000)))
     address = f"kafka://{broker.servers}/torn"
     seed = random.randrange(2**32)
     chance = random.Random(seed)
     torn = Job(str(tmp_path / "torn"), address, messages_a_batch=1_500)
 
-    made = [killed_at_random(torn, chance, with_spark=with_spark) for with_spark in (True, False, True)]
+    made = [killed_at_random(torn, chance, with_spark=with_spark) for with_spark in KILLS_WITH_SPARK]
     code, written, complained = torn.finish()
 
     told = f"seed {seed}, killed after {made} commits; then {complained}"

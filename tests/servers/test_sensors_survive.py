@@ -12,12 +12,13 @@ import pytest
 
 from tests.reference import compare_lakes
 from tests.runs import Job, an_inbox, killed_at_random
+from tests.tier import by_night
 from vigie.feed import Simulation
 from vigie.lake import Lake, rows
 from vigie.sensors.simulator import simulate
 
 KEYS, INTERVAL_S, READINGS, FILES = 60, 30.0, 12_000, 12
-KILLS = 5
+KILLS = by_night(5, few=2)
 RANKED = "OFF_COURSE"  # among the readings of one look, and what is looked at together is a matter of the moment
 
 
@@ -39,7 +40,7 @@ def alerts(lake: Path) -> set[tuple[object, ...]]:
 
 
 @pytest.mark.timeout(1_200)
-def test_a_run_that_is_killed_five_times_leaves_what_an_undisturbed_one_leaves(tmp_path: Path) -> None:
+def test_a_run_that_is_killed_again_and_again_leaves_what_an_undisturbed_one_leaves(tmp_path: Path) -> None:
     address = f"inbox:{an_hour_and_a_half(tmp_path / 'inbox')}"
     seed = random.randrange(2**32)
     chance = random.Random(seed)
