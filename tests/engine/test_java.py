@@ -115,7 +115,7 @@ def test_spark_counts_on_a_machine_without_java(tmp_path: Path) -> None:
     command = [sys.executable, "-c", COUNT, str(tmp_path / "cache")]
 
     counted = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False, timeout=120, cwd=tmp_path
+        command, env=environment, capture_output=True, text=True, check=False, timeout=240, cwd=tmp_path
     )
 
     assert counted.stdout.split()[-1:] == ["1000"], counted.stderr
