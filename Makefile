@@ -36,7 +36,7 @@ check: lint test ## style, types and imports, then the tests: what CI runs first
 lint: setup-dev ## style, types and imports alone
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
-	@$(RUN) mypy --strict src tests
+	@$(RUN) mypy --strict src tests tools
 	@.venv/bin/lint-imports --no-logo
 
 bench: setup-dev ## Vigie beside hand-written PySpark, on this machine
