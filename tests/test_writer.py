@@ -11,6 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.dashboard.test_flights import shown
+from vigie.engine.ledger import Entry
 from vigie.errors import LakeMismatch
 from vigie.lake import Lake
 from vigie.pipeline import load
@@ -82,3 +83,14 @@ def test_the_terminal_says_what_it_waits_for_and_for_how_long(tmp_path: Path) ->
 
     assert "Spark is starting: first rows after about 60 s, 0 s so far" in line
     assert "bronze" not in line, "no table is listed before there is one"
+
+
+def test_a_gold_table_that_found_nothing_yet_does_not_settle_the_account(tmp_path: Path) -> None:
+    screen = Screen(load("flights").graph(), Lake(tmp_path))
+
+    screen.batch([Entry("movements", "gold/movements", 0, 0)])
+    before = screen.line()
+    screen.batch([Entry("flights_raw", "silver/flights_ml", 0, 3, 3, 0, 0, 0)])
+
+    assert "accounted for" not in before
+    assert "every row read is accounted for" in screen.line()

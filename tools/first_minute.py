@@ -21,7 +21,7 @@ from urllib.request import urlopen
 HOUSE = Path(__file__).resolve().parent.parent
 MINUTES = "2"
 ANSWERS_WITHIN_S = 60.0
-COUNT = "SELECT count(*) AS windows FROM gold.flight_phase_counts"
+COUNT = "SELECT count(*) AS reports FROM silver.flights_ml"
 
 
 def main() -> None:
@@ -49,9 +49,9 @@ def main() -> None:
     if not status["every_row_is_accounted_for"]:
         sys.exit(f"Not every row is accounted for: {status}")
     [row] = asked("query", COUNT)
-    if not row["windows"]:
-        sys.exit("No window closed within the demo")
-    sys.stderr.write(f"The first minute held: {row['windows']} rows of closed windows, every row accounted for\n")
+    if not row["reports"]:
+        sys.exit("No report of an aircraft came within the demo")
+    sys.stderr.write(f"The first minute held: {row['reports']:,} reports of aircraft, every row accounted for\n")
 
 
 def ask(address: str, pages: list[str]) -> None:

@@ -160,7 +160,7 @@ class Screen:
                 for name, sums in self._sums.items()
                 if not name.startswith("gold/") and sums["read"] != sum(sums[part] for part in PARTS[1:])
             ]
-            known = bool(self._sums)
+            known = any(not name.startswith("gold/") for name in self._sums)
         if not known:
             began_s = time.monotonic() - self._began
             return Text(
