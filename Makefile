@@ -31,6 +31,9 @@ test: setup-dev ## the tests that need no server (declarations, functions)
 test-servers: setup-dev environment-dbt environment-airflow environment-bqemulator ## the tests with a real Kafka and real queries, end to end
 	@$(RUN) pytest tests/servers $(SIDE_BY_SIDE)
 
+nightly: setup-dev environment-dbt environment-airflow environment-bqemulator ## what takes longer, into docs/nightly.md (PARTS="kills map first soak")
+	@.venv/bin/python tools/nightly.py $(PARTS)
+
 check: lint test ## style, types and imports, then the tests: what CI runs first
 
 lint: setup-dev ## style, types and imports alone
