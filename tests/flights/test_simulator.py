@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 from vigie import spoiling
 from vigie.errors import BadSetting
 from vigie.feed import Simulation
-from vigie.flights import faults, light
+from vigie.flights import faults, jets, light
+from vigie.flights.airliners import AIRLINERS
 from vigie.flights.airports import EARTH_RADIUS, NETWORKS, network, unit_vectors
 from vigie.flights.faults import KINDS, SPOILERS
-from vigie.flights.performance import POPULARITY, airliner_records, performance
+from vigie.flights.performance import POPULARITY, performance
 from vigie.flights.profile import Leg, Route, draw_figures, profile
 from vigie.flights.schedule import Schedule
 from vigie.flights.simulator import simulate
@@ -222,23 +223,24 @@ def test_every_leg_of_a_flight_is_flown() -> None:
     assert seen == set(Leg)
 
 
-def test_airliners_climb_cruise_and_descend_as_the_data_file_says() -> None:
-    types, records = performance(), airliner_records()
-    kind = np.array([types.codes.index(code) for code in records])
+def test_airliners_climb_cruise_and_descend_as_their_figures_say() -> None:
+    types = performance()
+    kind = np.array([types.codes.index(jet.code) for jet in AIRLINERS])
     route = Route(*(np.full(len(kind), value) for value in (900e3, 0.0, 100.0, 50.0, 900.0, 200.0)))
     draws = np.random.default_rng(1).random((len(types.figures), len(kind)))
 
     figures = draw_figures(types, kind, 0.9 * types.heaviest[kind], draws)
     flown = profile(figures, route, figures["cruise_altitude"])
 
-    assert len(records) == 37
+    assert len(AIRLINERS) == 38
     rise = np.diff(flown.altitude, axis=0) / np.maximum(np.diff(flown.seconds, axis=0), 1e-9)
-    for column, record in enumerate(records.values()):
+    for column, jet in enumerate(AIRLINERS):
+        expected = jets.figures(jet)
         for leg, name in ((Leg.INITIAL_CLIMB, "initial_climb_rate"), (Leg.CLIMB_CAS, "climb_rate_cas")):
-            assert rise[leg, column] <= record["figures"][name][2] + 1e-6
-        least, _, greatest = record["figures"]["lift_off_speed"]
+            assert rise[leg, column] <= expected[name][2] + 1e-6
+        least, _, greatest = expected["lift_off_speed"]
         assert least <= flown.speed[Leg.INITIAL_CLIMB, column] <= greatest
-        for name, (least, _, greatest) in record["figures"].items():
+        for name, (least, _, greatest) in expected.items():
             assert least - 1e-6 <= figures[name][column] <= greatest + 1e-6
 
 
@@ -284,10 +286,20 @@ def test_every_type_that_is_said_to_be_popular_is_a_type_that_can_fly() -> None:
 
 
 def test_every_light_envelope_has_the_figures_that_airliners_have() -> None:
-    figures = next(iter(airliner_records().values()))["figures"]
-
     for envelope in light.ENVELOPES:
-        assert light.figures(envelope).keys() == figures.keys()
+        assert light.figures(envelope).keys() == jets.figures(AIRLINERS[0]).keys()
+
+
+def test_categories_can_be_told_apart_by_how_they_fly() -> None:
+    flown = defaultdict(list)
+    for state in states(a_simulation(keys=1_000, interval=400.0), 15_000):
+        if not state["on_ground"]:
+            flown[state["category"]].append((state["baro_altitude"], state["velocity"]))
+
+    high, fast = ({category: np.quantile(rows, 0.9, axis=0)[i] for category, rows in flown.items()} for i in (0, 1))
+
+    assert fast[9] < fast[8] < fast[2] < fast[3] < fast[4] < fast[6]
+    assert high[8] < high[9] < high[2] < high[3] < high[4] < high[6]
 
 
 def test_faults_are_of_the_asked_share_and_leave_the_other_messages_as_they_are() -> None:

@@ -1,6 +1,7 @@
-"""Envelopes of the aircraft that OpenAP does not know: turboprops, light aircraft, helicopters and gliders.
+"""Envelopes of what is no jet: turboprops, light aircraft, helicopters and gliders.
 
-Each figure is a round number from the type's usual handbook values; aircraft differ by up to a tenth of it.
+Each mass is the greatest for take-off, as certified; every other figure is a round number near what the type's
+handbook says, and aircraft differ by up to a tenth of it.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ ENVELOPES = (
 
 
 def figures(envelope: Envelope) -> dict[str, tuple[float, float, float]]:
-    """The envelope under the names that airliners' statistics have: least, likely and greatest."""
+    """The envelope under the names that jets' figures have: least, likely and greatest."""
     climb, cruise = envelope.climb_speed, envelope.cruise_speed
     likely = {
         "lift_off_speed": envelope.lift_off_speed,

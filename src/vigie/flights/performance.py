@@ -1,23 +1,21 @@
-"""What each type of aircraft can do: OpenAP's statistics for airliners, envelopes for the others."""
+"""What each type of aircraft can do: computed for jets from published facts, envelopes for the others."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vigie.flights import light
+from vigie.flights import jets, light
+from vigie.flights.airliners import AIRLINERS, Airliner
 from vigie.flights.atmosphere import Floats
 
 # How often a type is met over France; the types that are not named share what is left.
 POPULARITY = {
     "A320": 12.0, "A319": 6.0, "A321": 4.5, "A20N": 7.0, "A21N": 4.5, "A318": 1.5, "B738": 9.0, "B38M": 3.5,
-    "E190": 4.0, "E170": 2.5, "E195": 2.0, "CRJ9": 2.0, "E145": 1.5, "C550": 1.5, "GLF6": 1.2,
+    "E190": 4.0, "E170": 2.5, "E195": 2.0, "BCS3": 2.0, "CRJ9": 2.0, "E145": 1.5, "C550": 1.5, "GLF6": 1.2,
     "A332": 1.5, "A333": 1.5, "A359": 2.5, "A388": 0.7, "B77W": 2.5, "B772": 1.5, "B788": 1.5, "B789": 2.0,
     "AT76": 3.0, "B190": 1.2, "SW4": 0.8, "BE20": 1.5, "PC12": 1.8, "TBM9": 1.5,
     "SR22": 2.0, "P28A": 3.5, "C172": 3.5, "DR40": 5.0, "EC35": 3.0, "AS50": 2.5, "R44": 2.0,
@@ -57,10 +55,8 @@ class Performance:
 
 @cache
 def performance() -> Performance:
-    airliners = airliner_records()
-    rows = [_airliner(code, record) for code, record in airliners.items()]
-    rows += [_light(envelope) for envelope in light.ENVELOPES]
-    figures = [record["figures"] for record in airliners.values()] + [light.figures(e) for e in light.ENVELOPES]
+    rows = [_airliner(jet) for jet in AIRLINERS] + [_light(envelope) for envelope in light.ENVELOPES]
+    figures = [jets.figures(jet) for jet in AIRLINERS] + [light.figures(envelope) for envelope in light.ENVELOPES]
     columns = list(zip(*rows, strict=True))
     return Performance(
         codes=columns[0],
@@ -76,25 +72,14 @@ def performance() -> Performance:
     )
 
 
-def airliner_records() -> dict[str, Any]:
-    """The types of airliners.json by their ICAO code."""
-    text = files("vigie.flights").joinpath("airliners.json").read_text(encoding="utf-8")
-    records: dict[str, Any] = json.loads(text)["types"]
-    return records
-
-
 Row = tuple[str, str, int, float, float, float, float, float]
 
 
-def _airliner(code: str, record: dict[str, Any]) -> Row:
-    heaviest = record["take_off_mass_max_kg"]
-    category = 5 if code in HIGH_VORTEX else _category(heaviest)
-    network = "long" if category == 6 else "medium" if heaviest > 60_000 else "regional"
-    payload = KG_A_SEAT * record["seats"]
-    return (
-        code, network, category, heaviest, record["empty_mass_kg"], record["fuel_max_kg"], payload,
-        record["range_km"],
-    )  # fmt: skip
+def _airliner(jet: Airliner) -> Row:
+    category = 5 if jet.code in HIGH_VORTEX else _category(jet.take_off_mass)
+    network = "long" if category == 6 else "medium" if jet.take_off_mass > 60_000 else "regional"
+    payload = KG_A_SEAT * jet.seats
+    return jet.code, network, category, jet.take_off_mass, jet.empty_mass, jet.fuel_mass, payload, jet.range_km
 
 
 def _light(envelope: light.Envelope) -> Row:

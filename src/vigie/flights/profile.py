@@ -49,7 +49,7 @@ HIGHEST = 39 * FLIGHT_LEVEL
 # What a flight may use of its way for climb and descent; it cruises lower when the way is short.
 CLIMB_AND_DESCENT_SHARE = 0.8
 CRUISE_FRACTIONS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.12)
-# A heavy aircraft is slow to climb and fast on the runway: its mass places it within its type's statistics.
+# A heavy aircraft is slow to climb and fast on the runway: its mass places it between its type's extremes.
 SLOWED_BY_MASS = (
     "initial_climb_rate",
     "climb_rate_low",
@@ -91,7 +91,7 @@ def take_off_mass(types: Performance, kind: NDArray[np.int64], distance: Floats,
 
 
 def draw_figures(types: Performance, kind: NDArray[np.int64], mass: Floats, draws: Floats) -> dict[str, Floats]:
-    """Each flight's own figures, from the triangles of its type's statistics; `draws` has a row for each."""
+    """Each flight's own figures, from the triangles of its type's figures; `draws` has a row for each."""
     heaviness = (mass - types.empty[kind]) / (types.heaviest[kind] - types.empty[kind])
     drawn = {}
     for (name, figures), draw in zip(types.figures.items(), draws, strict=True):
