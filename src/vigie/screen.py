@@ -19,7 +19,7 @@ from vigie.graph import SEVERITIES, Gold, Graph, Node
 from vigie.lake import Lake, opened
 from vigie.listing import text_of
 from vigie.monitoring.glance import glance, is_context, open_alerts
-from vigie.writer import FIRST_ROWS_AFTER_S
+from vigie.writer import first_rows
 
 if TYPE_CHECKING:
     from vigie.alerts import Event
@@ -163,10 +163,7 @@ class Screen:
             known = any(not name.startswith("gold/") for name in self._sums)
         if not known:
             began_s = time.monotonic() - self._began
-            return Text(
-                f"Spark is starting: first rows after about {FIRST_ROWS_AFTER_S:.0f} s, {began_s:.0f} s so far",
-                style="dim",
-            )
+            return Text(f"Spark is starting: {first_rows(began_s)}", style="dim")
         if owed:
             return Text(f"NOT every row is accounted for: {', '.join(owed)}", style="bold red")
         return Text("every row read is accounted for", style="green")

@@ -20,6 +20,14 @@ PATIENCE_S = 0.5  # whoever looks holds the lock for a moment
 PAUSE_S = 0.05
 
 
+def first_rows(running_s: float) -> str:
+    """When the first rows are to be expected of a run that has been going for so long."""
+    usual = f"{FIRST_ROWS_AFTER_S:.0f} s"
+    if running_s <= FIRST_ROWS_AFTER_S:
+        return f"first rows after about {usual}, {running_s:.0f} s so far"
+    return f"first rows usually come after {usual}, and {running_s:.0f} s have gone by: the machine is busy"
+
+
 @dataclass(frozen=True, slots=True)
 class Writer:
     """The process that writes, and since when it has been running."""

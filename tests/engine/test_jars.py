@@ -74,3 +74,15 @@ def test_java_reads_the_certificates_that_python_trusts(tmp_path: Path) -> None:
     listed = subprocess.run([*keytool, "-keystore", str(written)], capture_output=True, text=True, check=False)
 
     assert "trustedCertEntry" in listed.stdout, listed.stdout + listed.stderr
+
+
+def test_a_disk_that_is_full_while_java_fetches_is_no_matter_of_the_network(tmp_path: Path) -> None:
+    java = tmp_path / "java/bin/java"
+    java.parent.mkdir(parents=True)
+    java.write_text('#!/bin/sh\necho "Exception in thread main java.io.IOException: No space left on device"\nexit 1\n')
+    java.chmod(0o755)
+
+    with pytest.raises(VigieError, match=r"cannot be kept: No space left on device[^$]*VIGIE_CACHE") as raised:
+        jars(tmp_path, java.parent.parent)
+
+    assert "network" not in str(raised.value)

@@ -14,7 +14,7 @@ from vigie.dashboard.look import literal
 from vigie.dashboard.reading import NotYet
 from vigie.dashboard.view import View
 from vigie.errors import VigieError
-from vigie.writer import FIRST_ROWS_AFTER_S
+from vigie.writer import FIRST_ROWS_AFTER_S, first_rows
 
 STALE_AFTER_S = 30.0
 CATCHES_UP_FOR_S = 180.0
@@ -84,10 +84,8 @@ def _empty(view: View, pipeline: str, made_by: str, *tables: str) -> None:
             st.code(view.typed(made_by), language="sh")
         else:
             st.header("The run is starting")
-            st.progress(
-                min(running_s / FIRST_ROWS_AFTER_S, 0.99), f"{running_s:.0f} s of about {FIRST_ROWS_AFTER_S:.0f} s"
-            )
-            st.markdown("It starts Spark, which plans and compiles before the first rows are there.")
+            st.progress(min(running_s / FIRST_ROWS_AFTER_S, 0.99), f"{first_rows(running_s).capitalize()}.")
+            st.markdown("Spark starts, plans and compiles before that.")
         st.caption("This page looks again every two seconds and goes on by itself.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -21,6 +22,8 @@ PINS = Path(__file__).parent / "ivy"
 # Ivy waits for ever by itself: for a connection in milliseconds, for all of it in seconds.
 PATIENCE = ("-Dsun.net.client.defaultConnectTimeout=20000", "-Dsun.net.client.defaultReadTimeout=60000")
 TIME_LIMIT = 900
+
+NO_ROOM = os.strerror(errno.ENOSPC)  # as Java says it, too
 
 
 def jars(cache: Path, java: Path) -> list[Path]:
@@ -51,12 +54,16 @@ def kept(name: str, size: str, cache: Path, java: Path, folder_of_pins: Path | N
                 # A rename: what another process finds here is always a whole jar.
                 os.replace(jar, folder / jar.name)
     except OSError as problem:
-        raise VigieError(
-            f"the jars cannot be kept: {problem.strerror}",
-            where=str(folder),
-            do="Set VIGIE_CACHE to a folder of your own with 200 MB of space.",
-        ) from problem
+        raise _not_kept(folder, str(problem.strerror)) from problem
     return kept
+
+
+def _not_kept(folder: Path, why: str) -> VigieError:
+    return VigieError(
+        f"the jars cannot be kept: {why}",
+        where=str(folder),
+        do="Set VIGIE_CACHE to a folder of your own with 200 MB of space.",
+    )
 
 
 def _fetched(place: Path, digests: dict[str, str], aside: Path, java: Path) -> list[Path]:
@@ -65,6 +72,8 @@ def _fetched(place: Path, digests: dict[str, str], aside: Path, java: Path) -> l
         trusted = truststore(aside / "trusted.jks")
         if trusted:
             answer = _ivy(place, aside, java, f"-Djavax.net.ssl.trustStore={trusted}")
+    if answer.returncode and NO_ROOM in answer.stdout:
+        raise _not_kept(aside.parent, NO_ROOM)
     if answer.returncode:
         raise VigieError(
             f"the jars could not be fetched: {_reason(answer.stdout)}",
