@@ -15,7 +15,7 @@ from vigie.dashboard.reading import Slice
 from vigie.dashboard.states import age, awaited, closed_until, live
 from vigie.dashboard.view import View
 from vigie.flights.limits import ALTITUDES_M, SPEEDS_KMH
-from vigie.flights.live_map import PHASE_COLOURS, figure, map_style
+from vigie.flights.live_map import PHASE_COLOURS, Sight, live_map, snapshot
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -26,7 +26,7 @@ PHASES_EVERY_S = 5.0
 GOLD_EVERY_S = 10.0
 CRITICAL = 0.1  # of a country's reports in a window
 COUNTRIES = 10
-CHOSEN = "flights-aircraft"
+MAP = "flights-map"
 ALOFT = "Of the last minute's reports in the air, without those that are an anomaly."
 ANOMALY = (
     f"Reports with an altitude outside {ALTITUDES_M[0]:,} to {ALTITUDES_M[1]:,} m or a speed outside {SPEEDS_KMH[0]:,} "
@@ -82,6 +82,9 @@ TRAILS = """
     WHERE event_timestamp > (SELECT max(event_timestamp) FROM positions) - INTERVAL 90 SECONDS
     ORDER BY icao24, event_timestamp
 """
+TRACK = """
+    SELECT event_timestamp, callsign, longitude, latitude, altitude_meters FROM positions WHERE icao24 = ? ORDER BY ALL
+"""
 # Windows of five minutes begin each minute: every fifth is taken, so that a report is counted once.
 EACH_ONCE = "minute(window_start) % 5 = 0"
 REPORTS = "CAST(round(anomaly_rate * total_observations) AS BIGINT)"
@@ -91,7 +94,7 @@ def page(view: View) -> None:
     if awaited(view, "flights", DEMO, POSITIONS.table):
         return
     now(view)
-    live_map(view)
+    where(view)
     for pair in ((phases, phases_over_time), (countries, hours)):
         for column, part in zip(st.columns(2), pair, strict=True):
             with column:
@@ -131,81 +134,42 @@ def _number(value: Any) -> float | None:
 
 
 @live(EVERY_S, RUN)
-def live_map(view: View) -> None:
+def where(view: View) -> None:
     st.header("Where they are")
-    aircraft = view.ask(NOW, positions=POSITIONS)
-    trails = view.ask(TRAILS, positions=POSITIONS)
-    left, right = st.columns([3, 1])
-    with right:
-        chosen = _choice(aircraft)
-        if chosen is not None:
-            one(view, aircraft, chosen)
-    with left:
-        drawn = figure(aircraft, trails, chosen, map_style(view.dark, st.context.url))
-        chart(drawn, "flights-map", 520, _clicked)
-        st.caption(
-            f"{len(aircraft):,} aircraft heard in the last minute, with 90 s of trail. Click one for all about it."
-        )
-
-
-def _clicked() -> None:
-    if about := st.session_state["flights-map"].clicked:
-        st.session_state[CHOSEN] = about[0]
-
-
-def _choice(aircraft: DataFrame) -> str | None:
-    """The aircraft that was clicked, or chosen by its name; it stays chosen when it is no longer heard."""
-    names = dict(zip(aircraft["icao24"], aircraft["callsign"], strict=True))
-    held = st.session_state.get(CHOSEN)
-    known = sorted({*names, held} - {None}, key=lambda icao24: (names.get(icao24) or "~", icao24))
-    chosen: str | None = st.selectbox(
-        "Aircraft",
-        known,
-        index=None,
-        key=CHOSEN,
-        placeholder="Click the map, or type a callsign",
-        format_func=lambda icao24: f"{names.get(icao24) or 'no callsign'} ({icao24})",
+    shown = sight(view, st.session_state.get(MAP, {}).get("chosen"))
+    told = snapshot(shown, view.now(), zone=view.zone.key, dark=view.dark, page=st.context.url)
+    live_map(told, MAP)
+    st.caption(
+        f"{len(shown.aircraft):,} aircraft heard in the last minute, with 90 s of trail. "
+        "Click one, or find it by its callsign, for all about it."
     )
-    return chosen
+    if shown.chosen is not None:
+        altitudes(view, shown)
 
 
-def one(view: View, aircraft: DataFrame, icao24: str) -> None:
-    """All about one aircraft."""
-    found = aircraft[aircraft["icao24"] == icao24].to_dict("records")
-    if not found:
-        st.info(f"{literal(icao24)} has not been heard in the last minute.")
+def sight(view: View, chosen: str | None) -> Sight:
+    """What the map shows, with the last ten minutes of the aircraft that was chosen."""
+    return Sight(
+        view.ask(NOW, positions=POSITIONS),
+        view.ask(TRAILS, positions=POSITIONS),
+        chosen,
+        None if chosen is None else view.ask(TRACK, chosen, positions=POSITIONS),
+    )
+
+
+def altitudes(view: View, shown: Sight) -> None:
+    """How high the chosen aircraft was in its last ten minutes."""
+    track, icao24 = shown.track, shown.chosen
+    assert track is not None
+    if track.empty:
+        st.caption(f"Nothing was heard of {literal(str(icao24))} in the last ten minutes.")
         return
-    [last] = found
-    heard = last["event_timestamp"].to_pydatetime()
-    lines = [
-        ("Country", last["origin_country"]),
-        ("Phase", str(last["flight_phase"]).capitalize()),
-        ("Altitude", _with_unit(last["altitude_meters"], "m")),
-        ("Speed", _with_unit(last["velocity_kmh"], "km/h")),
-        ("Vertical rate", _with_unit(last["vertical_rate_ms"], "m/s", 1)),
-        ("Heading", _with_unit(last["heading_deg"], "°")),
-        ("Position", f"{_degrees(last['latitude'], 'NS')}, {_degrees(last['longitude'], 'EW')}"),
-        ("Class", last["aircraft_class"] or "unlabelled"),
-        ("Heard", f"{view.clock(heard)} {view.zone.key}"),
-    ]
-    st.markdown("\n".join(f"**{name}** {literal(str(value))}  " for name, value in lines))
-    past = view.ask(
-        "SELECT event_timestamp, altitude_meters FROM positions WHERE icao24 = ? ORDER BY ALL",
-        icao24,
-        positions=POSITIONS,
-    )
-    drawn = go.Figure(go.Scatter(x=view.local(past["event_timestamp"]), y=past["altitude_meters"], mode="lines"))
+    callsign = track["callsign"].dropna()
+    name = literal(callsign.iloc[-1] if len(callsign) else str(icao24))
+    st.markdown(f"**Altitude of {name} in the last ten minutes**")
+    drawn = go.Figure(go.Scatter(x=view.local(track["event_timestamp"]), y=track["altitude_meters"], mode="lines"))
     drawn.update_layout(xaxis_title=f"Time ({view.zone.key})", yaxis_title="Altitude (m)")
     chart(drawn, "flights-one", 200)
-
-
-def _degrees(value: float, sides: str) -> str:
-    return f"{abs(value):.4f}° {sides[value < 0]}"
-
-
-def _with_unit(value: Any, unit: str, digits: int = 0) -> str:
-    number = _number(value)
-    return "unknown" if number is None else f"{number:,.{digits}f} {unit}"
 
 
 @live(PHASES_EVERY_S, RUN)
