@@ -1,4 +1,4 @@
-"""Makes what the dashboard's map is drawn from: the countries of the world, and the arrow of an aircraft.
+"""Makes what the dashboard's map is drawn from, the countries of the world, and the icon of its tab.
 
     npm pack world-atlas@2.0.2 && tar xzf world-atlas-2.0.2.tgz
     python tools/map_files.py package src/vigie/dashboard/static
@@ -16,16 +16,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageColor
-
-from vigie.flights.live_map import PHASE_COLOURS, arrow
+from PIL import Image
 
 NEAR = (-32.0, 22.0, 50.0, 73.0)  # degrees: west, south, east, north
 DIGITS = 2  # of a degree: about a kilometre
 
 # An aircraft that heads north, in the square from -1 to 1, y downwards.
 ARROW = np.array([(0.0, -0.92), (0.66, 0.78), (0.0, 0.42), (-0.66, 0.78)])
-SIDE_PX = 14
 BLUE = np.array([27, 99, 159])
 
 Rings = list[list[list[float]]]
@@ -70,29 +67,6 @@ def _feature(polygons: list[Rings]) -> dict[str, Any]:
     return {"type": "Feature", "properties": {}, "geometry": {"type": "MultiPolygon", "coordinates": polygons}}
 
 
-def arrows(ratio: int) -> Image.Image:
-    """An arrow in the colour of each phase, side by side. One of any colour, as MapLibre knows it too, has a haze."""
-    side = SIDE_PX * ratio
-    at = np.stack(np.meshgrid(np.arange(side) + 0.5, np.arange(side) + 0.5), axis=-1)
-    opacity = np.clip(0.5 - _distance(at, (ARROW + 1) / 2 * side), 0, 1)
-    drawn = []
-    for colour in PHASE_COLOURS.values():
-        pixels = np.zeros((side, side, 4), np.uint8)
-        pixels[..., :3], pixels[..., 3] = ImageColor.getrgb(colour), (opacity * 255).round()
-        drawn.append(pixels)
-    return Image.fromarray(np.concatenate(drawn, axis=1), "RGBA")
-
-
-def places(ratio: int) -> dict[str, dict[str, int]]:
-    """Where each of them is, under the names by which newer and older Plotly ask for it."""
-    side = SIDE_PX * ratio
-    return {
-        f"{arrow(phase)}{suffix}": {"x": at * side, "y": 0, "width": side, "height": side, "pixelRatio": ratio}
-        for at, phase in enumerate(PHASE_COLOURS)
-        for suffix in ("", "-15")
-    }
-
-
 def icon() -> Image.Image:
     """What a browser shows on the tab: the arrow, on a round of blue."""
     side = 64
@@ -125,9 +99,6 @@ def main() -> None:
     text = json.dumps(countries(asked.package), separators=(",", ":"))
     (asked.static / "land.json").write_text(text.replace(".0,", ",").replace(".0]", "]") + "\n")
     icon().save(asked.static / "icon.png", optimize=True)
-    for ratio, suffix in ((1, ""), (2, "@2x")):
-        arrows(ratio).save(asked.static / f"arrows{suffix}.png", optimize=True)
-        (asked.static / f"arrows{suffix}.json").write_text(json.dumps(places(ratio)) + "\n")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     python tools/map_library.py src/vigie/dashboard/static
 
 The file is named by its version, so that no browser keeps an older one. It is the build that is one script, its worker
-within: decision 0024. npm checks what it fetched against the digest here.
+within: decision 0024. What npm fetched is held against the digest here.
 """
 
 from __future__ import annotations

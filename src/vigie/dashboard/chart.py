@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 PAPER, PAPER_DARK = "#ffffff", "#19222c"
 LINES, LINES_DARK, CLEAR = "#d5dce4", "#2f3b47", "rgba(0,0,0,0)"
 WORDS = ("name", "text", "labels", "x", "y", "customdata")  # what a trace is told of the data
-CONFIG = {"displaylogo": False, "displayModeBar": False, "scrollZoom": "map"}
+CONFIG = {"displaylogo": False, "displayModeBar": False}
 
 # Streamlit's own chart is made anew when its figure changes, and a person's zoom is gone: decision 0022.
 _drawn = component("vigie_chart", js=Path(__file__).with_name("chart.js").read_text(), isolate_styles=False)
@@ -28,16 +27,11 @@ _served = declare_component("plotly", path=str(Path(plotly.__file__).with_name("
 PLOTLY = f"/component/{_served.name}/plotly.min.js"
 
 
-def chart(figure: go.Figure, key: str, height: int = 320, clicked: Callable[[], None] | None = None) -> None:
-    """A chart as wide as its place. At each refresh it takes the new figure and stays: zoom and legend are a person's.
-
-    `clicked` is called when a point is; `st.session_state[key].clicked` has its `customdata` then.
-    """
-    told = {"figure": dressed(figure, key, height, is_dark()).to_json(validate=False), "config": CONFIG}
-    _drawn(data={**told, "plotly": PLOTLY}, key=key, on_clicked_change=clicked or _nothing)
-
-
-def _nothing() -> None: ...
+def chart(figure: go.Figure, key: str, height: int = 320) -> None:
+    """A chart as wide as its place. At each refresh it takes the new figure and stays, and so do zoom and legend."""
+    drawn = dressed(figure, key, height, is_dark()).to_json(validate=False)
+    told = {"figure": drawn, "height": height, "config": CONFIG, "plotly": PLOTLY}
+    _drawn(data=told, key=key)
 
 
 def dressed(figure: go.Figure, key: str, height: int, dark: bool) -> go.Figure:

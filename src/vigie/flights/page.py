@@ -168,7 +168,8 @@ def altitudes(view: View, shown: Sight) -> None:
     name = literal(callsign.iloc[-1] if len(callsign) else str(icao24))
     st.markdown(f"**Altitude of {name} in the last ten minutes**")
     drawn = go.Figure(go.Scatter(x=view.local(track["event_timestamp"]), y=track["altitude_meters"], mode="lines"))
-    drawn.update_layout(xaxis_title=f"Time ({view.zone.key})", yaxis_title="Altitude (m)")
+    drawn.update_layout(xaxis_title=f"Time ({view.zone.key})")
+    drawn.update_yaxes(title="Altitude (m)", rangemode="tozero", tickformat=",d")
     chart(drawn, "flights-one", 200)
 
 

@@ -39,8 +39,8 @@ export class AircraftLayer {
     this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     const seen = this.inSight();
     this.drawTrails(view, seen);
-    this.drawTrack(view, chosen);
     this.drawArrows(seen);
+    this.drawTrack(view, chosen);
     for (const one of new Set([hovered, chosen])) if (motion.index.has(one)) this.drawRing(motion.index.get(one), one === chosen);
     this.drawLabels(seen, [chosen, hovered]);
     this.drawn = snapshot.count;
