@@ -28,7 +28,8 @@ from bench.speed import keep
 from bench.workload import RESULTS, Ages, spread
 from tests.runs import until
 from tests.servers.browser import chromium
-from tests.servers.test_dashboard import POSITIONS, VIGIE, went_to
+from tests.servers.test_dashboard import POSITIONS
+from tests.servers.watching import VIGIE, went_to
 from vigie.lake import Lake
 
 LOOK_EVERY_S = 0.5

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -14,6 +19,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.dashboard.lakes import (
     ANOMALIES,
+    NOON,
     PHASE_COUNTS,
     POSITIONS,
     a_lake,
@@ -23,10 +29,11 @@ from tests.dashboard.lakes import (
     positions,
     write,
 )
+from vigie.dashboard import serving
 from vigie.dashboard.look import each_minute
 from vigie.dashboard.view import View
 from vigie.flights import page as flights
-from vigie.flights.live_map import PHASE_COLOURS, figure, map_style
+from vigie.flights.live_map import FOLDER, MODULES, look, snapshot
 from vigie.lake import Lake
 
 ROWS = positions(40, 12)
@@ -119,31 +126,135 @@ def test_critical_windows_are_those_in_which_more_than_a_tenth_is_impossible(lak
     assert (found["anomaly_rate"] > 0.1).all()
 
 
-def test_the_map_turns_each_aircraft_where_it_heads_in_the_colour_of_its_phase(tmp_path: Path) -> None:
+def told(lake: Lake, chosen: str | None = None, dark: bool = False) -> dict[str, Any]:
+    """What the page hands over to the map."""
+    seen = flights.sight(View(lake), chosen)
+    return snapshot(seen, NOON, zone="UTC", dark=dark, page="http://127.0.0.1:8501/flights")
+
+
+def column(text: str, kind: str) -> Any:
+    """Numbers as the browser reads them."""
+    return np.frombuffer(base64.b64decode(text), kind)
+
+
+def words(said: dict[str, Any]) -> list[str | None]:
+    return [said["names"][code] for code in column(said["codes"], "<u2")]
+
+
+def test_the_map_is_told_the_newest_report_of_each_aircraft(lake: Lake, reports: pl.DataFrame) -> None:
+    expected = minute(reports, 0).sort("event_timestamp").group_by("icao24").last().sort("icao24")
+
+    said = told(lake)
+
+    aircraft = said["aircraft"]
+    assert aircraft["icao24"] == expected["icao24"].to_list()
+    assert aircraft["callsign"] == expected["callsign"].to_list()
+    for name, kind, unit, column_name in (
+        ("lon", "<i4", 1e-5, "longitude"),
+        ("lat", "<i4", 1e-5, "latitude"),
+        ("altitude", "<f4", 1, "altitude_meters"),
+        ("speed", "<f4", 1, "velocity_kmh"),
+        ("climb", "<f4", 1, "vertical_rate_ms"),
+        ("heading", "<f4", 1, "heading_deg"),
+    ):
+        numbers = expected[column_name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        np.testing.assert_allclose(column(aircraft[name], kind) * unit, numbers, rtol=1e-6, atol=unit / 2)
+    for name, column_name in (("country", "origin_country"), ("phase", "flight_phase"), ("class", "aircraft_class")):
+        assert words(aircraft[name]) == expected[column_name].to_list()
+    heard = said["newest"] - column(aircraft["heard"], "<f4")
+    np.testing.assert_allclose(heard, expected["event_timestamp"].dt.epoch("us").to_numpy() / 1e6, atol=1e-3)
+
+
+def test_a_trail_is_the_way_of_the_last_ninety_seconds(lake: Lake, reports: pl.DataFrame) -> None:
+    newest = reports["event_timestamp"].max()
+    assert isinstance(newest, datetime)
+    since = reports.filter(pl.col("event_timestamp") > newest - timedelta(seconds=90)).sort("event_timestamp")
+
+    said = told(lake)
+
+    ends = np.cumsum(column(said["trails"]["lengths"], "<u2"))
+    for name, column_name in (("lon", "longitude"), ("lat", "latitude")):
+        trails = np.split(column(said["trails"][name], "<i2") * 5e-5, ends[:-1])
+        starts = column(said["aircraft"][name], "<i4") * 1e-5
+        for icao24, start, trail in zip(said["aircraft"]["icao24"], starts, trails, strict=True):
+            expected = since.filter(pl.col("icao24") == icao24)[column_name].to_numpy()
+            np.testing.assert_allclose(start + trail, expected, atol=3.1e-5)
+
+
+def test_the_chosen_aircraft_has_its_whole_track(lake: Lake, reports: pl.DataFrame) -> None:
+    newest = reports["event_timestamp"].max()
+    assert isinstance(newest, datetime)
+    own = reports.filter(pl.col("icao24") == "000001", pl.col("event_timestamp") > newest - timedelta(minutes=10))
+
+    said = told(lake, "000001")
+
+    assert said["chosen"] == said["track"]["icao24"] == "000001"
+    lats = column(said["track"]["lat"], "<i4") * 1e-5
+    np.testing.assert_allclose(lats, own.sort("event_timestamp")["latitude"].to_numpy(), atol=1e-5)
+    assert told(lake)["track"] is None
+
+
+def test_a_lake_without_reports_is_told_as_no_aircraft(tmp_path: Path) -> None:
     lake = Lake.at(tmp_path)
-    climbing = a_position(icao24="a", heading_deg=270.0, flight_phase="CLIMB")
-    unknown = a_position(icao24="b", heading_deg=None, flight_phase="GROUND", callsign=None)
-    write(lake.silver("flights_ml"), [climbing, unknown], POSITIONS)
-    view = View(lake)
-    aircraft = view.ask(flights.NOW, positions=flights.POSITIONS)
-    trails = view.ask(flights.TRAILS, positions=flights.POSITIONS)
+    write(lake.silver("flights_ml"), [], POSITIONS)
 
-    drawn = figure(aircraft, trails, "a", map_style(False, "http://127.0.0.1:8501/flights"))
+    said = told(lake, "000001")
 
-    arrows = {trace.name: trace for trace in drawn.data if trace.name}
-    assert list(arrows["Climb"].marker.angle) == [270.0]
-    assert arrows["Climb"].marker.color == PHASE_COLOURS["CLIMB"]
-    assert list(arrows["Ground"].marker.angle) == [0.0]
-    assert arrows["Climb"].customdata[0][0] == "a"
+    assert said["aircraft"]["icao24"] == []
+    assert said["newest"] is None
+    assert json.dumps(said, allow_nan=False)
+
+
+def test_a_trail_does_not_reach_to_a_place_that_is_far_off(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    far = a_position(icao24="a", longitude=40.0, event_timestamp=NOON - timedelta(seconds=20))
+    near = a_position(icao24="a", longitude=2.39, event_timestamp=NOON - timedelta(seconds=10))
+    write(lake.silver("flights_ml"), [far, near, a_position(icao24="a")], POSITIONS)
+
+    said = told(lake)
+
+    assert list(column(said["trails"]["lengths"], "<u2")) == [2]
+    assert list(column(said["trails"]["lon"], "<i2")) == [-200, 0]
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_the_map_asks_only_the_server_that_gave_the_page(dark: bool) -> None:
-    style = map_style(dark, "http://127.0.0.1:8501/flights")
+def test_the_map_asks_only_the_server_that_gave_the_page(lake: Lake, dark: bool) -> None:
+    said = told(lake, dark=dark)
 
-    assert style["sprite"] == "http://127.0.0.1:8501/app/static/arrows"
-    assert style["sources"]["land"]["data"] == "http://127.0.0.1:8501/app/static/land.json"
-    assert "glyphs" not in style
+    static = Path(serving.APP).with_name("static")
+    assert {address.rsplit("/", 1)[0] for address in said["files"].values()} == {"http://127.0.0.1:8501/app/static"}
+    assert all((static / address.rsplit("/", 1)[1]).is_file() for address in said["files"].values())
+
+
+def test_the_colours_of_the_map_stand_out_from_sea_and_land() -> None:
+    for dark in (False, True):
+        colours = look(dark)
+        for colour in (*colours["phases"].values(), *colours["altitudes"]["colours"], colours["accent"]):
+            for behind in ("sea", "land"):
+                assert contrast(colour, colours[behind]) >= 2.4, (colour, behind, dark)
+        for ink in ("ink", "quiet"):
+            assert contrast(colours[ink], colours["paper"]) >= 4.5
+
+
+def contrast(one: str, other: str) -> float:
+    """As WCAG 2 has it."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(colour: str) -> float:
+    parts = np.array([int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)])
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def test_the_modules_of_the_map_are_short_and_each_is_in_the_script() -> None:
+    files = {file.stem: file.read_text() for file in FOLDER.glob("*.js")}
+
+    assert set(files) == set(MODULES)
+    assert all(len(text.splitlines()) < 200 for text in files.values())
+    names = re.findall(r"^(?:export )?(?:const|let|function|class) (\w+)", "\n".join(files.values()), re.MULTILINE)
+    assert len(names) == len(set(names)), "two modules give one name to two things, and they are joined in one script"
 
 
 def shown(root: str, module: str = "vigie.flights.page") -> None:
@@ -235,23 +346,36 @@ def test_a_table_that_cannot_be_read_is_a_sentence_and_no_trace(tmp_path: Path) 
     assert "Traceback" not in texts(app)
 
 
-def test_a_choice_of_aircraft_tells_all_about_it(lake: Lake) -> None:
-    app = run(lake.root)
-    [chosen] = app.selectbox
+def chosen(root: str, icao24: str) -> None:
+    """The page's part about one aircraft, as AppTest runs it."""
+    from vigie.dashboard.view import View
+    from vigie.flights import page
+    from vigie.lake import Lake
 
-    said = texts(chosen.select("000001").run())
+    view = View(Lake.at(root))
+    page.altitudes(view, page.sight(view, icao24))
 
-    for word in ("Country", "Altitude", "Vertical rate", "m/s", "Heading", "°", "Class", "Heard"):
-        assert word in said
+
+def run_chosen(root: Path, icao24: str) -> AppTest:
+    return AppTest.from_function(chosen, kwargs={"root": str(root), "icao24": icao24}, default_timeout=30).run()
+
+
+def test_the_chosen_aircraft_has_a_chart_of_its_altitude(lake: Lake) -> None:
+    app = run_chosen(lake.root, "000001")
+
+    assert not app.exception
+    assert "**Altitude of VIG1 in the last ten minutes**" in texts(app)
+
+
+def test_a_chosen_aircraft_that_is_gone_is_a_sentence(lake: Lake) -> None:
+    assert "Nothing was heard of gone in the last ten minutes." in texts(run_chosen(lake.root, "gone"))
 
 
 def test_an_image_in_a_report_is_shown_letter_by_letter(tmp_path: Path) -> None:
     lake = Lake.at(tmp_path / "lake")
-    write(lake.silver("flights_ml"), [a_position(origin_country="![](https://elsewhere.example/x.png)")], POSITIONS)
+    write(lake.silver("flights_ml"), [a_position(callsign="![](https://elsewhere.example/x.png)")], POSITIONS)
 
-    app = run(lake.root)
-    [chosen] = app.selectbox
-    said = texts(chosen.select("3944ef").run())
+    said = texts(run_chosen(lake.root, "3944ef"))
 
     assert r"\!\[\](https\://elsewhere.example/x.png)" in said
 

@@ -6,12 +6,13 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import psutil
 import pytest
@@ -20,80 +21,29 @@ from playwright.sync_api import Page, expect
 
 from tests.runs import until
 from tests.servers.browser import chromium
+from tests.servers.map_page import DRAWN, RADAR, ask
+from tests.servers.watching import VIGIE, Demo, a_dashboard, a_demo, went_to
 from vigie.lake import Lake, query
 
-VIGIE = [sys.executable, "-c", "from vigie.cli import main; main()"]
 FULL_PAGE_S = 5.0
 FIRST_PAINT_S = 2.0
 TRIES = 6
-MAP = "[...document.querySelectorAll('.vigie-chart')].find(each => each._fullLayout && each._fullLayout.map)"
-POSITIONS = f"""() => {{
-    const map = {MAP};
-    if (!map) return {{}};
-    const found = {{}};
-    for (const trace of map._fullData.filter(each => each.marker && String(each.marker.symbol).startsWith('vigie_')))
-        for (let at = 0; at < trace.lat.length; at++) found[trace.customdata[at][0]] = [trace.lon[at], trace.lat[at]];
-    return found;
-}}"""
-PIXEL = f"""place => {{
-    const map = {MAP}._fullLayout.map._subplot.map, box = map.getCanvas().getBoundingClientRect();
-    const at = map.project(place);
-    return [box.x + at.x, box.y + at.y];
-}}"""
-ZOOM = f"() => {MAP}._fullLayout.map._subplot.map.getZoom()"
-DRAWN = f"() => {{ const map = {MAP}; return map && map._fullLayout.map._subplot.map.loaded() }}"
+POSITIONS = f"() => document.querySelector('.vigie-map')?.radar ? {RADAR}.reports() : {{}}"
+SHOWN = f"() => ({DRAWN})() && {RADAR}.isGroundDrawn()"
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lake, str, Callable[[], None]]]:
-    """A demo that runs: its lake, the dashboard's address, and what ends it."""
-    lake = Lake(tmp_path_factory.mktemp("dashboard") / "lake")
-    command = [*VIGIE, "demo", "flights", "--lake", str(lake)]
-    said = lake.root.with_name("said.txt")
-    fifth = lake.silver("flights_ml") / "_delta_log" / "00000000000000000004.json"
-    with said.open("w") as stderr, subprocess.Popen(command, stderr=stderr, start_new_session=True) as process:
-
-        def end() -> None:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGINT)
-                process.wait()
-
-        def has_five_batches() -> bool:
-            assert process.poll() is None, said.read_text()
-            return fifth.exists()
-
-        try:
-            until(has_five_batches)
-            yield lake, re.findall(r"dashboard is at (http://\S+)", said.read_text())[0], end
-        finally:
-            end()
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    with a_demo(tmp_path_factory.mktemp("dashboard")) as demo:
+        yield demo
 
 
 @pytest.fixture(scope="module")
-def standing(demo: tuple[Lake, str, Callable[[], None]]) -> Iterator[tuple[Lake, str]]:
+def standing(demo: Demo) -> Iterator[tuple[Lake, str]]:
     """The lake that the demo left, and a dashboard over it: nothing moves any more."""
-    lake, _, end = demo
-    end()
-    command = [*VIGIE, "dashboard", "flights", "--lake", str(lake), "--port", "8599"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
-        assert process.stderr is not None
-        address = re.findall(r"http://[\w.:]+", process.stderr.readline())[0]
-        yield lake, address
-        os.killpg(process.pid, signal.SIGTERM)
-
-
-def went_to(page: Page, address: str) -> None:
-    """Open a page once its server answers."""
-    import httpx
-
-    def answers() -> bool:
-        try:
-            return httpx.get(f"{address}/_stcore/health").is_success
-        except httpx.TransportError:
-            return False
-
-    until(answers)
-    page.goto(address)
+    demo.end()
+    with a_dashboard(demo.lake, 8599) as address:
+        yield demo.lake, address
 
 
 def tile(page: Page, label: str) -> str:
@@ -103,17 +53,16 @@ def tile(page: Page, label: str) -> str:
     return shown.inner_text()
 
 
-def test_aircraft_move_on_the_map_while_the_demo_runs(demo: tuple[Lake, str, Callable[[], None]]) -> None:
-    _, address, _ = demo
+def test_aircraft_move_on_the_map_while_the_demo_runs(demo: Demo) -> None:
     with chromium() as seen:
-        went_to(seen.page, f"{address}")
-        seen.page.wait_for_function(DRAWN, timeout=60_000)
+        went_to(seen.page, demo.address)
+        seen.page.wait_for_function(SHOWN, timeout=60_000)
         moved(seen.page)  # and all that a page does as it opens is over
         zoomed = zoomed_in(seen.page)
 
         moved(seen.page)
 
-        assert seen.page.evaluate(ZOOM) == pytest.approx(zoomed), "where a person looks is theirs"
+        assert ask(seen.page, "zoom()") == pytest.approx(zoomed), "where a person looks is theirs"
         assert seen.hosts == {"127.0.0.1"}
         assert seen.complaints == []
 
@@ -133,12 +82,12 @@ def moved(page: Page) -> None:
 
 def zoomed_in(page: Page) -> float:
     """Turn the wheel over the map; how near it is then."""
-    before = page.evaluate(ZOOM)
-    page.mouse.move(*page.evaluate(PIXEL, [2.4, 46.6]))
+    before = ask(page, "zoom()")
+    page.locator(".vigie-map").hover()
     page.mouse.wheel(0, -400)
-    page.wait_for_function(f"before => ({ZOOM})() > before + 0.5", arg=before)
-    page.wait_for_function(f"() => !{MAP}._fullLayout.map._subplot.map.isMoving()")
-    return float(page.evaluate(ZOOM))
+    page.wait_for_function(f"before => {RADAR}.zoom() > before + 0.5", arg=before)
+    page.wait_for_function(f"() => !{RADAR}.isMoving()")
+    return float(ask(page, "zoom()"))
 
 
 def test_it_listens_on_this_machine_alone(standing: tuple[Lake, str]) -> None:
@@ -176,7 +125,7 @@ def test_the_figures_are_those_of_the_lake(standing: tuple[Lake, str]) -> None:
         assert tile(seen.page, "Mean altitude") == f"{altitude:,.0f} m"
         assert tile(seen.page, "Mean speed") == f"{speed:,.0f} km/h"
         assert tile(seen.page, "Anomaly rate") == f"{100 * anomalies / reports:.2f} %"
-        seen.page.wait_for_function(DRAWN, timeout=60_000)
+        seen.page.wait_for_function(SHOWN, timeout=60_000)
         assert len(seen.page.evaluate(POSITIONS)) == aircraft
         seen.page.get_by_role("link", name="Health").click()
         assert tile(seen.page, "Rows read") == f"{read:,}"
@@ -189,20 +138,30 @@ def test_a_click_on_an_aircraft_tells_all_about_it(standing: tuple[Lake, str]) -
     lake, address = standing
     with chromium() as seen:
         went_to(seen.page, address)
-        seen.page.wait_for_function(DRAWN, timeout=60_000)
+        seen.page.wait_for_function(SHOWN, timeout=60_000)
         places: dict[str, list[float]] = seen.page.evaluate(POSITIONS)
         alone = max(places, key=lambda one: nearest(places, one))
-        x, y = seen.page.evaluate(PIXEL, places[alone])
+        x, y = ask(seen.page, f"pixel('{alone}')")
 
         seen.page.mouse.move(x, y)
-        expect(seen.page.locator(".hoverlayer .hovertext")).to_be_visible()
+        expect(seen.page.get_by_role("tooltip")).to_contain_text("km/h")
         seen.page.mouse.click(x, y)
 
-        expect(seen.page.get_by_text("Vertical rate")).to_be_visible()
-        [(country,)] = query(
-            lake, f"SELECT any_value(origin_country) FROM silver.flights_ml WHERE icao24 = '{alone}'"
+        card = seen.page.get_by_role("region", name="The chosen aircraft")
+        [(country, heard)] = query(
+            lake,
+            f"""SELECT any_value(origin_country), max(event_timestamp)::TIMESTAMP FROM silver.flights_ml
+            WHERE icao24 = '{alone}'""",
         ).rows
-        expect(seen.page.get_by_text(f"Country {country}")).to_be_visible()
+        at = heard.replace(tzinfo=UTC).astimezone(ZoneInfo("Europe/Paris"))
+        said = card.inner_text().replace("\n", " ")
+        assert f"ICAO address {alone}" in said
+        assert f"Country {country}" in said
+        assert f"Heard {at:%H:%M:%S} Europe/Paris" in said
+        expect(seen.page.get_by_text(re.compile("^Altitude of .* in the last ten minutes"))).to_be_visible()
+        seen.page.get_by_role("button", name="Close", exact=True).click()
+        expect(seen.page.get_by_text(re.compile("^Altitude of "))).to_have_count(0)
+        assert seen.complaints == []
 
 
 def nearest(places: dict[str, list[float]], one: str) -> float:
@@ -275,7 +234,7 @@ def loaded(page: Page, address: str) -> tuple[float, float]:
     page.get_by_test_id("stApp").wait_for()
     painted = time.monotonic() - began
     tile(page, "Active flights")
-    page.wait_for_function(DRAWN, timeout=60_000)
+    page.wait_for_function(SHOWN, timeout=60_000)
     return painted, time.monotonic() - began
 
 

@@ -17,7 +17,8 @@ from tests.activity import test_page as activity
 from tests.activity.days import kept
 from tests.sensors import test_page as sensors
 from tests.servers.browser import Seen, chromium
-from tests.servers.test_dashboard import VIGIE, faults, tile, went_to
+from tests.servers.test_dashboard import faults, tile
+from tests.servers.watching import VIGIE, went_to
 from vigie.commands import ACK, given
 from vigie.lake import Lake, query
 

@@ -359,7 +359,7 @@ def test_an_aircraft_is_found_by_keyboard_told_and_let_go() -> None:
 
 
 def test_what_is_not_known_of_an_aircraft_is_called_unknown() -> None:
-    nothing = dict.fromkeys(
+    nothing: dict[str, Any] = dict.fromkeys(
         ("altitude_meters", "velocity_kmh", "vertical_rate_ms", "heading_deg", "callsign", "aircraft_class")
     )
     with a_page() as seen:

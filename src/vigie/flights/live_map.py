@@ -42,8 +42,8 @@ TRAIL_DEGREES = 5e-5  # the unit of a trail, from where its aircraft is: 16 bits
 
 FOLDER = Path(__file__).with_name("radar")
 MODULES = (
-    "mercator", "motion", "snapshot", "dom", "words", "retry", "pace", "arrows", "aircraft_layer", "ground", "gestures",
-    "card", "search", "colours", "radar", "component",
+    "mercator", "motion", "snapshot", "dom", "words", "retry", "sight", "pace", "arrows", "aircraft_layer", "ground",
+    "gestures", "card", "search", "colours", "layout", "radar", "component",
 )  # fmt: skip
 IMPORT = re.compile(r"^import [^;]+;\n", re.MULTILINE)
 EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)

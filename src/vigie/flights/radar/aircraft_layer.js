@@ -13,7 +13,7 @@ export class AircraftLayer {
   arrows = new Arrows();
   xs = new Float32Array(0);
   ys = new Float32Array(0);
-  drawn = 0;
+  drawn = -1;
   ratio = 1;
 
   constructor(canvas) {

@@ -16,14 +16,15 @@ function placeIn(parentElement) {
 
 // What others may ask of a map: tests, and the curious.
 function asked(radar) {
-  const { motion, layer, ground } = radar;
+  const { motion, ground } = radar;
+  const { aircraft: layer, canvas } = radar.layout;
   const places = (lons, lats) => Object.fromEntries([...motion.index].map(([icao24, at]) => [icao24, [lons[at], lats[at]]]));
   return {
     aircraft: () => (motion.count ? places(motion.lon, motion.lat) : {}),
     reports: () => (motion.count ? places(motion.reports.lon, motion.reports.lat) : {}),
     count: () => motion.count,
     pixel: (icao24) => {
-      const [box, at] = [radar.canvas.getBoundingClientRect(), motion.index.get(icao24)];
+      const [box, at] = [canvas.getBoundingClientRect(), motion.index.get(icao24)];
       return at === undefined ? null : [box.x + layer.xs[at], box.y + layer.ys[at]];
     },
     camera: () => ({ ...ground.camera }),

@@ -17,9 +17,10 @@ export class Pace {
   frames = 0;
   isSeen = true;
 
-  // `draw` returns how many pixels a second the fastest goes; when it throws, `failed` is called, and it is tried again.
-  constructor(draw, failed) {
-    Object.assign(this, { draw, failed });
+  // `draw` returns how many pixels a second the fastest goes. When it throws, `noted` is called with the sentence, with
+  // nothing once it draws again, and it is tried again in between.
+  constructor(draw, noted, sentence) {
+    Object.assign(this, { draw, noted, sentence });
   }
 
   // Draw soon, and go on.
@@ -46,11 +47,14 @@ export class Pace {
 
   tried() {
     try {
-      return this.draw();
+      const speed = this.draw();
+      if (this.hasFailed) this.noted(null);
+      this.hasFailed = false;
+      return speed;
     } catch (problem) {
       if (!this.hasFailed) console.warn("vigie: a frame could not be drawn:", problem);
       this.hasFailed = true;
-      this.failed();
+      this.noted(this.sentence);
       return 0;
     }
   }

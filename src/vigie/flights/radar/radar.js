@@ -1,22 +1,18 @@
-// One live map: what it shows, what a person does to it, and its parts. A snapshot at any moment is taken whole.
+// One live map: what it shows, and what a person does to it. A snapshot at any moment is taken whole.
 
-import { AircraftLayer } from "./aircraft_layer.js";
-import { Card, Tooltip } from "./card.js";
-import { colouring, Legend } from "./colours.js";
-import { make, say } from "./dom.js";
+import { colouring } from "./colours.js";
 import { listen } from "./gestures.js";
 import { Ground } from "./ground.js";
+import { Layout } from "./layout.js";
 import { fitted, nearest, pixelsOfWorld } from "./mercator.js";
 import { Motion, ServerClock } from "./motion.js";
 import { Pace } from "./pace.js";
-import { Search } from "./search.js";
+import { REDUCED, watchSight } from "./sight.js";
 import { decoded, NOTHING } from "./snapshot.js";
 
 const NEAR_PX = { mouse: 14, touch: 24 };
 const FOUND_ZOOM = 7; // as near as a search comes at least
 const UNDRAWN = "The aircraft could not be drawn. Trying again.";
-const STYLED = ["paper", "ink", "quiet", "line", "accent", "sea"];
-const REDUCED = window.matchMedia("(prefers-reduced-motion: reduce)");
 const here = () => performance.now() / 1_000;
 
 // What a person did outlives the element: Streamlit may take it away and make another.
@@ -37,68 +33,23 @@ export class Radar {
     this.chosen = kept.chosen ?? data.chosen ?? null;
     this.mode = kept.mode ?? "phase";
     this.isFollowed = kept.isFollowed ?? false;
-    this.build();
-    this.resized(data);
-    this.pace = new Pace(() => this.draw(), () => this.note(UNDRAWN));
-    this.ground = new Ground(this.grounds, {
+    this.layout = new Layout(place, this);
+    this.layout.dress(data.height, data.look);
+    this.pace = new Pace(() => this.draw(), (sentence) => this.layout.note(sentence), UNDRAWN);
+    this.ground = new Ground(this.layout.grounds, {
       camera: kept.camera ?? fitted(data.bounds, this.size()),
       look: data.look,
       files: data.files,
       changed: () => this.turned(),
-      noted: (sentence) => this.note(sentence),
+      noted: (sentence) => this.layout.note(sentence),
       released: () => this.release(),
     });
-    listen(this.stage, this);
-    this.observe();
-  }
-
-  build() {
-    this.grounds = make("div", "vigie-map-grounds");
-    this.canvas = make("canvas", "vigie-map-aircraft", { "aria-hidden": "true" });
-    this.stage = make("div", "vigie-map-stage", {}, this.grounds, this.canvas);
-    this.layer = new AircraftLayer(this.canvas);
-    this.card = new Card({ close: () => this.choose(null), follow: () => this.follow(!this.isFollowed) });
-    this.tooltip = new Tooltip();
-    this.search = new Search({ snapshot: () => this.snapshot, choose: (icao24) => this.found(icao24) });
-    this.legend = new Legend({ mode: this.mode, look: this.look, turned: (mode) => this.colour(mode) });
-    this.sentence = make("p", "vigie-map-note vigie-map-panel", { role: "status" });
-    this.sentence.hidden = true;
-    const button = (text, label, does, own = "") =>
-      make("button", `vigie-map-icon ${own}`, { type: "button", "aria-label": label, title: label, text, onclick: does });
-    const zooms = make("div", "vigie-map-zooms vigie-map-panel", { role: "group", "aria-label": "Zoom" },
-      button("+", "Zoom in", () => this.zoom(1)), button("\u2212", "Zoom out", () => this.zoom(-1)),
-      button("", "Show all", () => this.showAll(), "vigie-map-home")); // prettier-ignore
-    const credit = make("span", "vigie-map-credit", { text: "Natural Earth" });
-    this.place.replaceChildren(this.stage, this.tooltip.element, this.sentence, this.search.element, this.card.element,
-      this.legend.element, zooms, credit); // prettier-ignore
-    this.place.addEventListener("keydown", (event) => event.key === "Escape" && this.choose(null));
-  }
-
-  observe() {
-    const watch = () => this.pace.see(this.isInSight !== false && !document.hidden);
-    this.sight = new IntersectionObserver(([entry]) => {
-      this.isInSight = entry.isIntersecting;
-      watch();
-    });
-    this.sight.observe(this.place);
-    this.sizes = new ResizeObserver(() => this.pace.go());
-    this.sizes.observe(this.place);
-    document.addEventListener("visibilitychange", watch);
-    REDUCED.addEventListener("change", watch);
-    this.unwatch = () => {
-      document.removeEventListener("visibilitychange", watch);
-      REDUCED.removeEventListener("change", watch);
-    };
+    listen(this.layout.stage, this);
+    this.unwatch = watchSight(place, (isSeen) => this.pace.see(isSeen), () => this.pace.go());
   }
 
   size() {
-    return { width: this.place.clientWidth || 1, height: this.place.clientHeight || 1 };
-  }
-
-  resized({ height, look }) {
-    this.place.style.setProperty("--vigie-height", typeof height === "number" ? `${height}px` : (height ?? "100%"));
-    for (const part of STYLED) this.place.style.setProperty(`--vigie-${part}`, look[part]);
-    this.place.classList.toggle("vigie-map-dark", look.is_dark);
+    return this.layout.size();
   }
 
   // Whatever was sent is drawn as far as it can be read; what cannot be read leaves the map as it was.
@@ -107,7 +58,7 @@ export class Radar {
     try {
       this.look = data.look ?? this.look;
       this.zone = data.zone;
-      this.resized({ height: data.height, look: this.look });
+      this.layout.dress(data.height, this.look);
       this.ground.dress(this.look);
       this.snapshot = decoded(data);
       this.motion.take(this.snapshot, this.clock.now(here()), !REDUCED.matches);
@@ -132,17 +83,12 @@ export class Radar {
     this.motion.place(now);
     if (this.isFollowed) this.keepCentred();
     const { camera } = this.ground;
-    this.font ??= getComputedStyle(this.place).fontFamily;
-    this.layer.draw({ ...this, camera, size, now });
-    this.point();
-    const speed = (this.motion.pace(now) / 360) * pixelsOfWorld(camera.zoom);
-    return REDUCED.matches ? null : speed;
-  }
-
-  // Words beside the aircraft under the pointer.
-  point() {
-    const at = this.motion.index.get(this.hovered);
-    this.tooltip.show(at, this.layer.xs[at], this.layer.ys[at], { snapshot: this.snapshot, size: this.size() });
+    const { snapshot, motion, look, colours, chosen, hovered } = this;
+    const { aircraft, tooltip, font } = this.layout;
+    aircraft.draw({ camera, size, snapshot, motion, look, colours, chosen, hovered, now, font });
+    const at = motion.index.get(hovered);
+    tooltip.show(at, aircraft.xs[at], aircraft.ys[at], { snapshot, size });
+    return REDUCED.matches ? null : (motion.pace(now) / 360) * pixelsOfWorld(camera.zoom);
   }
 
   keepCentred() {
@@ -164,12 +110,18 @@ export class Radar {
     remembered.set(this.key, { chosen, mode, isFollowed, camera: this.ground.camera });
   }
 
+  // The aircraft nearest to a point of the screen, if one is near.
+  at(x, y, farthest) {
+    const { xs, ys } = this.layout.aircraft;
+    const found = nearest(xs, ys, this.motion.count, x, y, farthest);
+    return found < 0 ? null : this.snapshot.icao24[found];
+  }
+
   hover(x, y) {
-    const at = nearest(this.layer.xs, this.layer.ys, this.motion.count, x, y, NEAR_PX.mouse);
-    const hovered = at < 0 ? null : this.snapshot.icao24[at];
+    const hovered = this.at(x, y, NEAR_PX.mouse);
     if (hovered === this.hovered) return;
     this.hovered = hovered;
-    this.stage.classList.toggle("vigie-map-pointed", hovered !== null);
+    this.layout.stage.classList.toggle("vigie-map-pointed", hovered !== null);
     this.pace.go();
   }
 
@@ -179,9 +131,8 @@ export class Radar {
   }
 
   click(x, y, isTouch) {
-    const near = isTouch ? NEAR_PX.touch : NEAR_PX.mouse;
-    const at = nearest(this.layer.xs, this.layer.ys, this.motion.count, x, y, near);
-    if (at >= 0) this.choose(this.snapshot.icao24[at]);
+    const icao24 = this.at(x, y, isTouch ? NEAR_PX.touch : NEAR_PX.mouse);
+    if (icao24 !== null) this.choose(icao24);
   }
 
   choose(icao24) {
@@ -192,6 +143,7 @@ export class Radar {
     this.told(icao24);
   }
 
+  // One that was searched for is brought into sight.
   found(icao24) {
     this.choose(icao24);
     const at = this.motion.index.get(icao24);
@@ -213,16 +165,17 @@ export class Radar {
   colour(mode) {
     this.mode = mode;
     this.colours = colouring(this.snapshot, mode, this.look);
-    this.legend.show(mode, this.look);
+    this.layout.legend.show(mode, this.look);
     this.shown();
   }
 
   // All that is beside the canvas says what it is now, and the canvas is drawn again.
   shown() {
     this.remember();
-    const { snapshot, zone, isFollowed } = this;
-    this.card.show(this.chosen, { snapshot, index: this.motion.index, now: this.clock.now(here()), zone, isFollowed });
-    this.place.classList.toggle("vigie-map-chosen", this.chosen !== null);
+    const { snapshot, zone, isFollowed, chosen } = this;
+    const { index } = this.motion;
+    this.layout.card.show(chosen, { snapshot, index, now: this.clock.now(here()), zone, isFollowed });
+    this.place.classList.toggle("vigie-map-chosen", chosen !== null);
     this.pace.go();
   }
 
@@ -235,15 +188,8 @@ export class Radar {
     this.ground.fit(this.bounds, this.size(), true);
   }
 
-  note(sentence) {
-    this.sentence.hidden = !sentence;
-    say(this.sentence, sentence ?? "");
-  }
-
   end() {
     this.pace.end();
-    this.sight.disconnect();
-    this.sizes.disconnect();
     this.unwatch();
     this.ground.end();
   }
