@@ -135,7 +135,7 @@ function placeIn(parentElement) {
 export default function ({ data, parentElement } = {}) {
   try {
     const place = placeIn(parentElement);
-    if (data) place.chart.update(data);
+    if (data?.figure) place.chart.update(data);
     // Streamlit calls this for an update that was overtaken, too: what is still in the page stays.
     return () => {
       setTimeout(() => place.isConnected || place.chart.end());
