@@ -5,7 +5,8 @@ import { transform, within, worldX, worldY } from "./mercator.js";
 import { opacity } from "./motion.js";
 
 const EDGE = 40; // pixels beyond the screen in which something may still reach into it
-const LABELS_FROM = 8; // zoom
+const FAR = 6; // zoom
+const LABELS_FROM = 8;
 const MOST_LABELS = 120;
 const LABEL_HEIGHT = 13;
 
@@ -70,15 +71,16 @@ export class AircraftLayer {
     const { snapshot, colours } = this.scene;
     const { context, ratio } = this;
     const paths = new Map();
+    const step = this.scene.zoom < FAR ? 3 : 1; // from afar a trail is ten pixels long
     for (const at of seen) {
       const [from, to] = [snapshot.trailStarts[at], snapshot.trailStarts[at + 1]];
       if (from === to) continue;
       const colour = colours[at];
       if (!paths.has(colour)) paths.set(colour, new Path2D());
       const path = paths.get(colour);
-      for (let point = from; point < to; point++) {
-        const x = (worldX(snapshot.trailLon[point]) * scale + left) * ratio;
-        const y = (worldY(snapshot.trailLat[point]) * scale + top) * ratio;
+      for (let point = from; point < to; point += step) {
+        const x = (snapshot.trailX[point] * scale + left) * ratio;
+        const y = (snapshot.trailY[point] * scale + top) * ratio;
         if (point === from) path.moveTo(x, y);
         else path.lineTo(x, y);
       }

@@ -1,5 +1,7 @@
 // What the server sends, as columns: text as lists, numbers as the bytes of typed arrays in base64.
 
+import { worldX, worldY } from "./mercator.js";
+
 const DEGREES = 1e-5; // the unit of a position: a metre
 const TRAIL_DEGREES = 5e-5; // the unit of a trail, from where its aircraft is
 
@@ -67,18 +69,19 @@ export function decoded(data) {
   };
 }
 
-// Trails lie behind one another, the oldest point of each first; that of an aircraft ends where the next begins.
+// Trails lie behind one another, the oldest point of each first; that of an aircraft ends where the next begins. They
+// do not move, so that their places in the world are worked out once.
 function trailsOf(trails, lon, lat, count) {
   const lengths = column(trails.lengths, Uint16Array, count);
   const [east, north] = [column(trails.lon, Int16Array), column(trails.lat, Int16Array)];
   const trailStarts = new Uint32Array(count + 1);
   for (let at = 0; at < count; at++) trailStarts[at + 1] = trailStarts[at] + lengths[at];
   if (trailStarts[count] !== east.length || east.length !== north.length) throw new Error("trails do not add up");
-  const [trailLon, trailLat] = [new Float64Array(east.length), new Float64Array(east.length)];
+  const [trailX, trailY] = [new Float64Array(east.length), new Float64Array(east.length)];
   for (let at = 0; at < count; at++)
     for (let point = trailStarts[at]; point < trailStarts[at + 1]; point++) {
-      trailLon[point] = lon[at] + east[point] * TRAIL_DEGREES;
-      trailLat[point] = lat[at] + north[point] * TRAIL_DEGREES;
+      trailX[point] = worldX(lon[at] + east[point] * TRAIL_DEGREES);
+      trailY[point] = worldY(lat[at] + north[point] * TRAIL_DEGREES);
     }
-  return { trailStarts, trailLon, trailLat };
+  return { trailStarts, trailX, trailY };
 }
