@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
@@ -147,11 +148,19 @@ def test_a_page_that_is_left_and_come_back_to_shows_the_same_place(address: str)
         seen.page.get_by_role("button", name="Zoom in").click()
         seen.page.wait_for_function(f"zoom => {RADAR}.zoom() > zoom + 0.9", arg=zoom)
         seen.page.wait_for_function(f"() => !{RADAR}.isMoving()")
+        seen.page.get_by_label("Find an aircraft").fill("000001")
+        seen.page.keyboard.press("Enter")
+        seen.page.wait_for_function(f"() => !{RADAR}.isMoving()")
+        zoom = ask(seen.page, "zoom()")
+        card = seen.page.get_by_role("region", name="The chosen aircraft")
+        expect(card).to_be_visible()
         for _ in range(3):
             seen.page.get_by_role("link", name="Health").click()
             expect(seen.page.locator(".vigie-map")).to_have_count(0)
             seen.page.get_by_role("link", name="Flights").click()
             is_whole(seen.page)
 
-        assert ask(seen.page, "zoom()") == pytest.approx(zoom + 1, abs=0.05)
+        assert ask(seen.page, "zoom()") == pytest.approx(zoom, abs=0.05)
+        expect(card).to_be_visible()
+        expect(seen.page.get_by_text(re.compile("^Altitude of .* in the last ten minutes"))).to_be_visible()
         assert seen.complaints == []

@@ -23,6 +23,7 @@ from tests.servers.map_page import (
     ask,
     update,
 )
+from tests.servers.test_dashboard import faults
 
 LOSE = """() => { const canvas = document.querySelector('.maplibregl-canvas');
     window.lost = (canvas.getContext('webgl2') || canvas.getContext('webgl')).getExtension('WEBGL_lose_context');
@@ -357,6 +358,22 @@ def test_an_aircraft_is_found_by_keyboard_told_and_let_go() -> None:
         seen.page.keyboard.press("Escape")
         expect(card).to_be_hidden()
         assert seen.page.evaluate("() => window.told.at(-1)") == ["chosen", None]
+        assert is_well(seen)
+
+
+@pytest.mark.parametrize(("width", "dark"), [(900, False), (900, True), (390, True)])
+def test_axe_finds_no_serious_fault_in_the_map_and_its_panels(width: int, dark: bool) -> None:
+    with a_page(width=width, dark=dark) as seen:
+        update(seen.page, a_snapshot(*map(an_aircraft, range(30)), chosen="000003", dark=dark))
+        drawn(seen.page)
+        seen.page.wait_for_function(GROUND)
+        assert faults(seen.page) == []
+
+        seen.page.get_by_role("button", name="Close", exact=True).click()
+        seen.page.get_by_role("radio", name="Altitude").check()
+        seen.page.get_by_label("Find an aircraft").fill("vig")
+        expect(seen.page.get_by_role("option")).to_have_count(8)
+        assert faults(seen.page) == []
         assert is_well(seen)
 
 

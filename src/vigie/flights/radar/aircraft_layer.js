@@ -127,7 +127,8 @@ export class AircraftLayer {
 
   drawArrow(at, sheet) {
     const { context, ratio, scene } = this;
-    this.arrows.draw(context, sheet, this.xs[at] * ratio, this.ys[at] * ratio, scene.snapshot.heading[at]);
+    const [x, y] = [this.xs[at] * ratio, this.ys[at] * ratio];
+    this.arrows.draw(context, sheet, x, y, scene.snapshot.heading[at], scene.zoom >= FAR);
   }
 
   drawRing(at, isChosen) {

@@ -48,10 +48,13 @@ export class Arrows {
     return { canvas, side };
   }
 
-  draw(context, sheet, x, y, headingDeg) {
+  // Where they are seen to move, they do so by less than a pixel.
+  draw(context, sheet, x, y, headingDeg, isSmooth) {
     const { canvas, side } = sheet;
+    const [left, top] = [x - side / 2, y - side / 2];
     const turn = Number.isFinite(headingDeg) ? Math.round((headingDeg / 360) * STEPS) : 0;
     const step = ((turn % STEPS) + STEPS) % STEPS;
-    context.drawImage(canvas, step * side, 0, side, side, Math.round(x - side / 2), Math.round(y - side / 2), side, side);
+    const [toX, toY] = isSmooth ? [left, top] : [Math.round(left), Math.round(top)];
+    context.drawImage(canvas, step * side, 0, side, side, toX, toY, side, side);
   }
 }
