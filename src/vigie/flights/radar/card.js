@@ -18,7 +18,7 @@ function rows(snapshot, at, now, zone) {
     Position: position(snapshot.lon[at], snapshot.lat[at]),
     Class: known(snapshot.aircraftClass.of(at)),
     Heard: clock(snapshot.heard[at], zone),
-    Age: ago < 600 ? `${ago} s` : `${Math.round(ago / 60).toLocaleString("en-US")} min`,
+    "Last report": ago < 600 ? `${ago} s ago` : `${Math.round(ago / 60).toLocaleString("en-US")} min ago`,
   };
 }
 
@@ -35,7 +35,7 @@ export class Card {
     }); // prettier-ignore
     this.element = make(
       "section", "vigie-map-card vigie-map-panel", { "aria-label": "The chosen aircraft" },
-      make("header", "vigie-map-head", {}, this.title, this.closing), this.gone, this.list, this.following,
+      make("header", "vigie-map-head", {}, this.title, this.following, this.closing), this.gone, this.list,
     ); // prettier-ignore
     this.element.hidden = true;
   }
@@ -51,6 +51,14 @@ export class Card {
     this.following.setAttribute("aria-pressed", String(isFollowed));
     say(this.following, isFollowed ? "Following" : "Follow");
     if (isHeard) for (const [name, text] of Object.entries(rows(snapshot, at, now, zone))) say(this.value(name), text);
+  }
+
+  // How far the map must go for a point of it to come out from below the card, in pixels.
+  covering(x, y) {
+    const [top, left] = [this.element.offsetTop, this.element.offsetLeft];
+    const isCovered = !this.element.hidden && y > top && x > left && y < top + this.element.offsetHeight;
+    if (!isCovered) return [0, 0];
+    return left > 40 ? [x - left / 2, 0] : [0, y - top / 2];
   }
 
   value(name) {

@@ -9,7 +9,7 @@ function pointOf(stage, event) {
   return [event.clientX - box.x, event.clientY - box.y];
 }
 
-// `radar` has hover(x, y), leave(), click(x, y, isTouch), ground, size() and release().
+// `radar` has hover(x, y), click(x, y, isTouch), ground, layout and release().
 export function listen(stage, radar) {
   let pressed = null;
 
@@ -21,10 +21,10 @@ export function listen(stage, radar) {
     if (event.pointerType !== "touch") radar.hover(x, y);
     if (!pressed || !event.buttons || radar.ground.map) return;
     radar.release();
-    radar.ground.moveBy(pressed.last[0] - x, pressed.last[1] - y, radar.size());
+    radar.ground.moveBy(pressed.last[0] - x, pressed.last[1] - y, radar.layout.size());
     pressed.last = [x, y];
   });
-  stage.addEventListener("pointerleave", () => radar.leave());
+  stage.addEventListener("pointerleave", () => radar.hover(NaN, NaN));
   stage.addEventListener("click", (event) => {
     const [x, y] = pointOf(stage, event);
     const [fromX, fromY] = pressed?.start ?? [x, y];
@@ -36,15 +36,15 @@ export function listen(stage, radar) {
   function wheel(event) {
     if (radar.ground.map) return;
     event.preventDefault();
-    radar.ground.zoomBy(-event.deltaY / 300, radar.size(), ...pointOf(stage, event));
+    radar.ground.zoomBy(-event.deltaY / 300, radar.layout.size(), ...pointOf(stage, event));
   }
 
   function keydown(event) {
     if (KEYS[event.key]) radar.release();
     if (radar.ground.map || event.altKey || event.ctrlKey || event.metaKey) return;
-    if (KEYS[event.key]) radar.ground.moveBy(...KEYS[event.key], radar.size());
-    else if ("+=".includes(event.key)) radar.ground.zoomBy(1, radar.size());
-    else if (event.key === "-") radar.ground.zoomBy(-1, radar.size());
+    if (KEYS[event.key]) radar.ground.moveBy(...KEYS[event.key], radar.layout.size());
+    else if ("+=".includes(event.key)) radar.ground.zoomBy(1, radar.layout.size());
+    else if (event.key === "-") radar.ground.zoomBy(-1, radar.layout.size());
     else return;
     event.preventDefault();
   }

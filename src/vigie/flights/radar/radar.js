@@ -37,7 +37,7 @@ export class Radar {
     this.layout.dress(data.height, data.look);
     this.pace = new Pace(() => this.draw(), (sentence) => this.layout.note(sentence), UNDRAWN);
     this.ground = new Ground(this.layout.grounds, {
-      camera: kept.camera ?? fitted(data.bounds, this.size()),
+      camera: kept.camera ?? fitted(data.bounds, this.layout.size()),
       look: data.look,
       files: data.files,
       changed: () => this.turned(),
@@ -46,10 +46,6 @@ export class Radar {
     });
     listen(this.layout.stage, this);
     this.unwatch = watchSight(place, (isSeen) => this.pace.see(isSeen), () => this.pace.go());
-  }
-
-  size() {
-    return this.layout.size();
   }
 
   // Whatever was sent is drawn as far as it can be read; what cannot be read leaves the map as it was.
@@ -79,7 +75,7 @@ export class Radar {
   // Draw the aircraft as they are now; how fast the fastest goes in pixels a second, or nothing when none will move.
   draw() {
     if (!this.place.isConnected) return null;
-    const [now, size] = [this.now(), this.size()];
+    const [now, size] = [this.now(), this.layout.size()];
     this.motion.place(now);
     if (this.isFollowed) this.keepCentred();
     const { camera } = this.ground;
@@ -125,11 +121,6 @@ export class Radar {
     this.pace.go();
   }
 
-  leave() {
-    this.hovered = null;
-    this.pace.go();
-  }
-
   click(x, y, isTouch) {
     const icao24 = this.at(x, y, isTouch ? NEAR_PX.touch : NEAR_PX.mouse);
     if (icao24 !== null) this.choose(icao24);
@@ -141,6 +132,15 @@ export class Radar {
     this.isFollowed = false;
     this.shown();
     this.told(icao24);
+    this.uncover();
+  }
+
+  // The card does not lie on the one that it is about.
+  uncover() {
+    const at = this.motion.index.get(this.chosen);
+    const { xs, ys } = this.layout.aircraft;
+    const [dx, dy] = this.layout.card.covering(xs[at], ys[at]);
+    if (dx || dy) this.ground.moveBy(dx, dy, this.layout.size());
   }
 
   // One that was searched for is brought into sight.
@@ -180,12 +180,12 @@ export class Radar {
   }
 
   zoom(by) {
-    this.ground.zoomBy(by, this.size(), undefined, undefined, true);
+    this.ground.zoomBy(by, this.layout.size(), undefined, undefined, true);
   }
 
   showAll() {
     this.release();
-    this.ground.fit(this.bounds, this.size(), true);
+    this.ground.fit(this.bounds, this.layout.size(), true);
   }
 
   end() {
