@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
+from tests.runs import until
 from tests.servers.browser import Seen
 from tests.servers.map_page import (
     DRAWN,
@@ -24,6 +27,7 @@ from tests.servers.map_page import (
     update,
 )
 from tests.servers.test_dashboard import faults
+from vigie.flights import live_map
 
 LOSE = """() => { const canvas = document.querySelector('.maplibregl-canvas');
     window.lost = (canvas.getContext('webgl2') || canvas.getContext('webgl')).getExtension('WEBGL_lose_context');
@@ -154,6 +158,7 @@ def malformed() -> dict[str, Any]:
         "a column is null": whole | {"aircraft": columns | {"heading": None}},
         "trails do not add up": whole | {"trails": whole["trails"] | {"lon": "AAA="}},
         "no instant": whole | {"at": None, "newest": None},
+        "an empty look": whole | {"look": {}, "aircraft": {}},
         "no look": {key: value for key, value in whole.items() if key != "look"} | {"aircraft": {}},
     }
 
@@ -250,7 +255,7 @@ def test_a_lost_webgl_context_comes_back_by_itself(is_given_back: bool) -> None:
     with a_page() as seen:
         update(seen.page, a_snapshot(an_aircraft(1), an_aircraft(2)))
         seen.page.wait_for_function(GROUND)
-        seen.page.evaluate("() => { window.old = document.querySelector('.maplibregl-canvas') }")
+        until(lambda: colour_at(seen.page, 450, 200) == live_map.LIGHT["land"])
 
         seen.page.evaluate(LOSE)
         update(seen.page, a_snapshot(an_aircraft(1), an_aircraft(2), an_aircraft(3)))
@@ -258,15 +263,18 @@ def test_a_lost_webgl_context_comes_back_by_itself(is_given_back: bool) -> None:
         if is_given_back:
             seen.page.evaluate("() => new Promise(done => setTimeout(() => { window.lost.restoreContext(); done() }))")
 
-        seen.page.wait_for_function(
-            """() => { const canvas = document.querySelector('.maplibregl-canvas');
-            const context = canvas && (canvas.getContext('webgl2') || canvas.getContext('webgl'));
-            return context && !context.isContextLost() }"""
-        )
         seen.page.wait_for_function(GROUND)
+        until(lambda: colour_at(seen.page, 450, 200) == live_map.LIGHT["land"])
         drawn(seen.page)
         assert ask(seen.page, "count()") == 3
         assert is_well(seen)
+
+
+def colour_at(page: Page, x: int, y: int) -> str:
+    """What a person sees there."""
+    with Image.open(io.BytesIO(page.screenshot())) as picture:
+        red, green, blue = picture.convert("RGB").tobytes()[3 * (y * picture.width + x) :][:3]
+    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def test_an_arrow_is_where_maplibre_would_put_it() -> None:

@@ -17,10 +17,14 @@ export class AircraftLayer {
   drawn = -1;
   ratio = 1;
 
-  constructor(canvas) {
+  // `restored` is called when a canvas that was lost can be drawn on again.
+  constructor(canvas, restored) {
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
-    canvas.addEventListener("contextrestored", () => this.arrows.forget());
+    canvas.addEventListener("contextrestored", () => {
+      this.arrows.forget();
+      restored();
+    });
   }
 
   resize({ width, height }) {

@@ -49,13 +49,15 @@ function update(place) {
   place.tries = 0;
 }
 
-// Draw what came last; when that fails, say so in a sentence and begin anew after a while.
+// Draw what came last. A map that has drawn before goes on with what it had; one that never has says so in a sentence,
+// and begins anew after a while.
 function attempt(place) {
   clearTimeout(place.waiting);
   try {
     update(place);
   } catch (problem) {
     console.warn("vigie: the map:", problem);
+    if (place.live?.layout.aircraft.drawn > 0) return;
     putAway(place);
     place.replaceChildren(make("p", "vigie-map-note vigie-map-panel", { role: "status", text: FAILED }));
     place.tries = (place.tries ?? 0) + 1;

@@ -89,7 +89,7 @@ export class Ground {
     map.on("load", own(() => this.succeed()));
     map.on("error", own(({ error }) => this.isDrawn || this.fail(error, NO_SCRIPT)));
     map.on("webglcontextlost", own(() => this.lose()));
-    map.on("webglcontextrestored", own(() => clearTimeout(this.waiting)));
+    map.on("webglcontextrestored", own(() => this.again()));
   }
 
   // Where MapLibre's camera is now: it keeps to the world's edges by itself.
@@ -105,8 +105,9 @@ export class Ground {
     this.noted(null);
   }
 
-  // The context went, with all that was drawn: the browser may give it back, or else another map is made.
+  // The context went, with all that was drawn: another map is made when the browser gives it back, or has not for long.
   lose() {
+    this.isDrawn = false;
     clearTimeout(this.waiting);
     this.waiting = setTimeout(() => this.again(), RESTORED_WITHIN_MS);
   }
@@ -122,6 +123,7 @@ export class Ground {
   }
 
   again() {
+    clearTimeout(this.waiting);
     this.drop();
     if (!this.isEnded) this.begin();
   }

@@ -25,7 +25,7 @@ export class Layout {
     this.grounds = make("div", "vigie-map-grounds");
     this.canvas = make("canvas", "vigie-map-aircraft", { "aria-hidden": "true" });
     this.stage = make("div", "vigie-map-stage", {}, this.grounds, this.canvas);
-    this.aircraft = new AircraftLayer(this.canvas);
+    this.aircraft = new AircraftLayer(this.canvas, () => radar.pace.go());
     this.card = new Card({ close: () => radar.choose(null), follow: () => radar.follow(!radar.isFollowed) });
     this.tooltip = new Tooltip();
     this.search = new Search({ snapshot: () => radar.snapshot, choose: (icao24) => radar.found(icao24) });

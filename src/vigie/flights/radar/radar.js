@@ -52,7 +52,7 @@ export class Radar {
   update(data) {
     this.clock.heard(data.at, here());
     try {
-      this.look = data.look ?? this.look;
+      this.look = data.look?.altitudes ? data.look : this.look;
       this.zone = data.zone;
       this.layout.dress(data.height, this.look);
       this.ground.dress(this.look);
