@@ -35,7 +35,9 @@ export class Layout {
     const credit = make("span", "vigie-map-credit", { text: "Natural Earth" });
     const panels = [this.tooltip, this.search, this.card, this.legend].map(({ element }) => element);
     place.replaceChildren(this.stage, this.sentence, ...panels, zooms(radar), credit);
-    place.onkeydown = (event) => event.key === "Escape" && radar.choose(null);
+    place.onkeydown = (event) => {
+      if (event.key === "Escape") radar.choose(null);
+    };
   }
 
   size() {
