@@ -18,7 +18,7 @@ NOISE = " :;'()"
 def texts() -> list[str]:
     """Every text in the code, with a gap where something is filled in."""
     found = []
-    for module in (HOUSE / "src").rglob("*.py"):
+    for module in (*(HOUSE / "src").rglob("*.py"), HOUSE / "tools/install.py"):
         for node in ast.walk(ast.parse(module.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.append(node.value)
