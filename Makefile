@@ -26,12 +26,12 @@ demo: setup ## simulated aircraft on a live map; Ctrl-C ends it
 SIDE_BY_SIDE := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test: setup-dev ## the tests that need no server (declarations, functions)
-	@$(RUN) pytest tests --ignore tests/servers --ignore tests/torture $(SIDE_BY_SIDE)
+	@$(RUN) pytest tests --ignore tests/servers --ignore tests/nightly $(SIDE_BY_SIDE)
 
 test-servers: setup-dev environment-dbt environment-airflow environment-bqemulator ## the tests with a real Kafka and real queries, end to end
 	@$(RUN) pytest tests/servers $(SIDE_BY_SIDE)
 
-nightly: setup-dev environment-dbt environment-airflow environment-bqemulator ## what takes longer, into docs/nightly.md (PARTS="kills map first soak")
+nightly: setup-dev environment-dbt environment-airflow environment-bqemulator ## what takes longer, into docs/nightly.md (PARTS="kills map bench first soak")
 	@.venv/bin/python tools/nightly.py $(PARTS)
 
 check: lint test ## style, types and imports, then the tests: what CI runs first

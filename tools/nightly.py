@@ -119,11 +119,16 @@ PARTS = {
         lambda: pytest(
             *(f"tests/servers/test_{name}_survive.py" for name in ("flights", "sensors", "activity")),
             "tests/servers/test_flights_kafka.py",
+            "tests/servers/test_install_elsewhere.py",
         ),
     ),
     "map": Part(
         "the page of flights in light, dark and 390 px, watched for half a minute at each load, on a busy machine",
-        lambda: pytest("tests/torture"),
+        lambda: pytest("tests/nightly/test_live_map.py"),
+    ),
+    "bench": Part(
+        "the hand-written programs that Vigie is measured against make the same tables and alerts",
+        lambda: pytest("tests/nightly/test_bench.py"),
     ),
     "first": Part("a newcomer's commands in an empty home, then offline in another clone", first_minutes),
     "soak": Part(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.tier import by_night
 from tools.install import cache_folder, uv_program
 
 HOUSE = Path(__file__).parent.parent.parent
@@ -28,7 +29,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-@pytest.mark.parametrize("example", sorted(PROGRAMS))
+@pytest.mark.parametrize("example", by_night(sorted(PROGRAMS), few=["flights"]))
 def test_an_example_that_was_copied_away_installs_and_starts(example: str, wheel: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(HOUSE / "examples" / example, tmp_path / example))
     shutil.copy(wheel, copy)

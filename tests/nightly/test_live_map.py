@@ -1,7 +1,7 @@
 """The live map, loaded again and again while both cores are burnt: aircraft, never a fault.
 
-pytest tests/torture/test_live_map.py                                   # 20 loads of 30 s in each look: 40 minutes
-VIGIE_MAP_LOADS=2 VIGIE_MAP_SECONDS=10 pytest tests/torture/test_live_map.py
+pytest tests/nightly/test_live_map.py                                   # 20 loads of 30 s in each look: 40 minutes
+VIGIE_MAP_LOADS=2 VIGIE_MAP_SECONDS=10 pytest tests/nightly/test_live_map.py
 """
 
 from __future__ import annotations
