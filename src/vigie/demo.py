@@ -26,6 +26,7 @@ from vigie.feed import Pace, Progress, Simulation, feed
 from vigie.feeding import fields_of, framed
 from vigie.graph import Graph, Source
 from vigie.lake import Lake
+from vigie.monitoring.glance import glance, is_context
 from vigie.pipeline import SHIPPED, Pipeline
 from vigie.screen import Screen
 from vigie.settings import Settings
@@ -61,7 +62,7 @@ def demo(  # noqa: PLR0913
             f"pipeline '{pipeline.name}' has no simulated feed to show",
             do="Give a source one (simulated=...), or run it on a feed of your own: vigie run.",
         )
-    simulation = simulation or Simulation(start=time.time() - _past(graph), faults=FAULTS)
+    simulation = simulation or Simulation(start=begin(graph, lake, time.time()), faults=FAULTS)
     screen = Screen(graph, lake)
     context = [source for source in graph.sources if source.context and source.simulated is not None]
     together = Together(screen.fed)
@@ -87,10 +88,15 @@ def demo(  # noqa: PLR0913
             feeding.check()
 
 
-def _past(graph: Graph) -> float:
-    """How long ago the feed begins, in seconds: the first windows close at once."""
+def begin(graph: Graph, lake: Lake, now: float) -> float:
+    """When the feed begins: so long ago that the first windows close at once, but after what the lake already has.
+
+    What is simulated for a time twice is not the same twice: each aircraft would be in two places at once.
+    """
     settled = max((parse_duration(gold.late_by) for gold in graph.gold if gold.late_by), default=timedelta())
-    return max(PAST_S, settled.total_seconds() + WINDOW_S)
+    past = now - max(PAST_S, settled.total_seconds() + WINDOW_S)
+    newest = (glance(lake, graph, table).newest for table in graph.silver if not is_context(graph, table))
+    return max([past, *(min(at.timestamp(), now) for at in newest if at is not None)])
 
 
 class Together:
