@@ -188,12 +188,9 @@ def test_uv_itself_is_fetched_by_pip_and_a_network_that_is_away_is_said(house: P
     ],
 )
 def test_what_an_installer_says_becomes_a_sentence_and_the_next_command(house: Path, says: str, sentence: str) -> None:
-    uv = house / "bin/uv"
-    uv.parent.mkdir()
-    uv.write_text(f'#!/bin/sh\ntest "$1" = --version && echo "uv 99.0.0" && exit\necho "{says}" >&2\nexit 1\n')
-    uv.chmod(0o755)
+    echo = f'#!/bin/sh\ntest "$1" = --version && echo "uv 99.0.0" && exit\necho "{says}" >&2\nexit 1\n'
 
-    answer = installed(house, PATH=f"{uv.parent}:{os.environ['PATH']}")
+    answer = installed(house, PATH=a_uv(house, echo))
 
     assert answer.returncode == 2
     assert sentence in answer.stderr
@@ -236,3 +233,39 @@ def test_a_requirement_of_an_extra_that_is_not_met_is_found(house: Path) -> None
         shutil.rmtree(metadata)
 
     assert unmet(environment) == ["ropes[more] asks for hemp>=1, which is not there"]
+
+
+def a_uv(house: Path, script: str) -> str:
+    """The path that finds this program first when uv is looked for."""
+    uv = house / "bin/uv"
+    uv.parent.mkdir()
+    uv.write_text(script)
+    uv.chmod(0o755)
+    return f"{uv.parent}:{os.environ['PATH']}"
+
+
+def test_an_installer_that_dies_without_a_word_is_named_with_what_ended_it(house: Path) -> None:
+    path = a_uv(house, '#!/bin/sh\ntest "$1" = --version && echo "uv 99.0.0" && exit\nkill -SEGV $$\n')
+
+    answer = installed(house, PATH=path)
+
+    assert answer.returncode == 2
+    assert "bin/uv was ended by SIGSEGV" in answer.stderr
+
+
+@pytest.mark.parametrize("script", ["no program", "#!/bin/sh\nexit 1\n", "#!/bin/sh\necho uv 0.1.0\n"])
+def test_a_uv_that_is_broken_or_old_is_passed_over(house: Path, script: str) -> None:
+    answer = installed(house, PATH=a_uv(house, script), PIP_NO_INDEX="1", PIP_FIND_LINKS="")
+
+    assert "Fetching uv" in answer.stderr
+    assert "Exec format" not in answer.stderr
+
+
+def test_an_index_that_does_not_have_what_is_pinned_is_named(house: Path) -> None:
+    (house / "wheels/hemp-1.0-py3-none-any.whl").unlink()
+
+    answer = installed(house)
+
+    assert answer.returncode == 2
+    assert "The package index has not what is pinned" in answer.stderr
+    assert "UV_DEFAULT_INDEX" in answer.stderr

@@ -8,11 +8,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 from streamlit.testing.v1 import AppTest
+from typer.testing import CliRunner
 
-from tests.dashboard.test_flights import shown
+from tests.dashboard.lakes import POSITIONS, a_lake
+from tests.dashboard.test_flights import shown, texts
+from vigie.cli import app
 from vigie.engine.ledger import Entry
-from vigie.errors import LakeMismatch
+from vigie.errors import LakeMismatch, RequestError
 from vigie.lake import Lake
 from vigie.pipeline import load
 from vigie.screen import Screen
@@ -81,7 +85,7 @@ def test_the_terminal_says_what_it_waits_for_and_for_how_long(tmp_path: Path) ->
 
     line = screen.line()
 
-    assert "Spark is starting: first rows after about 60 s, 0 s so far" in line
+    assert "starting: first rows after about 60 s, 0 s so far" in line
     assert "bronze" not in line, "no table is listed before there is one"
 
 
@@ -99,3 +103,45 @@ def test_a_gold_table_that_found_nothing_yet_does_not_settle_the_account(tmp_pat
 
     assert "accounted for" not in before
     assert "every row read is accounted for" in screen.line()
+
+
+def test_a_lake_that_cannot_be_written_is_said_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "_vigie").write_text("a file where a folder should be")
+
+    with (
+        pytest.raises(RequestError, match="the lake cannot be written: Not a directory"),
+        only_writer(Lake(tmp_path), "flights"),
+    ):
+        pass
+
+
+def test_a_second_demo_in_a_lake_is_refused_before_it_starts_anything(tmp_path: Path) -> None:
+    with only_writer(Lake(tmp_path), "flights"):
+        answer = CliRunner().invoke(app, ["demo", "flights", "--lake", str(tmp_path)])
+
+    assert answer.exit_code == 2
+    assert "is being run in this lake by process" in answer.stderr
+    assert "dashboard" not in answer.stderr
+    assert not (tmp_path / "_dashboard.log").exists()
+
+
+def test_a_table_that_is_made_and_has_no_rows_yet_is_waited_for(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    DeltaTable.create(str(lake.silver("flights_ml")), POSITIONS)
+
+    with only_writer(lake, "flights"):
+        shown_page = page(tmp_path)
+
+    assert shown_page.header[0].value == "The run is starting"
+
+
+def test_a_run_that_goes_on_is_not_told_to_be_started(tmp_path: Path) -> None:
+    lake = a_lake(tmp_path, until=datetime.now(UTC) - timedelta(minutes=10), aircraft=3)
+
+    with only_writer(lake, "flights"):
+        while_it_runs = page(tmp_path)
+    afterwards = page(tmp_path)
+
+    assert [warning.value for warning in while_it_runs.warning] == []
+    assert "The run goes on: it is behind, or its feed sends nothing." in texts(while_it_runs)
+    assert "If the feed or the run has stopped" in afterwards.warning[0].value

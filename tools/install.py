@@ -14,6 +14,7 @@ import fcntl
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,8 @@ OLDEST_UV = (0, 8)
 TICK_S, QUIET_TICK_S = 1.0, 15.0
 ROOM = {"runtime": "3.2 GB", "dev": "3.8 GB", "dbt": "0.8 GB", "airflow": "0.8 GB", "bqemulator": "0.4 GB"}
 
+NEEDED_BY_UV = 200_000_000  # bytes, to fetch uv itself
+
 PIN = re.compile(r"^[A-Za-z0-9][\w.-]*==", re.MULTILINE)
 NO_ROOM = re.compile(r"No space left on device|Disk quota exceeded|os error (28|122)\b", re.IGNORECASE)
 NO_CERTIFICATE = re.compile(r"invalid peer certificate|UnknownIssuer|CERTIFICATE_VERIFY_FAILED", re.IGNORECASE)
@@ -40,6 +43,8 @@ NO_NETWORK = re.compile(
     r"|No matching distribution found for uv",
     re.IGNORECASE,
 )
+NO_CACHE = re.compile(r"Failed to initialize cache")
+NO_INDEX = re.compile(r"was not found in the package registry|No solution found")
 OTHER_HASH = re.compile(r"hash mismatch|do not match the hashes", re.IGNORECASE)
 
 
@@ -161,17 +166,23 @@ def uv_program(cache: Path) -> str:
     if not (home / "bin" / "uv").exists():
         with Progress("Fetching uv, which installs packages") as progress:
             cache.mkdir(parents=True, exist_ok=True)
+            for left_by_a_kill in cache.glob(".fetching-uv-*"):
+                shutil.rmtree(left_by_a_kill, ignore_errors=True)
             with tempfile.TemporaryDirectory(dir=cache, prefix=".fetching-uv-") as aside:
                 fetched = Path(aside) / home.name
                 run([sys.executable, "-m", "venv", str(fetched)], progress)
                 pip = [str(fetched / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--retries", "2"]
                 run([*pip, "install", "--no-deps", "--require-hashes", "--requirement", str(lock)], progress)
-                fetched.rename(home)  # whole, or not at all
+                if not home.exists():  # another may have been quicker
+                    fetched.rename(home)  # whole, or not at all
     return str(home / "bin" / "uv")
 
 
 def version_of(uv: str) -> tuple[int, ...]:
-    answer = subprocess.run([uv, "--version"], capture_output=True, text=True, check=False)
+    try:
+        answer = subprocess.run([uv, "--version"], capture_output=True, text=True, check=False)
+    except OSError:  # it is no program
+        return (0,)
     found = re.search(r"(\d+)\.(\d+)", answer.stdout)
     return tuple(map(int, found.groups())) if found else (0,)
 
@@ -213,6 +224,8 @@ def said(command: list[str], progress: Progress | None, environment: dict[str, s
             lines.append(line)
             if progress is not None:
                 progress.heard(line.strip())
+    if process.returncode < 0:
+        lines.append(f"{command[0]} was ended by {signal.Signals(-process.returncode).name}\n")
     if process.returncode:
         raise Failed("".join(lines))
 
@@ -225,12 +238,17 @@ def as_sentences(name: str, cache: Path) -> Iterator[None]:
         yield
     except (Failed, OSError) as problem:
         text = str(problem)
-        if NO_ROOM.search(text):
-            free = min(shutil.disk_usage(existing(place)).free for place in (HOUSE, cache)) / 1e9
+        free, fullest = min((shutil.disk_usage(existing(place)).free, place) for place in places(cache))
+        # Python's own venv does not say why it could not be made.
+        if NO_ROOM.search(text) or ("ensurepip" in text and free < NEEDED_BY_UV):
             raise Refused(
-                f"The disk is full: packages need up to {ROOM[name]} in {shown(cache)}, uv's cache and {shown(HOUSE)}, "
-                f"and {free:.1f} GB are free.",
+                f"The disk is full: packages need up to {ROOM[name]}, and {fullest} has {free / 1e9:.1f} GB left.",
                 f"Make room, or name a cache elsewhere (VIGIE_CACHE=, UV_CACHE_DIR=), then: {again}",
+            ) from problem
+        if NO_CACHE.search(text):
+            raise Refused(
+                f"The cache of packages cannot be written: {uv_cache()}",
+                f"Name another (UV_CACHE_DIR=/path/to/a/folder), then: {again}",
             ) from problem
         if isinstance(problem, OSError):
             raise Refused(f"{problem.strerror}: {problem.filename}", f"Set that right, then: {again}") from problem
@@ -255,11 +273,26 @@ def as_sentences(name: str, cache: Path) -> Iterator[None]:
                 f"Check the connection (behind a proxy: HTTPS_PROXY=http://HOST:PORT), then: {again}\n"
                 "What was fetched so far is kept; a machine whose caches are filled needs no network.",
             ) from problem
+        if NO_INDEX.search(text):
+            raise Refused(
+                f"The package index has not what is pinned: {last_line(text)}",
+                f"Is it the right one (UV_DEFAULT_INDEX, UV_INDEX_URL, PIP_INDEX_URL)? Then: {again}",
+            ) from problem
         raise Refused(f"{text.rstrip()}\nThe packages could not be installed.", f"Try once more: {again}") from problem
 
 
 def last_line(text: str) -> str:
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+
+
+def places(cache: Path) -> list[Path]:
+    """Where an installation writes."""
+    return [HOUSE, cache, uv_cache(), Path(tempfile.gettempdir())]
+
+
+def uv_cache() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("UV_CACHE_DIR") or Path(home, "uv"))
 
 
 def existing(place: Path) -> Path:
@@ -323,7 +356,7 @@ class Progress:
         elif line.startswith("Prepared"):
             self._fetching.clear()
             self._stage = "putting them in their place"
-        elif line.startswith("Installed"):
+        elif line.startswith("Installed") and self._fetched:
             self._stage = "compiling bytecode, so that everything starts quickly"
         if self._fetching:
             waiting = ", ".join(f"{name} ({size})" for name, size in list(self._fetching.items())[:3])

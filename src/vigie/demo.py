@@ -31,12 +31,14 @@ from vigie.pipeline import SHIPPED, Pipeline
 from vigie.screen import Screen
 from vigie.settings import Settings
 from vigie.terminal import say
+from vigie.writer import make_folder, refuse_a_second
 
 PAST_S = 600.0  # so that there is a backlog to catch up with
 WINDOW_S = 300.0  # what must have gone by since a window was settled, so that the first is given at once
 FAULTS = 0.01  # so that there is something to see in quarantine
 REFRESH_S = 1.0
 PLAIN_EVERY_S = 10.0
+DASHBOARD_LIMIT_S = 120.0
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +71,8 @@ def demo(  # noqa: PLR0913
     feeds = [_Feeding(source, simulation, settings, partial(together.told, source.name), stop) for source in shown]
     feeds += [_Feeding(beside, simulation, settings, lambda _progress: None, stop) for beside in context]
     for source in shown:
-        lake.inbox(source.name).mkdir(parents=True, exist_ok=True)
+        make_folder(lake.inbox(source.name))
+    refuse_a_second(lake, pipeline.name)
     request = Request(lake, every=1.0, kafka=kafka, brief=True)
 
     def follow(source: Source, address: Address) -> None:
@@ -78,7 +81,7 @@ def demo(  # noqa: PLR0913
 
     watcher = Watcher(reads=follow, batch=screen.batch, alert=screen.alert)
     with contextlib.ExitStack() as closing:
-        closing.enter_context(_watched(lake, pipeline.name))
+        closing.enter_context(_watched(lake, pipeline.name, stop))
         closing.enter_context(_shown(screen, stop))
         closing.enter_context(_ended_after(settings.demo_minutes, stop))
         for feeding in feeds:
@@ -184,15 +187,23 @@ def _ended_after(minutes: float | None, stop: threading.Event) -> Iterator[None]
 
 
 @contextlib.contextmanager
-def _watched(lake: Lake, pipeline: str) -> Iterator[None]:
+def _watched(lake: Lake, pipeline: str, stop: threading.Event) -> Iterator[None]:
     """The dashboard beside it, where its extra is installed."""
     with contextlib.ExitStack() as closing:
         try:
             address = closing.enter_context(serving.beside(lake, pipeline if pipeline in SHIPPED else None))
-            say(f"The dashboard is at {address}")
+            threading.Thread(target=_told_of, args=(address, lake, stop), daemon=True).start()
         except BadSetting as problem:
             say(f"There is no dashboard beside it: {problem}")
         yield
+
+
+def _told_of(address: str, lake: Lake, stop: threading.Event) -> None:
+    """Say where the dashboard is once it is there: a browser that comes too early shows a page of its own."""
+    if serving.answers(address, DASHBOARD_LIMIT_S, stop):
+        say(f"The dashboard is at {address}")
+    elif not stop.is_set():
+        say(f"The dashboard does not answer; {serving.log_of(lake)} says why")
 
 
 @contextlib.contextmanager

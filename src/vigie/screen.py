@@ -163,7 +163,7 @@ class Screen:
             known = any(not name.startswith("gold/") for name in self._sums)
         if not known:
             began_s = time.monotonic() - self._began
-            return Text(f"Spark is starting: {first_rows(began_s)}", style="dim")
+            return Text(f"starting: {first_rows(began_s)}", style="dim")
         if owed:
             return Text(f"NOT every row is accounted for: {', '.join(owed)}", style="bold red")
         return Text("every row read is accounted for", style="green")

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from vigie.errors import LakeMismatch
+from vigie.errors import LakeMismatch, RequestError
 from vigie.lake import Lake
 
 FIRST_ROWS_AFTER_S = 60.0  # after the writer began, on two cores: Spark starts, plans and compiles
@@ -40,13 +40,31 @@ class Writer:
 def only_writer(lake: Lake, pipeline: str) -> Iterator[None]:
     """While in here, no other process writes; the lock goes with the process, however it ends."""
     path = _path(lake, pipeline)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with path.open("a+") as lock:
         _lock(lock, pipeline, path)
         lock.truncate(0)
         lock.write(f"{os.getpid()} {datetime.now(UTC).isoformat()}")
         lock.flush()
         yield
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder of a lake; RequestError when the lake cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise RequestError(
+            f"the lake cannot be written: {problem.strerror}",
+            where=str(folder),
+            do="Name a folder of your own with --lake, or make this one writable.",
+        ) from problem
+
+
+def refuse_a_second(lake: Lake, pipeline: str) -> None:
+    """LakeMismatch when another process writes the pipeline's tables; for whoever has more to start before a run."""
+    if found := writer(lake, pipeline):
+        raise _written_by(str(found.process), pipeline, _path(lake, pipeline))
 
 
 def writer(lake: Lake, pipeline: str) -> Writer | None:
@@ -79,9 +97,12 @@ def _lock(lock: IO[str], pipeline: str, path: Path) -> None:
                 time.sleep(PAUSE_S)
                 continue
             lock.seek(0)
-            process = lock.read().partition(" ")[0] or "unknown"
-            raise LakeMismatch(
-                f"pipeline '{pipeline}' is being run in this lake by process {process}",
-                where=str(path),
-                do="Stop that one first, or use another lake with --lake.",
-            ) from problem
+            raise _written_by(lock.read().partition(" ")[0] or "unknown", pipeline, path) from problem
+
+
+def _written_by(process: str, pipeline: str, path: Path) -> LakeMismatch:
+    return LakeMismatch(
+        f"pipeline '{pipeline}' is being run in this lake by process {process}",
+        where=str(path),
+        do="Stop that one first, or use another lake with --lake.",
+    )

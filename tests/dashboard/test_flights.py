@@ -280,7 +280,7 @@ def test_a_lake_that_is_not_there_is_a_sentence_with_the_command_that_makes_it(t
     app = run(tmp_path / "lake")
 
     assert not app.exception
-    assert "has no table `silver/flights_ml`" in texts(app)
+    assert "has no rows in `silver/flights_ml`" in texts(app)
     assert f"vigie demo flights --lake {tmp_path / 'lake'}" in texts(app)
 
 
@@ -385,3 +385,22 @@ def test_a_minute_without_aircraft_is_drawn_as_none(lake: Lake) -> None:
     counted = pd.DataFrame({"CRUISE": [5, 7]}, index=[noon, noon + timedelta(minutes=3)])
 
     assert list(each_minute(counted)["CRUISE"]) == [5, 0, 0, 7]
+
+
+def test_what_cannot_be_on_the_map_is_left_out_of_it(tmp_path: Path) -> None:
+    nowhere: list[dict[str, Any]] = [
+        {"icao24": None},
+        {"icao24": "a", "latitude": None},
+        {"icao24": "b", "longitude": float("nan")},
+        {"icao24": "c", "latitude": 1e9},
+        {"icao24": "d", "longitude": -540.0},
+        {"icao24": "e", "latitude": float("inf")},
+    ]
+    lake = Lake.at(tmp_path)
+    write(lake.silver("flights_ml"), [a_position(), *(a_position(**fields) for fields in nowhere)], POSITIONS)
+
+    shown_ones = flights.sight(View(lake), "3944ef")
+
+    assert list(shown_ones.aircraft["icao24"]) == list(shown_ones.trails["icao24"]) == ["3944ef"]
+    assert shown_ones.track is not None
+    assert len(shown_ones.track) == 1

@@ -6,6 +6,7 @@ import importlib.util
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,7 @@ def test_a_demo_goes_on_without_the_extra(
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
 
-    with demo._watched(Lake(tmp_path), "flights"):
+    with demo._watched(Lake(tmp_path), "flights", threading.Event()):
         pass
 
     assert "There is no dashboard beside it" in capsys.readouterr().err

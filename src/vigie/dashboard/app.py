@@ -21,12 +21,18 @@ from vigie.dashboard.view import View
 from vigie.errors import VigieError
 from vigie.lake import Lake
 
+# What is drawn anew every two seconds neither fades meanwhile nor needs a figure that runs in the corner.
+STEADY = """
+[data-stale="true"] { opacity: 1 !important; transition: none !important; }
+[data-testid="stStatusWidget"] { display: none; }
+"""
 ICON = Path(__file__).with_name("static") / "icon.png"  # an icon by name would be fetched from a public server
 
 
 def show(lake: Lake, pipeline: str | None = None) -> None:
     """One run of the script: the page that a viewer is on."""
     st.set_page_config(page_title="Vigie", layout="wide", page_icon=str(ICON))
+    st.html(f"<style>{STEADY}</style>")
     view = View(lake, pipeline, _zone(), is_dark())
     first = next((page for page in PAGES if page.pipeline == pipeline), PAGES[0] if pipeline is None else PAGES[-1])
 

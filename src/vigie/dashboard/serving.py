@@ -6,10 +6,14 @@ import importlib.util
 import signal
 import socket
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import httpx
 
 from vigie.dashboard.pages import PAGES
 from vigie.errors import BadSetting
@@ -26,6 +30,7 @@ HOST = "127.0.0.1"
 PORT, LAST_PORT = 8501, 65_535
 APP = Path(__file__).with_name("app.py")
 STOP_LIMIT_S = 5.0
+LOOK_EVERY_S = 0.2
 
 THE_SERVER = "<script>window.__streamlit = {BACKEND_BASE_URL: window.location.origin}</script>"
 
@@ -93,6 +98,11 @@ async def _at_its_own_address(_request: Request) -> HTMLResponse:
     return HTMLResponse(html.replace("<head>", f"<head>{THE_SERVER}", 1), headers={"Cache-Control": "no-cache"})
 
 
+def log_of(lake: Lake) -> Path:
+    """What the dashboard beside a demo has to say."""
+    return lake.root / "_dashboard.log"
+
+
 @contextmanager
 def beside(lake: Lake, pipeline: str | None) -> Iterator[str]:
     """A dashboard in a process of its own, and its address; another port is taken where the usual one is not free."""
@@ -101,12 +111,24 @@ def beside(lake: Lake, pipeline: str | None) -> Iterator[str]:
     words = [sys.executable, "-c", "from vigie.cli import main; main()", "dashboard"]
     words += [pipeline] if pipeline is not None else []
     lake.root.mkdir(parents=True, exist_ok=True)
-    with (lake.root / "_dashboard.log").open("wb") as log:
+    with log_of(lake).open("wb") as log:
         server = started("dashboard", [*words, "--lake", str(lake.root), "--port", str(port)], log)
     try:
         yield address(HOST, port)
     finally:
         ended(server, STOP_LIMIT_S)
+
+
+def answers(address: str, limit_s: float, stop: threading.Event) -> bool:
+    """Whether a dashboard that was started has come to answer; waits for it, but for no longer than is worth it."""
+    until = time.monotonic() + limit_s
+    while time.monotonic() < until and not stop.wait(LOOK_EVERY_S):
+        try:
+            if httpx.get(f"{address}/_stcore/health", timeout=5).is_success:
+                return True
+        except httpx.TransportError:
+            continue
+    return False
 
 
 def check_installed() -> None:

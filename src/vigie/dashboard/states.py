@@ -17,7 +17,6 @@ from vigie.errors import VigieError
 from vigie.writer import FIRST_ROWS_AFTER_S, first_rows
 
 STALE_AFTER_S = 30.0
-CATCHES_UP_FOR_S = 180.0
 LOOK_EVERY_S = 2.0
 
 log = logging.getLogger(__name__)
@@ -65,8 +64,8 @@ def broken(problem: VigieError) -> None:
 
 
 def awaited(view: View, pipeline: str, made_by: str, *tables: str) -> bool:
-    """Whether a page must wait until one of these tables is there; says so, by the first, and looks again."""
-    if any(map(view.has, tables)):
+    """Whether a page must wait until one of these tables has rows; says so, by the first, and looks again."""
+    if any(map(view.has_rows, tables)):
         return False
     _empty(view, pipeline, made_by, *tables)
     return True
@@ -74,13 +73,13 @@ def awaited(view: View, pipeline: str, made_by: str, *tables: str) -> bool:
 
 @st.fragment(run_every=LOOK_EVERY_S)
 def _empty(view: View, pipeline: str, made_by: str, *tables: str) -> None:
-    if any(map(view.has, tables)):
+    if any(map(view.has_rows, tables)):
         st.rerun()
     running_s = view.running_s(pipeline)
     with st.container(border=True):
         if running_s is None:
             st.header("Nothing to see yet")
-            st.markdown(f"The lake `{view.lake}` has no table `{tables[0]}`. Make it in another terminal:")
+            st.markdown(f"The lake `{view.lake}` has no rows in `{tables[0]}`. Bring some, in another terminal:")
             st.code(view.typed(made_by), language="sh")
         else:
             st.header("The run is starting")
@@ -90,7 +89,7 @@ def _empty(view: View, pipeline: str, made_by: str, *tables: str) -> None:
 
 
 def age(view: View, pipeline: str, newest: datetime | None, restarted_by: str) -> None:
-    """How old the newest data is: a quiet line while it is live or a run catches up, a warning once it is stale."""
+    """How old the newest data is: quiet while it is live or a run goes on, a warning once nothing makes it newer."""
     if newest is None:
         st.caption("No data yet.")
         return
@@ -99,8 +98,8 @@ def age(view: View, pipeline: str, newest: datetime | None, restarted_by: str) -
     running_s = view.running_s(pipeline)
     if seconds <= STALE_AFTER_S:
         st.caption(f"{said}.")
-    elif running_s is not None and running_s <= CATCHES_UP_FOR_S:
-        st.caption(f"{said}. The run began {ago(running_s)} ago and is catching up.")
+    elif running_s is not None:
+        st.caption(f"{said}. The run goes on: it is behind, or its feed sends nothing.")
     else:
         st.warning(
             f"{said}. If the feed or the run has stopped: `{view.typed(restarted_by)}`", icon=":material/schedule:"

@@ -6,13 +6,14 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import streamlit as st
 
 from vigie.dashboard.reading import Shelf, Slice
-from vigie.lake import Lake, is_table
+from vigie.lake import Lake, is_table, opened
 from vigie.writer import writer
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ class View:
         """Whether somebody has written the table yet."""
         return is_table(self.lake.path(table))
 
+    def has_rows(self, table: str) -> bool:
+        """Whether anything was ever written into the table."""
+        path = self.lake.path(table)
+        return is_table(path) and (path in _WRITTEN or _is_written(path))
+
     def running_s(self, pipeline: str) -> float | None:
         """For how many seconds a process has been writing the pipeline's tables; None when none does."""
         found = writer(self.lake, pipeline)
@@ -63,6 +69,15 @@ class View:
     @staticmethod
     def now() -> datetime:
         return datetime.now(UTC)
+
+
+_WRITTEN: set[Path] = set()  # tables that had rows when they were looked at: they are not looked at again
+
+
+def _is_written(path: Path) -> bool:
+    if opened(path).get_add_actions().num_rows:
+        _WRITTEN.add(path)
+    return path in _WRITTEN
 
 
 @st.cache_resource(show_spinner=False)

@@ -71,19 +71,22 @@ TWO_MINUTES = f"""
     WHERE event_timestamp > newest - INTERVAL 2 MINUTES
     GROUP BY ALL ORDER BY is_last DESC
 """
-NOW = """
+# A table that another program wrote may hold what Vigie keeps out of it.
+ON_EARTH = "icao24 IS NOT NULL AND latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180"
+NOW = f"""
     SELECT * FROM positions
-    WHERE event_timestamp > (SELECT max(event_timestamp) FROM positions) - INTERVAL 1 MINUTE
+    WHERE {ON_EARTH} AND event_timestamp > (SELECT max(event_timestamp) FROM positions) - INTERVAL 1 MINUTE
     QUALIFY row_number() OVER (PARTITION BY icao24 ORDER BY event_timestamp DESC) = 1
     ORDER BY icao24
 """
-TRAILS = """
+TRAILS = f"""
     SELECT icao24, latitude, longitude FROM positions
-    WHERE event_timestamp > (SELECT max(event_timestamp) FROM positions) - INTERVAL 90 SECONDS
+    WHERE {ON_EARTH} AND event_timestamp > (SELECT max(event_timestamp) FROM positions) - INTERVAL 90 SECONDS
     ORDER BY icao24, event_timestamp
 """
-TRACK = """
-    SELECT event_timestamp, callsign, longitude, latitude, altitude_meters FROM positions WHERE icao24 = ? ORDER BY ALL
+TRACK = f"""
+    SELECT event_timestamp, callsign, longitude, latitude, altitude_meters FROM positions
+    WHERE {ON_EARTH} AND icao24 = ? ORDER BY ALL
 """
 # Windows of five minutes begin each minute: every fifth is taken, so that a report is counted once.
 EACH_ONCE = "minute(window_start) % 5 = 0"
@@ -140,7 +143,7 @@ def where(view: View) -> None:
     told = snapshot(shown, view.now(), zone=view.zone.key, dark=view.dark, page=st.context.url)
     live_map(told, MAP)
     st.caption(
-        f"{len(shown.aircraft):,} aircraft heard in the last minute, with 90 s of trail. "
+        f"{len(shown.aircraft):,} aircraft heard in the last minute of data, with 90 s of trail. "
         "Click one, or find it by its callsign, for all about it."
     )
     if shown.chosen is not None:
@@ -189,7 +192,7 @@ def phases(view: View) -> None:
         chart(shares, "flights-shares")
     with right:
         chart(bars, "flights-bars")
-    st.caption("Aircraft heard in the last minute, by their newest report.")
+    st.caption("Aircraft heard in the last minute of data, by their newest report.")
 
 
 @live(GOLD_EVERY_S, RUN)
@@ -197,7 +200,7 @@ def phases_over_time(view: View) -> None:
     st.header("Phases over time")
     counted = view.ask("SELECT window_start, window_end, flight_phase, flight_count FROM phases", phases=PHASES)
     if counted.empty:
-        st.info("No window has closed yet: a minute closes two minutes after it is over.")
+        st.info("No window has closed yet: a one-minute window closes two minutes after it ends.")
         return
     by_phase = counted.pivot_table(index="window_start", columns="flight_phase", values="flight_count", fill_value=0)
     by_phase = each_minute(by_phase)
@@ -334,7 +337,7 @@ def _closed(view: View, which: str = "true") -> datetime | None:
 def _none_yet(view: View) -> None:
     closed = _closed(view)
     if closed is None:
-        st.info("No window has closed yet: five minutes close six minutes after they are over.")
+        st.info("No window has closed yet: a five-minute window closes six minutes after it ends.")
     else:
         st.success("None: no closed window of the last 24 h has any.")
         closed_until(view, closed)
