@@ -52,9 +52,26 @@ class Server:
             answer = connection.execute(sql)
             return answer.fetchall() if answer.description else []
 
-    def _answers(self) -> bool:
+    @contextmanager
+    def asking_for_passwords(self) -> Iterator[None]:
+        """As long as it goes on, who connects must know a password."""
+        rules = self._data / "pg_hba.conf"
+        before = rules.read_text()
+        with psycopg.connect(self.address, autocommit=True) as connection:  # it is in already
+            rules.write_text("host all all all scram-sha-256\n")
+            connection.execute("SELECT pg_reload_conf()")
+            until(lambda: not self._answers("vigie:wrong"))
+            try:
+                yield
+            finally:
+                rules.write_text(before)
+                connection.execute("SELECT pg_reload_conf()")
+                until(lambda: self._answers("vigie:wrong"))
+
+    def _answers(self, login: str = "vigie:a-secret") -> bool:
         try:
-            return self.ask("SELECT 1") == [(1,)]
+            with psycopg.connect(self.address.replace("vigie:a-secret", login)):
+                return True
         except psycopg.OperationalError:
             return False
 

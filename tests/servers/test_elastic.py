@@ -122,7 +122,7 @@ def test_what_the_server_refuses_is_a_dead_letter_once_and_the_rest_is_written(
     letters = {json.loads(hit["_source"]["row"])["event_id"]: hit["_source"] for hit in before}
     assert list(letters) == ["c"]
     assert "failed to parse field [action] of type [integer]" in letters["c"]["reason"]
-    assert f"events: {either.product} refused 1 documents, which are in events_dead_letters: " in caplog.text
+    assert f"events: {either.product} refused 1 rows, which are in events_dead_letters: " in caplog.text
 
 
 def test_fields_are_said_before_the_first_document_and_a_lifecycle_where_there_is_such_a_thing(

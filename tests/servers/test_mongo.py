@@ -181,7 +181,7 @@ def test_what_has_no_form_is_a_dead_letter_and_the_rest_is_written(
     [large] = [each for each in empty.all("odd_dead_letters") if each["characters"] > 999]
     assert large["reason"].startswith("it is too large: 17,0")
     assert large["row"].startswith('{"_id": "too large"')
-    assert "MongoDB refused 3 documents, which are in odd_dead_letters" in caplog.text
+    assert "MongoDB refused 3 rows, which are in odd_dead_letters" in caplog.text
 
 
 def test_what_the_server_refuses_is_a_dead_letter_once_and_the_rest_is_written(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import random
+import string
 import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -138,13 +141,93 @@ def test_a_table_that_is_all_key_takes_each_row_once(spark: SparkSession, empty:
 def test_a_batch_is_there_whole_or_not_at_all(spark: SparkSession, empty: Server) -> None:
     writer = a_writer(empty)
     writer.write(readings(spark, ("a", NOON, 1.0)), 0)
-    empty.ask("ALTER TABLE readings ADD CHECK (c < 10)")
+    empty.ask("CREATE VIEW other AS SELECT * FROM readings")
+    empty.ask("ALTER TABLE readings RENAME c TO d")
 
-    with pytest.raises(Refused, match="violates check constraint") as refusal:
+    with pytest.raises(Refused, match="does not exist") as refusal:
         writer.write(readings(spark, ("a", NOON, 2.0), ("b", NOON, 99.0)), 1)
 
-    assert empty.ask("SELECT sensor_id, c FROM readings") == [("a", 1.0)]
+    assert empty.ask("SELECT sensor_id, d FROM readings") == [("a", 1.0)]
     assert "secret" not in str(refusal.value)
+
+
+POISON = [
+    ("CHECK (c < 10)", ("bad", NOON, 99.0), "23514"),
+    ("CONSTRAINT once UNIQUE (c) DEFERRABLE INITIALLY DEFERRED", ("bad", NOON, 1.0), "23505"),
+]
+
+
+@pytest.mark.parametrize(("constraint", "bad", "code"), POISON)
+def test_a_row_that_is_refused_is_a_dead_letter_and_the_others_are_written(
+    spark: SparkSession, empty: Server, constraint: str, bad: tuple[Any, ...], code: str, caplog: Any
+) -> None:
+    writer = a_writer(empty)
+    writer.write(readings(spark, ("a", NOON, 1.0)), 0)
+    empty.ask(f"ALTER TABLE readings ADD {constraint}")
+
+    for batch in (1, 1):
+        writer.write(readings(spark, bad, *((f"s{n}", NOON, n / 3_000) for n in range(2_000))), batch)
+
+    assert empty.ask("SELECT count(*) FROM readings") == [(2_001,)]
+    assert empty.ask("SELECT count(*) FROM readings WHERE sensor_id = 'bad'") == [(0,)]
+    [(collection, row, reason)] = empty.ask('SELECT collection, "row", reason FROM readings_dead_letters')
+    assert (collection, json.loads(row)["sensor_id"]) == ("readings", "bad")
+    assert code in reason
+    assert "PostgreSQL refused 1 rows, which are in readings_dead_letters" in caplog.text
+
+
+def test_a_key_that_no_index_can_hold_is_a_dead_letter(spark: SparkSession, empty: Server) -> None:
+    key = "".join(random.Random(1).choices(string.ascii_letters, k=100_000))  # not to be compressed into 2,704 bytes
+
+    a_writer(empty).write(readings(spark, (key, NOON, 1.0), ("b", NOON, 2.0)), 0)
+
+    assert empty.ask("SELECT sensor_id FROM readings") == [("b",)]
+    [(characters, reason)] = empty.ask("SELECT characters, reason FROM readings_dead_letters")
+    assert characters > 100_000
+    assert "54000" in reason
+
+
+def test_a_row_without_its_key_is_a_dead_letter(spark: SparkSession, empty: Server) -> None:
+    a_writer(empty).write(readings(spark, (None, NOON, 1.0), ("b", NOON, 2.0)), 0)
+
+    assert empty.ask("SELECT sensor_id FROM readings") == [("b",)]
+    assert empty.ask("SELECT count(*) FROM readings_dead_letters") == [(1,)]
+
+
+WRONG = [
+    ("vigie:wrong", "postgres", "password authentication failed", "user and the password in VIGIE_POSTGRES"),
+    ("stranger:wrong", "postgres", "authentication failed", "user and the password in VIGIE_POSTGRES"),
+    ("vigie:a-secret", "nowhere", 'database "nowhere" does not exist', "Create that database"),
+    ("reader:a-secret", "postgres", "permission denied", "Grant the user of VIGIE_POSTGRES"),
+]
+
+
+@pytest.mark.parametrize(("login", "database", "said", "do"), WRONG)
+def test_a_wrong_setting_ends_the_run_and_says_what_to_set(
+    spark: SparkSession, empty: Server, login: str, database: str, said: str, do: str
+) -> None:
+    empty.ask("DROP ROLE IF EXISTS reader")
+    empty.ask("CREATE ROLE reader LOGIN PASSWORD 'a-secret'")
+    empty.ask("ALTER ROLE vigie PASSWORD 'a-secret'")
+    address = empty.address.replace("vigie:a-secret", login).replace("/postgres", f"/{database}")
+    writer = Postgres("public.readings", id="sensor_id").opened(Surroundings(Settings(postgres=SecretStr(address))))
+
+    with empty.asking_for_passwords(), pytest.raises(Refused, match=said) as refusal:
+        writer.write(readings(spark, ("a", NOON, 1.0)), 0)
+
+    assert do in refusal.value.do
+    assert "secret" not in str(refusal.value) and "wrong" not in str(refusal.value)
+
+
+def test_a_schema_that_is_not_there_ends_the_run(spark: SparkSession, empty: Server) -> None:
+    with pytest.raises(Refused, match="Create that schema"):
+        a_writer(empty, Postgres("nowhere.readings", id="sensor_id")).write(readings(spark, ("a", NOON, 1.0)), 0)
+
+
+def test_names_that_postgresql_would_cut_are_refused() -> None:
+    assert list(Postgres("t", id="k").problems()) == []
+    assert list(Postgres("t" * 50, id="k", dead_letters="letters").problems()) == []
+    assert "dead_letters=" in next(Postgres("t" * 51, id="k").problems())
 
 
 @pytest.mark.parametrize(
@@ -153,6 +236,7 @@ def test_a_batch_is_there_whole_or_not_at_all(spark: SparkSession, empty: Server
         ("(sensor_id text, at timestamptz, c float)", "ALTER TABLE readings ADD UNIQUE \\(sensor_id, at\\)"),
         ("(sensor_id text, at timestamptz, PRIMARY KEY (sensor_id, at))", "has other columns"),
         ("(sensor_id int, at timestamptz, c float, PRIMARY KEY (sensor_id, at))", "has other columns"),
+        ("(sensor_id text, at timestamptz, c float, n int NOT NULL, UNIQUE (sensor_id, at))", "has other columns"),
     ],
 )
 def test_a_table_that_does_not_fit_is_refused_with_what_to_do(

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
+from vigie.oneline import on_one_line
+
 LONGEST_LETTER = 100_000  # characters of a row that are kept in a dead letter: the row itself is in the lake
+
+log = logging.getLogger(__name__)
 
 
 def letter(collection: str, row: str, reason: str) -> dict[str, Any]:
@@ -19,3 +25,12 @@ def letter(collection: str, row: str, reason: str) -> dict[str, Any]:
         "characters": len(row),
         "refused_at": datetime.now(UTC),
     }
+
+
+def log_refused(collection: str, server: str, letters: str, reasons: Mapping[str, int]) -> None:
+    """A warning for each reason for which rows of a batch are dead letters now."""
+    for reason, count in reasons.items():
+        log.warning(
+            "%s: %s refused %s rows, which are in %s: %s",
+            collection, server, f"{count:,}", letters, on_one_line(reason),
+        )  # fmt: skip

@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vigie.errors import BadSetting
-from vigie.sinks import Columns, NotNow, Refused, several
+from vigie.sinks import Columns, Refused, several
+from vigie.sinks import postgres_sql as sql
+from vigie.sinks.dead_letters import letter, log_refused
+from vigie.sinks.postgres_errors import OTHER_COLUMNS, answer, is_of_a_row, message
 
 if TYPE_CHECKING:
     from psycopg import Connection
-    from psycopg.sql import Composed, Identifier
     from pydantic import SecretStr
-    from pyspark.sql import Column, DataFrame
-    from pyspark.sql.types import DataType, StructField, StructType
+    from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
 
     from vigie.graph import Surroundings
 
 CONNECTION: dict[str, Any] = {"connect_timeout": 10, "tcp_user_timeout": 20_000, "application_name": "vigie"}
-TYPES = {
-    "boolean": "boolean",
-    "tinyint": "smallint",
-    "smallint": "smallint",
-    "int": "integer",
-    "bigint": "bigint",
-    "float": "real",
-    "double": "double precision",
-    "string": "text",
-    "binary": "bytea",
-    "date": "date",
-    "timestamp": "timestamptz",
-    "timestamp_ntz": "timestamp",
-}
-NESTED = ("array", "map", "struct")
+PART = 1_000  # rows that are written together in a batch of which a row is refused
+
+Row = tuple[str | None, ...]
+Fault = tuple[Row, str]  # a row and why it was refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +36,14 @@ class Postgres:
 
     The table is made when it is not there. A batch is one transaction: it is there, or it is not, and a repeat
     changes nothing. Arrays, maps and structs become `jsonb`. A NUL in a text, which PostgreSQL cannot hold, becomes
-    U+FFFD.
+    U+FFFD. A row that PostgreSQL refuses goes to another table, `dead_letters` (the table's name and `_dead_letters`,
+    unless said), with the reason.
     """
 
     table: str
     id: Columns
     every: str | None = None
+    dead_letters: str = ""
     module: ClassVar[str] = "psycopg"
     extra: ClassVar[str] = "postgres"
 
@@ -56,18 +51,30 @@ class Postgres:
     def columns(self) -> tuple[str, ...]:
         return several(self.id)
 
+    @property
+    def letters(self) -> str:
+        return self.dead_letters or f"{self.table}_dead_letters"
+
+    def problems(self) -> Iterator[str]:
+        """What is wrong with what it was given."""
+        for name in (self.table, self.letters):
+            if any(len(part.encode()) > sql.LONGEST_NAME for part in name.split(".")):
+                yield f"'{name}' is longer than PostgreSQL's {sql.LONGEST_NAME} bytes: name another, or dead_letters="
+        if self.table == self.letters:
+            yield "what is refused cannot go to the table that refuses it"
+
     def missing(self, around: Surroundings) -> str:
         return "" if around.settings.postgres else "VIGIE_POSTGRES is not set"
 
     def opened(self, around: Surroundings) -> PostgresTable:
         assert around.settings.postgres is not None
-        return PostgresTable(self.table, self.columns, around.settings.postgres)
+        return PostgresTable(self.table, self.columns, self.letters, around.settings.postgres)
 
 
 class PostgresTable:
     """The table, over a connection for each batch."""
 
-    def __init__(self, table: str, key: tuple[str, ...], address: SecretStr) -> None:
+    def __init__(self, table: str, key: tuple[str, ...], letters: str, address: SecretStr) -> None:
         import psycopg
 
         try:
@@ -80,16 +87,79 @@ class PostgresTable:
             ) from None
         self._name = table
         self._key = key
+        self._letters = letters
         self._address = address
+        self._is_ready = False
 
     def write(self, rows: DataFrame, _batch: int) -> None:
+        texts = rows.select([sql.as_text(rows, field) for field in rows.schema])
         with self._connected() as connection:
-            connection.execute(self._creation(rows.schema))
-            connection.execute(self._basket())
-            with connection.cursor().copy(self._filling(rows.columns)) as copy:
-                for row in rows.select([_text(rows, field) for field in rows.schema]).toLocalIterator():
-                    copy.write_row(row)
-            connection.execute(self._upsert(rows.columns))
+            self._prepare(connection, rows.schema)
+            if self._refusal(connection, texts.toLocalIterator(), rows.columns) is None:
+                refused = list[Fault]()
+            else:
+                refused = list(self._sifted(connection, texts.toLocalIterator(), rows.columns))
+            self._keep(connection, refused, rows.columns)
+        if refused:
+            log_refused(self._name, "PostgreSQL", self._letters, {refused[0][1]: len(refused)})
+
+    def _prepare(self, connection: Connection[Any], schema: StructType) -> None:
+        connection.execute(sql.creation(self._name, schema, self._key))
+        if not self._is_ready:
+            there = connection.execute(sql.COLUMNS_THERE, [sql.identifier(self._name).as_string(connection)])
+            for reason in sql.misfits(schema, there):
+                raise Refused(
+                    f"PostgreSQL has a table that does not fit: {reason}",
+                    where=self._name,
+                    do=OTHER_COLUMNS,
+                )
+            self._is_ready = True
+        connection.execute(sql.basket(self._name))
+
+    def _sifted(self, connection: Connection[Any], rows: Iterator[Row], columns: list[str]) -> Iterator[Fault]:
+        """Write the rows that PostgreSQL takes, a part after another; those that it refuses."""
+        while part := list(islice(rows, PART)):
+            yield from self._halved(connection, part, columns)
+
+    def _halved(self, connection: Connection[Any], rows: Sequence[Row], columns: list[str]) -> Iterator[Fault]:
+        why = self._refusal(connection, rows, columns)
+        if why is None:
+            return
+        if len(rows) == 1:
+            yield rows[0], why
+            return
+        middle = len(rows) // 2
+        yield from self._halved(connection, rows[:middle], columns)
+        yield from self._halved(connection, rows[middle:], columns)
+
+    def _refusal(self, connection: Connection[Any], rows: Iterable[Row], columns: list[str]) -> str | None:
+        """Write the rows, all or none; why a row among them is refused, if one is."""
+        import psycopg
+
+        try:
+            with connection.transaction():  # within that of the batch: a savepoint
+                with connection.cursor().copy(sql.filling(columns)) as copy:
+                    for row in rows:
+                        copy.write_row(row)
+                connection.execute(sql.upsert(self._name, columns, self._key))
+                connection.execute(sql.EMPTY_BASKET)
+        except psycopg.Error as problem:
+            if not is_of_a_row(problem):
+                raise
+            return f"{message(problem)} ({problem.sqlstate})"
+        return None
+
+    def _keep(self, connection: Connection[Any], refused: list[Fault], columns: list[str]) -> None:
+        import psycopg
+
+        if not refused:
+            return
+        letters = [letter(self._name, json.dumps(dict(zip(columns, row, strict=True))), why) for row, why in refused]
+        try:
+            connection.execute(sql.creation_of_letters(self._letters))
+            connection.cursor().executemany(sql.insertion_of_letter(self._letters), letters)
+        except psycopg.Error as problem:
+            raise answer(problem, self._letters, ("_id",)) from None
 
     @contextmanager
     def _connected(self) -> Iterator[Connection[Any]]:
@@ -98,101 +168,7 @@ class PostgresTable:
 
         try:
             with psycopg.connect(self._address.get_secret_value(), **CONNECTION) as connection:
-                connection.execute("SET TIME ZONE 'UTC'")
+                connection.execute(sql.TIMES_AND_CHECKS)
                 yield connection
-        except (psycopg.OperationalError, psycopg.errors.SerializationFailure) as problem:
-            raise NotNow(f"PostgreSQL is away: {_said(problem)}") from None
         except psycopg.Error as problem:
-            raise Refused(
-                f"PostgreSQL refused a batch: {_said(problem)}",
-                where=self._name,
-                do=_remedy(problem, self._name, self._key),
-            ) from None
-
-    @property
-    def _table(self) -> Identifier:
-        from psycopg.sql import Identifier
-
-        return Identifier(*self._name.split("."))
-
-    def _creation(self, schema: StructType) -> Composed:
-        from psycopg.sql import SQL, Identifier
-
-        columns = [SQL("{} {}").format(Identifier(f.name), SQL(_type(f.dataType))) for f in schema]
-        return SQL("CREATE TABLE IF NOT EXISTS {} ({}, PRIMARY KEY ({}))").format(
-            self._table, SQL(", ").join(columns), _listed(self._key)
-        )
-
-    def _basket(self) -> Composed:
-        from psycopg.sql import SQL
-
-        return SQL("CREATE TEMPORARY TABLE vigie_rows (LIKE {}, vigie_place bigserial) ON COMMIT DROP").format(
-            self._table
-        )
-
-    def _filling(self, columns: list[str]) -> Composed:
-        from psycopg.sql import SQL
-
-        return SQL("COPY vigie_rows ({}) FROM STDIN").format(_listed(columns))
-
-    def _upsert(self, columns: list[str]) -> Composed:
-        """Of several rows of a batch with one id, the last; a row that is there as it is, is left alone."""
-        from psycopg.sql import SQL, Identifier
-
-        others = [Identifier(name) for name in columns if name not in self._key]
-        insert = SQL(
-            "INSERT INTO {} AS held ({columns}) SELECT DISTINCT ON ({key}) {columns} FROM vigie_rows "
-            "ORDER BY {key}, vigie_place DESC ON CONFLICT ({key}) "
-        ).format(self._table, columns=_listed(columns), key=_listed(self._key))
-        if not others:
-            return insert + SQL("DO NOTHING")
-        return insert + SQL("DO UPDATE SET {} WHERE ({}) IS DISTINCT FROM ({})").format(
-            SQL(", ").join(SQL("{0} = excluded.{0}").format(name) for name in others),
-            SQL(", ").join(SQL("held.{}").format(name) for name in others),
-            SQL(", ").join(SQL("excluded.{}").format(name) for name in others),
-        )
-
-
-def _listed(names: list[str] | tuple[str, ...]) -> Composed:
-    from psycopg.sql import SQL, Identifier
-
-    return SQL(", ").join([Identifier(name) for name in names])
-
-
-def _type(kind: DataType) -> str:
-    name = kind.simpleString()
-    if name.startswith("decimal"):
-        return name.replace("decimal", "numeric")
-    return "jsonb" if name.startswith(NESTED) else TYPES.get(name, "text")
-
-
-def _text(rows: DataFrame, field: StructField) -> Column:
-    """The column as PostgreSQL reads it from text."""
-    from pyspark.sql import functions as F
-
-    column, kind = rows[f"`{field.name}`"], _type(field.dataType)
-    if kind == "bytea":
-        text = F.concat(F.lit("\\x"), F.hex(column))
-    elif kind == "jsonb":
-        text = F.replace(F.to_json(column, {"ignoreNullFields": "false"}), F.lit("\\u0000"), F.lit("\\ufffd"))
-    else:
-        text = F.replace(column.cast("string"), F.lit("\0"), F.lit("\ufffd"))
-    return text.alias(field.name)
-
-
-def _said(problem: Exception) -> str:
-    """What PostgreSQL or its client says in one line, without the address that it was asked at."""
-    said = getattr(getattr(problem, "diag", None), "message_primary", None) or str(problem)
-    return str(said).strip().splitlines()[0].rpartition("failed: ")[2] if str(said).strip() else type(problem).__name__
-
-
-def _remedy(problem: Exception, table: str, key: tuple[str, ...]) -> str:
-    from psycopg import errors
-
-    if isinstance(problem, errors.InvalidColumnReference):
-        return f"Let these columns be unique there: ALTER TABLE {table} ADD UNIQUE ({', '.join(key)})."
-    if isinstance(problem, errors.UndefinedColumn | errors.DatatypeMismatch | errors.DataError):
-        return "The table there has other columns than the one that is delivered: mend it, or name another."
-    if isinstance(problem, errors.InsufficientPrivilege):
-        return "Grant the user of VIGIE_POSTGRES the right to do that."
-    return "Mend what it says and start again: the batch is delivered again."
+            raise answer(problem, self._name, self._key) from None

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from vigie.oneline import on_one_line
 from vigie.sinks import NotNow, Refused
+from vigie.sinks.dead_letters import log_refused
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch
     from pyspark.sql import DataFrame
 
 OUTCOME = "refused BIGINT, reason STRING, away STRING, wait DOUBLE, forbidden STRING, remedy STRING"
-
-log = logging.getLogger(__name__)
 
 
 class Place(Protocol):
@@ -62,11 +59,7 @@ def write(rows: DataFrame, place: Place) -> None:
             raise NotNow(outcome.away, outcome.wait)
         if outcome.refused:
             counted[outcome.reason] += outcome.refused
-    for reason, count in counted.items():
-        log.warning(
-            "%s: %s refused %s documents, which are in %s: %s",
-            place.collection, place.server, f"{count:,}", place.letters, on_one_line(reason),
-        )  # fmt: skip
+    log_refused(place.collection, place.server, place.letters, counted)
 
 
 def written(place: Place, batches: Iterable[RecordBatch]) -> Iterator[RecordBatch]:
