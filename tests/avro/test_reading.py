@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.avro.messages import COLUMNS, INSTANT, NOON, V1, V2, a_schema, an_event, framed, read
-from vigie.avro.reading import decoder
+from vigie.avro.reading import decoder, written_with
 from vigie.engine.parsing import parser
 from vigie.graph import HAS_SCHEMA, IS_AVRO, MATCHES
 
@@ -365,6 +365,69 @@ def test_a_type_that_holds_itself_deeper_than_can_be_followed_is_no_valid_avro()
     _, rules = read(text, pa.schema([("n", pa.int32())]), b"\0\0\0\0\1\2" + b"\2" * 100_000 + b"\0\2")
 
     assert rules == [IS_AVRO]
+
+
+def test_values_within_one_another_are_read_to_a_hundred_and_no_deeper() -> None:
+    tree = {"type": "record", "name": "Tree", "fields": [{"name": "more", "type": ["null", "Tree"]}]}
+    columns = pa.schema([("n", pa.int32())])
+
+    _, rules = read(a_schema(tree), columns, *(b"\0\0\0\0\1\2" + b"\2" * more + b"\0\2" for more in (99, 100, 99)))
+
+    assert rules == [None, IS_AVRO, None]
+
+
+class Metered(bytes):
+    """A message that counts how often a byte or a part of it is looked at."""
+
+    looks = 0
+
+    def __getitem__(self, at: Any) -> Any:
+        self.looks += 1
+        return super().__getitem__(at)
+
+
+MANY = 100_000
+NULLS = {"type": "array", "items": "null"}
+GREEDY = [
+    ("long", b"\xff" * MANY, 20, "a number without end"),
+    ("string", b"\xff" * MANY, 20, "a length without end"),
+    ("string", b"\xfe" + b"\xff" * 8 + b"\x01" + b"a" * MANY, 20, "a text longer than what is left"),
+    ({"type": "array", "items": "long"}, b"\xfe\xff\x7f" + b"\2" * MANY, 20, "more items than bytes are left"),
+    ({"type": "map", "values": "null"}, b"\xfe\xff\x7f" + b"\0" * MANY, 20, "more entries than bytes are left"),
+    ({"type": "array", "items": NULLS}, b"\x80\x02" + b"\x80\x0a\0" * (MANY // 3), 40, "lists of nulls in a list"),
+]
+
+
+@pytest.mark.parametrize(("kind", "body", "looks", "_what"), GREEDY, ids=[what for *_, what in GREEDY])
+def test_a_message_that_claims_more_than_it_has_is_broken_at_once(
+    kind: Any, body: bytes, looks: int, _what: str
+) -> None:
+    message = Metered(b"\0\0\0\0\1\2" + body)
+
+    assert not written_with(a_schema(kind), pa.schema([("n", pa.int32())])).is_sound(message)
+
+    assert message.looks <= looks
+
+
+def test_a_list_of_items_that_take_no_bytes_is_read_to_a_hundred() -> None:
+    text, columns = a_schema(NULLS), pa.schema([("n", pa.int32())])
+    messages = [framed(text, {"before": 0, "it": [None] * items, "n": 1}) for items in (100, 101)]
+
+    _, rules = read(text, columns, *messages)
+
+    assert rules == [None, IS_AVRO]
+
+
+def test_a_decimal_of_as_many_digits_as_a_column_has_is_exact_and_a_longer_one_is_refused() -> None:
+    exact = Decimal("-" + "9" * 36 + ".99")
+    price = {"type": "bytes", "logicalType": "decimal", "precision": 38, "scale": 2}
+    text, schema = a_schema(price), pa.schema([("it", pa.decimal128(38, 2))])
+    endless = b"\0\0\0\0\1\2" + b"\x82\x04" + b"\x7f" * 257 + b"\2"
+
+    rows, rules = read(text, schema, framed(text, {"before": 0, "it": exact, "n": 2}), endless)
+
+    assert rules == [None, MATCHES]
+    assert rows[0] == {"it": exact}
 
 
 def test_a_block_that_says_its_size_is_read_as_one_that_does_not() -> None:

@@ -7,6 +7,7 @@ where that ends. Positions only ever grow, so a message that was cut short is se
 from __future__ import annotations
 
 import struct
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,17 +16,13 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from vigie.avro import binary
+from vigie.avro.binary import NotAvro, Read
 from vigie.avro.schemas import Kind, Unfit, branches, conversion, definitions, fields, kind_of, parsed
 from vigie.graph import HAS_SCHEMA, IS_AVRO, MATCHES
 
 FRAME = 5  # bytes before the body: a zero, and the number of the schema
-
-Read = Callable[[bytes, int], tuple[Any, int]]
-
-
-class NotAvro(ValueError):
-    """Bytes that are not what their schema says."""
-
+DEEPEST = 100  # values of named types within one another: only a type that holds itself has more
 
 # What a reader meets in a message that is broken, and in a value that its column cannot hold.
 BROKEN = (NotAvro, IndexError, struct.error, UnicodeDecodeError, RecursionError)
@@ -84,7 +81,7 @@ _Taker = Callable[[bytes], str | None]
 def _taker(written: Written, columns: list[list[Any]]) -> _Taker:
     """A function that puts a message's values into the columns; the rule that is broken, if one is found on the way."""
     parts = [(read, columns[column].append) for column, read in written.fields]
-    parts += [(_null, columns[column].append) for column in written.lacking]
+    parts += [(binary.null, columns[column].append) for column in written.lacking]
 
     def take(message: bytes) -> str | None:
         at = FRAME
@@ -132,53 +129,66 @@ def written_with(text: str, schema: pa.Schema) -> Written:
     return Written(tuple(row), tuple(at for name, (at, _) in columns.items() if name not in there), body)
 
 
+class _Depth(threading.local):
+    """How many values of named types are being read within one another: readers are shared by threads."""
+
+    level = 0
+
+
 class _Readers:
     """The readers of one schema, by the types in it."""
 
     def __init__(self, kind: Kind) -> None:
         self._named = definitions(kind)
         self._passing: dict[str, Read] = {}
+        self._depth = _Depth()
 
     def into(self, kind: Kind, column: pa.DataType) -> Read:
         """A reader of values that a column holds; it raises Unfit at a value that the column does not."""
         union = branches(kind)
         if union is not None:
-            return _union([self.into(branch, column) for branch in union])
+            return binary.union_of([self.into(branch, column) for branch in union])
         kind = self._named.get(kind_of(kind), kind)
         name = kind_of(kind)
         if name == "record" and pa.types.is_struct(column):
             inner = {column.field(at).name: column.field(at).type for at in range(column.num_fields)}
             parts = fields(kind).items()
-            return _record(
+            return binary.record_of(
                 [
                     (part, self.into(each, inner[part])) if part in inner else (None, self.passing(each))
                     for part, each in parts
                 ]
             )
         if name == "array" and pa.types.is_list(column):
-            return _array(self.into(kind["items"], column.value_type))
+            return binary.array_of(self.into(kind["items"], column.value_type))
         if name == "map" and pa.types.is_map(column):
-            return _map(self.into(kind["values"], column.item_type))
+            return binary.map_of(self.into(kind["values"], column.item_type))
         try:
             convert = conversion(kind, column)
         except Unfit as reason:
             return _refusing(reason)
         read = self.passing(kind)
-        return read if convert is None else _converted(read, convert)
+        return read if convert is None else binary.converted_of(read, convert)
 
     def passing(self, kind: Kind) -> Read:
         """A reader of values as they are, for those that are no column and for their form alone."""
         union = branches(kind)
         if union is not None:
-            return _union([self.passing(branch) for branch in union])
+            return binary.union_of([self.passing(branch) for branch in union])
         name = kind["name"] if isinstance(kind, dict) and "name" in kind else kind_of(kind)
-        if name in PRIMITIVES:
-            return PRIMITIVES[name]
+        if name in binary.PRIMITIVES:
+            return binary.PRIMITIVES[name]
         if name not in self._named:
             return self._made(kind)
 
         def read(message: bytes, at: int) -> tuple[Any, int]:
-            return self._passing[name](message, at)  # looked up when it is met, because a type may hold itself
+            self._depth.level += 1
+            try:
+                if self._depth.level > DEEPEST:
+                    raise NotAvro("values within one another, too many")
+                return self._passing[name](message, at)  # looked up when it is met, because a type may hold itself
+            finally:
+                self._depth.level -= 1
 
         if name not in self._passing:
             self._passing[name] = read
@@ -188,175 +198,16 @@ class _Readers:
     def _made(self, kind: Kind) -> Read:
         match kind_of(kind):
             case "record" | "error":
-                return _record([(None, self.passing(each)) for each in fields(kind).values()])
+                return binary.record_of([(None, self.passing(each)) for each in fields(kind).values()])
             case "array":
-                return _array(self.passing(kind["items"]))
+                return binary.array_of(self.passing(kind["items"]))
             case "map":
-                return _map(self.passing(kind["values"]))
+                return binary.map_of(self.passing(kind["values"]))
             case "enum":
-                return _enum(kind["symbols"])
+                return binary.enum_of(kind["symbols"])
             case "fixed":
-                return _fixed(kind["size"])
+                return binary.fixed_of(kind["size"])
         raise TypeError(f"{kind_of(kind)} is no type of Avro")
-
-
-def _long(message: bytes, at: int) -> tuple[int, int]:
-    number = message[at]
-    at += 1
-    if number > 127:
-        number &= 127
-        shift = 7
-        while True:
-            byte = message[at]
-            at += 1
-            number |= (byte & 127) << shift
-            if byte < 128:
-                break
-            shift += 7
-        if number >> 64:
-            raise NotAvro("a number of more than 64 bits")
-    return (number >> 1) ^ -(number & 1), at
-
-
-def _int(message: bytes, at: int) -> tuple[int, int]:
-    number, at = _long(message, at)
-    if not -(2**31) <= number < 2**31:
-        raise NotAvro("an int of more than 32 bits")
-    return number, at
-
-
-def _length(message: bytes, at: int) -> tuple[int, int]:
-    length, at = _long(message, at)
-    if length < 0:
-        raise NotAvro("a length below nothing")
-    return length, at
-
-
-def _bytes(message: bytes, at: int) -> tuple[bytes, int]:
-    length, at = _length(message, at)
-    return message[at : at + length], at + length
-
-
-def _string(message: bytes, at: int) -> tuple[str, int]:
-    length = message[at]
-    if length < 128 and not length & 1:  # most are short: their length is one byte
-        end = at + 1 + (length >> 1)
-        return message[at + 1 : end].decode(), end
-    length, at = _length(message, at)
-    return message[at : at + length].decode(), at + length
-
-
-def _boolean(message: bytes, at: int) -> tuple[bool, int]:
-    byte = message[at]
-    if byte > 1:
-        raise NotAvro("neither true nor false")
-    return byte == 1, at + 1
-
-
-def _null(_message: bytes, at: int) -> tuple[None, int]:
-    return None, at
-
-
-def _number(form: str) -> Read:
-    unpack = struct.Struct(form).unpack_from
-    size = struct.calcsize(form)
-
-    def read(message: bytes, at: int) -> tuple[Any, int]:
-        return unpack(message, at)[0], at + size
-
-    return read
-
-
-def _fixed(size: int) -> Read:
-    return lambda message, at: (message[at : at + size], at + size)
-
-
-def _enum(symbols: list[str]) -> Read:
-    def read(message: bytes, at: int) -> tuple[str, int]:
-        place, at = _length(message, at)
-        return symbols[place], at
-
-    return read
-
-
-def _union(readers: list[Read]) -> Read:
-    short = {2 * branch: read for branch, read in enumerate(readers[:64])}  # by its one byte, as most are
-
-    def read(message: bytes, at: int) -> tuple[Any, int]:
-        read_branch = short.get(message[at])
-        if read_branch is not None:
-            return read_branch(message, at + 1)
-        branch, at = _length(message, at)
-        return readers[branch](message, at)
-
-    return read
-
-
-def _record(parts: list[tuple[str | None, Read]]) -> Read:
-    def read(message: bytes, at: int) -> tuple[dict[str, Any], int]:
-        row = {}
-        for name, read_part in parts:
-            value, at = read_part(message, at)
-            if name is not None:
-                row[name] = value
-        return row, at
-
-    return read
-
-
-def _array(read_item: Read) -> Read:
-    def read(message: bytes, at: int) -> tuple[list[Any], int]:
-        items: list[Any] = []
-        while True:
-            count, end, at = _block(message, at)
-            if not count:
-                return items, at
-            # Items of no bytes could be as many as a long can say.
-            if count + len(items) > len(message):
-                raise NotAvro("more items than the message has bytes")
-            for _ in range(count):
-                item, at = read_item(message, at)
-                items.append(item)
-            _ends(at, end)
-
-    return read
-
-
-def _map(read_value: Read) -> Read:
-    def read(message: bytes, at: int) -> tuple[dict[str, Any], int]:
-        found: dict[str, Any] = {}
-        while True:
-            count, end, at = _block(message, at)
-            if not count:
-                return found, at
-            for _ in range(count):
-                key, at = _string(message, at)
-                found[key], at = read_value(message, at)
-            _ends(at, end)
-
-    return read
-
-
-def _block(message: bytes, at: int) -> tuple[int, int | None, int]:
-    """How many items follow, where they end if that is said, and where they begin."""
-    count, at = _long(message, at)
-    if count >= 0:
-        return count, None, at
-    size, at = _length(message, at)
-    return -count, at + size, at
-
-
-def _ends(at: int, end: int | None) -> None:
-    if end is not None and at != end:
-        raise NotAvro("items that end elsewhere than was said")
-
-
-def _converted(read: Read, convert: Callable[[Any], Any]) -> Read:
-    def read_and_convert(message: bytes, at: int) -> tuple[Any, int]:
-        value, at = read(message, at)
-        return convert(value), at
-
-    return read_and_convert
 
 
 def _refusing(reason: Unfit) -> Read:
@@ -364,15 +215,3 @@ def _refusing(reason: Unfit) -> Read:
         raise Unfit(str(reason))
 
     return read
-
-
-PRIMITIVES: dict[str, Read] = {
-    "null": _null,
-    "boolean": _boolean,
-    "int": _int,
-    "long": _long,
-    "float": _number("<f"),
-    "double": _number("<d"),
-    "bytes": _bytes,
-    "string": _string,
-}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ FIRST_DAY, LAST_DAY = date.min.toordinal() - EPOCH_DAY, date.max.toordinal() - E
 DAY_US = 86_400_000_000
 FIRST_US, END_US = FIRST_DAY * DAY_US, (LAST_DAY + 1) * DAY_US
 FLOAT_LIMIT = (2 - 2**-24) * 2.0**127  # from here on, the nearest number of four bytes is infinity
+DECIMAL_BYTES = 256  # a DECIMAL has 38 digits: 16 bytes
+EXACT = Context(prec=700)
 MICROSECOND = timedelta(microseconds=1)
 
 Kind = Any  # a type as fastavro's parser leaves it: a name, a union as a list, or a dict
@@ -147,7 +149,9 @@ def _article(noun: str) -> str:
 
 
 def _decimal(value: bytes, scale: int) -> Decimal:
-    return Decimal((0, (0,), -scale)) + Decimal(int.from_bytes(value, "big", signed=True)).scaleb(-scale)
+    if len(value) > DECIMAL_BYTES:
+        raise Unfit(f"a decimal of {len(value):,} bytes")  # to make digits of it takes the square of its length
+    return Decimal(int.from_bytes(value, "big", signed=True)).scaleb(-scale, EXACT)
 
 
 def _finite(value: float) -> float:
