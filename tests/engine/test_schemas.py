@@ -47,6 +47,25 @@ class AskedRegistry(Registry):
         return str(answer) if answer is not None else None
 
 
+class NumberedRegistry(Registry):
+    """One that has these schemas; it counts what it is asked, and how much at once."""
+
+    def __init__(self, *texts: str, meets: int = 1) -> None:
+        super().__init__("http://127.0.0.1:1")
+        object.__setattr__(self, "texts", dict(enumerate(texts, 1)))
+        object.__setattr__(self, "asked", [])
+        object.__setattr__(self, "barrier", threading.Barrier(meets))
+
+    texts: dict[int, str]
+    asked: list[int]
+    barrier: threading.Barrier
+
+    def schema(self, number: int) -> str | None:
+        self.asked.append(number)
+        self.barrier.wait(5)
+        return self.texts.get(number)
+
+
 class Turned:
     """A clock that is turned by whoever waits by it."""
 
@@ -79,15 +98,46 @@ def test_a_schema_is_asked_for_once_and_kept_for_a_run_without_a_registry(tmp_pa
 
 
 def test_a_batch_that_is_read_twice_knows_what_it_knew_and_a_later_one_knows_more(tmp_path: Path) -> None:
-    registry = AskedRegistry(V1, None, V2)
+    registry = NumberedRegistry(V1)
     first = schemas(tmp_path, registry)
 
     before = first.of_batch(4, {1, 2})
+    registry.texts[2] = V2
     later = first.of_batch(5, {2})
     again = schemas(tmp_path, AskedRegistry()).of_batch(4, {1, 2})
 
     assert before == again == {1: V1}
     assert later == {1: V1, 2: V2}
+
+
+def test_schemas_that_are_new_are_asked_for_eight_at_a_time(tmp_path: Path) -> None:
+    registry = NumberedRegistry(*[V1] * 16, meets=8)
+
+    known = schemas(tmp_path, registry).of_batch(0, range(1, 17))
+
+    assert sorted(known) == sorted(registry.asked) == list(range(1, 17))
+
+
+def test_a_batch_that_names_any_number_of_schemas_asks_for_a_thousand(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry = NumberedRegistry(V1, V2)
+    kept = schemas(tmp_path, registry)
+
+    known = [kept.of_batch(0, range(1, 100_000)), kept.of_batch(0, range(1, 100_000))]
+
+    assert known == [{1: V1, 2: V2}] * 2
+    assert sorted(registry.asked) == list(range(1, 1_001))
+    assert len(caplog.messages) == 2, "not a line for each"
+
+
+def test_a_registry_that_is_away_is_not_asked_for_everything_before_it_is_waited_for(tmp_path: Path) -> None:
+    time, registry = Turned(then=threading.Event.set), AskedRegistry(*[AWAY] * 100)
+
+    with pytest.raises(LeftUndone):
+        schemas(tmp_path, registry, time.clock).of_batch(0, range(100))
+
+    assert len(registry.asked) <= 8
 
 
 @pytest.mark.parametrize("text", ["{", '"quux"', '{"type": "record", "name": "R", "fields": [{"name": "a"}]}'])
@@ -180,7 +230,7 @@ def test_a_table_that_is_added_reads_old_messages_by_the_schemas_that_were_kept(
     sound = [framed(V1, an_event(), 1), framed(V2, an_event(event_id="e2", referrer="/"), 2)]
     reading = InboxSource(an_inbox(tmp_path / "inbox", [*sound, b"\0\0\0\0\3", b"{}"]))
 
-    for tables, registry in (("first",), AskedRegistry(V1, V2, None)), (("first", "second"), AskedRegistry()):
+    for tables, registry in (("first",), NumberedRegistry(V1, V2)), (("first", "second"), AskedRegistry()):
         take(spark, a_shop(*tables), tmp_path / "lake", reading, schemas=schemas(tmp_path, registry))
 
     lake = Lake(tmp_path / "lake")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,6 +26,8 @@ from vigie.errors import LakeDamaged, RunFailed
 from vigie.lake import PUT_BACK
 
 PATIENCE_S = 600.0  # that a registry may be away
+MOST_ASKED = 1_000  # schemas a batch: any four bytes name one, so broken messages could name as many as there are rows
+AT_ONCE = 8  # requests
 
 log = logging.getLogger(__name__)
 
@@ -52,54 +55,88 @@ class Schemas:
 
         A schema that the registry does not have is asked for again with the next batch that meets it.
         """
-        said = self._notes.plan(batch)
-        if said is None:
-            unknown = [number for number in sorted(set(met) - self.kept.keys()) if not self._learned(number)]
+        noted = self._notes.plan(batch)
+        if noted is None:
+            unknown = self._learn(sorted(set(met) - self.kept.keys()))
             if unknown:
                 self._notes.commit(batch, {"unknown": unknown})
         else:
-            unknown = said["unknown"]
-        return {number: text for number, text in self.kept.items() if number not in unknown}
+            unknown = noted["unknown"]
+        missing = frozenset(unknown)
+        return {number: text for number, text in self.kept.items() if number not in missing}
 
-    def _learned(self, number: int) -> bool:
-        text = self._asked(number)
+    def _learn(self, numbers: list[int]) -> list[int]:
+        """Keep the schemas of these numbers; those that are not to be had."""
+        asked, rest = numbers[:MOST_ASKED], numbers[MOST_ASKED:]
+        unknown = [number for number, text in self._answers(asked) if not self._keep(number, text)]
+        if unknown:
+            log.warning(
+                "%s has no Avro schema %s: messages that name it go to quarantine.",
+                self._registry.url, _first(sorted(unknown)),
+            )  # fmt: skip
+        if rest:
+            log.warning(
+                "A batch names %s schemas that are new here. The %s with the lowest numbers were asked for; messages "
+                "that name another go to quarantine.", f"{len(numbers):,}", f"{MOST_ASKED:,}",
+            )  # fmt: skip
+        return sorted(unknown) + rest
+
+    def _keep(self, number: int, text: str | None) -> bool:
+        if text is None:
+            return False
         try:
-            kind = None if text is None else parsed(text)
+            parsed(text)
         except NotASchema as problem:
             log.warning("Schema %d of %s cannot be read: %s", number, self._registry.url, problem)
-            kind = None
-        if text is None or kind is None:
-            log.warning("%s has no Avro schema %d: messages that name it go to quarantine.", self._registry.url, number)
             return False
         write_whole(self._folder / f"{number}.avsc", text)
         self.kept[number] = text
         log.info("Schema %d is new here: messages come with it from now on.", number)
         return True
 
-    def _asked(self, number: int) -> str | None:
-        """The registry's answer, which is waited for while it is away."""
-        backoff = Backoff()
-        deadline = self._clock.time() + PATIENCE_S
-        while True:
-            try:
-                return self._registry.schema(number)
-            except RegistryAway as problem:
-                left = deadline - self._clock.time()
-                if left <= 0:
-                    raise RunFailed(
-                        f"{problem.what}; schema {number} was waited for for {PATIENCE_S / 60:.0f} minutes",
-                        where=self._registry.url,
-                        do="Start the registry, then start again: the run goes on where it stopped, and nothing is "
-                        "lost.",
-                    ) from problem
-                wait = min(backoff.after(), left)
-                log.warning(
-                    "Waiting for schema %d: %s (%s). Asked again in %.0f s; given up in %.0f minutes. Nothing is lost.",
-                    number, problem.what, self._registry.url, wait, left / 60,
-                )  # fmt: skip
-            self._clock.wait(self._ending, wait)
-            if self._ending.is_set():
-                raise LeftUndone
+    def _answers(self, numbers: list[int]) -> Iterator[tuple[int, str | None]]:
+        """The registry's answers, a few at a time; it is waited for while it is away."""
+        backoff, deadline = Backoff(), self._clock.time() + PATIENCE_S
+        waiting = list(numbers)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            while waiting:
+                if self._ending.is_set():
+                    raise LeftUndone
+                asked, away = waiting[:AT_ONCE], list[tuple[int, RegistryAway]]()
+                for number, answer in zip(asked, pool.map(self._asked, asked), strict=True):
+                    if isinstance(answer, RegistryAway):
+                        away.append((number, answer))
+                    else:
+                        waiting.remove(number)
+                        yield number, answer
+                if away:
+                    self._wait(*away[0], deadline, backoff)
+
+    def _asked(self, number: int) -> str | RegistryAway | None:
+        try:
+            return self._registry.schema(number)
+        except RegistryAway as problem:
+            return problem
+
+    def _wait(self, number: int, problem: RegistryAway, deadline: float, backoff: Backoff) -> None:
+        left = deadline - self._clock.time()
+        if left <= 0:
+            raise RunFailed(
+                f"{problem.what}; schema {number} was waited for for {PATIENCE_S / 60:.0f} minutes",
+                where=self._registry.url,
+                do="Start the registry, then start again: the run goes on where it stopped, and nothing is lost.",
+            ) from problem
+        wait = min(backoff.after(), left)
+        log.warning(
+            "Waiting for schema %d: %s (%s). Asked again in %.0f s; given up in %.0f minutes. Nothing is lost.",
+            number, problem.what, self._registry.url, wait, left / 60,
+        )  # fmt: skip
+        self._clock.wait(self._ending, wait)
+
+
+def _first(numbers: list[int], shown: int = 10) -> str:
+    more = f" and {len(numbers) - shown:,} more" if len(numbers) > shown else ""
+    return ", ".join(map(str, numbers[:shown])) + more
 
 
 def numbers_in(folder: Path) -> frozenset[int]:
