@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
@@ -13,11 +14,14 @@ from typing import Self
 from vigie.address import Inbox, Tcp
 from vigie.errors import BadAddress, VigieError
 from vigie.outlets.inbox import InboxOutlet
+from vigie.sources.lines import Lines
 
 PATIENCE_S = 10.0
 RETRY_AFTER_S = 1.0
 LOOK_UP_S = 0.5  # how often a silent socket is left to publish what came, and to see whether to stop
 CHUNK = 1 << 16
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -26,7 +30,7 @@ class Receiver:
 
     What was received but not yet in a file when the process dies is lost: guarantees begin at the inbox. A
     connection that ends is made again, unless the receiver was asked to run `until_it_closes`; a last line
-    without its end is a message as well.
+    without its end is a message as well. A line beyond `LONGEST_LINE` is cut off there, and is a message still.
     """
 
     address: Tcp
@@ -84,7 +88,7 @@ class Receiver:
             outlet.close()
 
     def _receive(self, connection: socket.socket, outlet: InboxOutlet) -> None:
-        rest = b""
+        lines = Lines(self._warn)
         with connection:
             connection.settimeout(LOOK_UP_S)
             while not self._stop.is_set():
@@ -97,9 +101,11 @@ class Receiver:
                     break  # the sender went away in the middle: what came stands
                 if not chunk:
                     break
-                *lines, rest = (rest + chunk).split(b"\n")
-                outlet.send([(None, line) for line in lines])
+                outlet.send([(None, line) for line in lines.of(chunk)])
                 outlet.tend()
-        if rest:
-            outlet.send([(None, rest)])
+        outlet.send([(None, line) for line in lines.last()])
         outlet.finish()
+
+    def _warn(self, longest: int) -> None:
+        log.warning("%s sent a line of more than %s bytes: the rest is cut off, and it goes to quarantine",
+                    self.address, f"{longest:,}")  # fmt: skip
