@@ -8,8 +8,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from vigie.errors import BadAddress
+from vigie.redaction import redacted
 
 FORMS = "inbox:FOLDER, kafka://host:port/topic or tcp://host:port"
+NO_HOST = re.compile(r"@|%40|\s")
 TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
@@ -31,7 +33,7 @@ class Kafka:
     topic: str
 
     def __str__(self) -> str:
-        return f"kafka://{self.servers}/{self.topic}"
+        return redacted(f"kafka://{self.servers}/{self.topic}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Tcp:
     port: int
 
     def __str__(self) -> str:
-        return f"tcp://{self.host}:{self.port}"
+        return redacted(f"tcp://{self.host}:{self.port}")
 
 
 Address = Inbox | Kafka | Tcp
@@ -60,15 +62,15 @@ def parse_address(text: str) -> Address:
     if text.startswith("tcp://"):
         host, port = _host_and_port(text, text.removeprefix("tcp://").rstrip("/"))
         return Tcp(host, port)
-    raise BadAddress(f"'{text}' is not an address Vigie knows", do=f"Write {FORMS}.")
+    raise BadAddress(f"'{redacted(text)}' is not an address Vigie knows", do=f"Write {FORMS}.")
 
 
 def _kafka(text: str) -> Kafka:
     servers, _, topic = text.removeprefix("kafka://").partition("/")
     if not is_topic(topic):
         raise BadAddress(
-            "the Kafka address names no topic" if not topic else f"'{topic}' cannot be the name of a Kafka topic",
-            where=text,
+            "the Kafka address names no topic" if not topic else "that cannot be the name of a Kafka topic",
+            where=redacted(text),
             do="Write kafka://host:port/topic; a topic has letters, digits, '.', '_' and '-'.",
         )
     for server in servers.split(","):
@@ -85,8 +87,16 @@ def _host_and_port(address: str, text: str) -> tuple[str, int]:
     try:
         parts = urlsplit(f"//{text}")
         host, port = parts.hostname, parts.port
-    except ValueError as problem:
-        raise BadAddress(f"'{text}' is not a host and a port", where=address, do=f"Write {FORMS}.") from problem
-    if not host or not port or parts.path or parts.query or "@" in text or " " in text:
-        raise BadAddress(f"'{text}' is not a host and a port", where=address, do=f"Write {FORMS}.")
+    except ValueError:
+        raise _no_host(address, text) from None  # the cause repeats a part of the address
+    if not host or not port or parts.path or parts.query or parts.fragment or NO_HOST.search(text):
+        raise _no_host(address, text)
     return host, port
+
+
+def _no_host(address: str, text: str) -> BadAddress:
+    if "@" in text or "%40" in text:
+        return BadAddress(
+            "an address must not hold a name or a password", where=redacted(address), do=f"Write {FORMS}."
+        )
+    return BadAddress("a part of the address is not a host and a port", where=redacted(address), do=f"Write {FORMS}.")

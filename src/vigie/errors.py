@@ -15,16 +15,20 @@ Each says what is wrong, where, and what to do: in that order.
 
 from __future__ import annotations
 
+from vigie.redaction import without_secrets
+
 
 class VigieError(Exception):
     """Something a person can act on.
 
-    `what` is the problem, `where` the place (a file and line, an address, a table), `do` the next step.
+    `what` is the problem, `where` the place (a file and line, an address, a table), `do` the next step. No secret of
+    an address comes with the first two.
     """
 
     exit_code = 1
 
     def __init__(self, what: str, *, where: str = "", do: str = "") -> None:
+        what, where = without_secrets(what), without_secrets(where)
         self.what = what
         self.where = where
         self.do = do

@@ -13,6 +13,7 @@ from vigie.duration import parse_duration
 from vigie.errors import BadSetting
 from vigie.graph import Graph
 from vigie.lake import Lake
+from vigie.redaction import redacted
 
 Name = Annotated[
     str,
@@ -176,19 +177,21 @@ def addresses(texts: list[str], graph: Graph) -> dict[str, Address]:
     found: dict[str, Address] = {}
     pipeline, sources = graph.name, [source.name for source in graph.sources]
     for text in texts:
-        where = f"--from {text}"
+        where = f"--from {redacted(text)}"
         name, equals, address = text.partition("=")
         if not equals or ":" in name:
             if len(graph.main_sources) != 1:
                 raise BadSetting(
                     f"pipeline '{pipeline}' has {len(sources)} sources",
                     where=where,
-                    do=f"Say which: --from SOURCE={text}, where SOURCE is one of {', '.join(sources)}.",
+                    do=f"Say which: --from SOURCE={redacted(text)}, where SOURCE is one of {', '.join(sources)}.",
                 )
             name, address = graph.main_sources[0].name, text
         if name not in sources:
             known = ", ".join(sources)
-            raise BadSetting(f"pipeline '{pipeline}' has no source '{name}'", where=where, do=f"It has: {known}.")
+            raise BadSetting(
+                f"pipeline '{pipeline}' has no source '{redacted(name)}'", where=where, do=f"It has: {known}."
+            )
         if name in found:
             raise BadSetting(f"source '{name}' is given twice", where=where, do="Give it once.")
         found[name] = parse_address(address)

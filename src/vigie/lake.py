@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vigie.errors import BadAddress, BadSetting, LakeDamaged, RequestError, VigieError
+from vigie.redaction import redacted
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -66,9 +67,11 @@ class Lake:
         """The lake that a person named; it need not be there yet."""
         text = str(address)
         if text.startswith("s3a://"):
-            raise BadAddress("a lake on object storage comes with a later version", where=text, do="Name a folder.")
+            raise BadAddress(
+                "a lake on object storage comes with a later version", where=redacted(text), do="Name a folder."
+            )
         if "://" in text or not text.strip():
-            raise BadAddress(f"'{text}' is not a place for a lake", do="Name a folder, for example ./lake.")
+            raise BadAddress(f"'{redacted(text)}' is not a place for a lake", do="Name a folder, for example ./lake.")
         root = Path(text).expanduser()
         if root.exists() and not root.is_dir():
             raise BadAddress("the lake is a file, not a folder", where=text, do="Name a folder.")

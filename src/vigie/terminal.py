@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_type_hints
 import typer
 
 from vigie.errors import VigieError
+from vigie.redaction import without_secrets
 
 if TYPE_CHECKING:
     from vigie.feed import Progress
@@ -117,7 +118,7 @@ def _tell(text: str, debug: bool) -> None:
         log.error("%s", text, exc_info=debug)
         return
     if debug:
-        traceback.print_exc()
+        sys.stderr.write(without_secrets(traceback.format_exc()))
     sys.stderr.write(f"{text}\n")
 
 
@@ -144,17 +145,17 @@ class _JsonLines(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": without_secrets(record.getMessage()),
         }
         if record.exc_info:
-            said["trace"] = self.formatException(record.exc_info)
+            said["trace"] = without_secrets(self.formatException(record.exc_info))
         return encoded(said | getattr(record, "fields", {}))
 
 
 class _Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return "\n".join(f"{at} {line}" for line in super().format(record).splitlines())
+        return "\n".join(f"{at} {line}" for line in without_secrets(super().format(record)).splitlines())
 
 
 def _log(form: LogFormat, debug: bool) -> None:

@@ -15,6 +15,7 @@ from vigie.avro.evolution import broken_promises
 from vigie.errors import BadAddress, BadSetting, RequestError, RunFailed
 from vigie.extras import install_extra
 from vigie.graph import Source
+from vigie.redaction import redacted
 from vigie.settings import Settings, registry_address
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def registry_of(source: Source, settings: Settings) -> Registry:
     except ValueError as problem:
         raise BadSetting(
             f"the registry of '{source.name}' is wrong: {problem}",
-            where=url,
+            where=redacted(url),
             do="Write an address that begins with https://.",
         ) from problem
     return Registry(url, settings.registry_user or "", password or SecretStr(""))
