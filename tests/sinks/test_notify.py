@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from email.header import decode_header, make_header
 from email.message import Message
 from typing import Any
 
@@ -89,6 +90,16 @@ def test_a_key_from_the_data_is_no_html(post: Post) -> None:
     [html] = post.bodies("html")
     assert "&lt;img" in html
     assert "<img" not in html
+
+
+@pytest.mark.parametrize("mention", ["@channel", "@all", "@here", "@everyone", "<!here>", "<@U123>"])
+def test_a_mention_in_the_data_calls_nobody(post: Post, mention: str) -> None:
+    Notify().opened(around(an_address(post))).send([opened(mention)])
+
+    [body] = post.bodies()
+    assert mention not in body
+    assert mention.strip("<@!>") in body
+    assert mention not in str(make_header(decode_header(post.messages[0]["Subject"])))
 
 
 def test_who_took_a_message_is_not_sent_it_again_while_another_is_waited_for(post: Post) -> None:

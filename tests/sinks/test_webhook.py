@@ -55,6 +55,16 @@ def test_a_key_from_the_data_cannot_call_a_channel(hooks: Hooks) -> None:
     assert hooks.posted[0].body["key"] == "<!channel> & co"
 
 
+@pytest.mark.parametrize("mention", ["@channel", "@all", "@here", "@everyone", "<!here>", "<@U123>", "a@b"])
+def test_a_mention_in_the_data_is_text_for_people_and_itself_for_programs(hooks: Hooks, mention: str) -> None:
+    a_hook(hooks.url).send([opened(mention)])
+
+    body = hooks.posted[0].body
+    assert mention not in body["text"]
+    assert mention.lstrip("<@!a").rstrip(">") in body["text"]
+    assert body["key"] == mention
+
+
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504])
 def test_what_time_mends_is_not_now(hooks: Hooks, status: int) -> None:
     hooks.answer = lambda _: (status, {})

@@ -8,6 +8,7 @@ from typing import Any
 
 from vigie.alerts import CLOSED, Event
 
+ZERO_WIDTH_SPACE = "\u200b"
 FIELDS = ("alert_id", "rule", "key", "severity", "opened_at", "closed_at", "value", "threshold", "message")
 
 
@@ -27,6 +28,11 @@ def line(event: Event) -> str:
     if event.event == CLOSED:
         return f"[over] {alert.message} (it began {_at(alert.opened_at)} and ended {_at(event.at)})"
     return f"[{alert.severity}] {alert.message} (since {_at(alert.opened_at)})"
+
+
+def without_mentions(text: str) -> str:
+    """The text with a break behind each `@`: a key from the data could otherwise call a whole channel."""
+    return text.replace("@", f"@{ZERO_WIDTH_SPACE}")
 
 
 def _at(instant: datetime) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from vigie.alerts import CLOSED
 from vigie.errors import BadSetting
 from vigie.sinks import NotNow
-from vigie.sinks.letters import key, line
+from vigie.sinks.letters import ZERO_WIDTH_SPACE, key, line, without_mentions
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -79,11 +79,16 @@ class Messenger:
             return True
         over = event.event == CLOSED
         taken = self._services[number].notify(
-            title=f"{event.alert.rule} at {event.alert.key}{' is over' if over else ''}",
-            body=f"{line(event)}\n{key(event)}",
+            title=self._plain(f"{event.alert.rule} at {event.alert.key}{' is over' if over else ''}"),
+            body=self._plain(f"{line(event)}\n{key(event)}"),
             notify_type="success" if over else "failure" if event.alert.severity == "critical" else "warning",
             body_format="text",  # where a service shows HTML or Markdown, what came with the data is escaped
         )
         if taken:
             self._took.add((number, key(event)))
         return bool(taken)
+
+    @staticmethod
+    def _plain(text: str) -> str:
+        """Without mentions: the `<` of Slack's, `<!channel>`, is parted from what follows it, as `@` is."""
+        return without_mentions(text).replace("<!", f"<{ZERO_WIDTH_SPACE}!").replace("<@", f"<{ZERO_WIDTH_SPACE}@")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from vigie.backoff import retry_after
 from vigie.sinks import NotNow, Refused
-from vigie.sinks.letters import fields, key, line
+from vigie.sinks.letters import fields, key, line, without_mentions
 
 if TYPE_CHECKING:
     import httpx
@@ -111,8 +111,8 @@ class Hook:
 
 
 def _escaped(text: str) -> str:
-    """As Slack wants it; a key from the data could otherwise call a whole channel.
+    """As Slack wants it, and with no mention of anybody: neither Slack's `<!channel>` nor Mattermost's `@all`.
 
     https://docs.slack.dev/messaging/formatting-message-text#escaping
     """
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return without_mentions(text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
