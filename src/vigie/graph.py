@@ -45,10 +45,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a sink may need to know of where it runs: the settings, and the Kafka that the run reads from, if any."""
+    """What a sink may need to know of where it runs: the settings, the Kafka that the run reads from, if any, and
+    the pipeline."""
 
     settings: Settings
     kafka: str = ""
+    pipeline: str = ""
 
     @property
     def servers(self) -> str:
@@ -103,9 +105,10 @@ class RemoteSink(Protocol):
 class Receiver(Protocol):
     """What is told of alerts, from a thread of its own.
 
-    `send` is given what opened and closed, in the order in which it was found, and returns when all of it was
-    taken; it may be given the same again after a crash. It raises `vigie.sinks.NotNow` or `vigie.sinks.Refused`
-    when the same is to be tried again, soon or once somebody mended something. It must end within seconds.
+    `send` is given what opened and closed, the worst first and each alert's opening before its end, and returns when
+    all of it was taken; it may be given the same again after a crash. It raises `vigie.sinks.NotNow` when the same is
+    to be tried again, `vigie.sinks.Refused` when nothing is taken until somebody fixes something, and
+    `vigie.sinks.Undeliverable` when it is this that is not taken. It must end within seconds.
     """
 
     def send(self, events: Sequence[Event]) -> None: ...
@@ -135,6 +138,15 @@ class AlertSink(Protocol):
     def missing(self, around: Surroundings) -> str: ...
 
     def opened(self, around: Surroundings) -> Receiver: ...
+
+
+@runtime_checkable
+class DigestSink(AlertSink, Protocol):
+    """A place where people read: it is given one event at a time, but when more than `digest_over` wait, as many as
+    `at_once`, which it brings into one message."""
+
+    @property
+    def digest_over(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,10 @@ class Lake:
         """What opened and closed, in the order in which it was found."""
         return self.vigie(pipeline) / "alert_events"
 
+    def dead_letters(self, pipeline: str) -> Path:
+        """What a receiver of alerts refused for good while it took others."""
+        return self.vigie(pipeline) / "dead_letters"
+
     def commands(self, pipeline: str) -> Path:
         """What was said from the command line: acknowledged, silenced."""
         return self.vigie(pipeline) / "commands"

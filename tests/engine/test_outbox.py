@@ -2,76 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
+from tests.engine.outboxes import TurnedClock, an_outbox, carried, note, sent_all
 from tests.runs import ROOT
-from tests.sinks.receivers import WATCH, Hooks, Kept, a_log, closed, found, opened
-from vigie.alerts import Event
-from vigie.backoff import LONGEST_S, REFUSED_S, Backoff, Clock
+from tests.sinks.receivers import Hooks, Kept, a_log, closed, found, opened
+from vigie.backoff import LONGEST_S, REFUSED_S, Backoff
 from vigie.engine.courier import Courier, at_work, see_through
-from vigie.engine.outbox import Outbox
 from vigie.errors import RunFailed
-from vigie.graph import Receiver
 from vigie.sinks import NotNow, Refused
 from vigie.sinks.webhook import Hook
-
-
-def an_outbox(tmp_path: Path, receiver: Receiver, at_once: int = 1, **hooks: Any) -> Outbox:
-    return Outbox(tmp_path / "log", tmp_path / "outbox-x" / "note.json", receiver, is_told, at_once, **hooks)
-
-
-def is_told(event: Event) -> bool:
-    return event.watch == WATCH and event.alert.suppressed_by is None
-
-
-def note(tmp_path: Path) -> dict[str, int]:
-    said: dict[str, int] = json.loads((tmp_path / "outbox-x" / "note.json").read_text())
-    return said
-
-
-def sent_all(outbox: Outbox) -> None:
-    while outbox.send():
-        pass
-
-
-class TurnedClock:
-    """A clock that a wait turns; `until` is told the time, and ends the courier's work when it says so."""
-
-    def __init__(self, until: Callable[[float], bool]) -> None:
-        self.now = 0.0
-        self.waits: list[float] = []
-        self._until = until
-
-    def wait(self, event: threading.Event, seconds: float) -> None:
-        self.now += seconds
-        self.waits.append(seconds)
-        if self._until(self.now):
-            event.set()
-
-    def clock(self) -> Clock:
-        return Clock(lambda: self.now, self.wait)
-
-
-def carried(outbox: Outbox, clock: TurnedClock) -> Courier:
-    """A courier that has worked until the clock said that it is enough."""
-    failed: list[BaseException] = []
-    courier = Courier(outbox, failed.append, clock.clock(), Backoff(lambda: 1.0))
-    courier.start()
-    courier.leave(60)
-    assert failed == []
-    return courier
 
 
 def test_all_that_a_watch_found_is_sent_in_the_order_in_which_it_was_found(tmp_path: Path) -> None:
@@ -84,7 +33,7 @@ def test_all_that_a_watch_found_is_sent_in_the_order_in_which_it_was_found(tmp_p
     sent_all(outbox)
 
     assert receiver.events == events
-    assert receiver.calls == [2, 1, 2]
+    assert receiver.calls == [2, 2, 1]
     assert note(tmp_path) == {"version": 2, "sent": 0}
     assert outbox.waiting() == 0
 
@@ -186,8 +135,9 @@ def test_nothing_is_lost_while_a_receiver_is_down_slow_or_in_trouble_for_five_mi
         carried(outbox, clock)
 
     assert clock.now >= 300
-    in_order = list(dict.fromkeys(hooks.taken()))
-    assert in_order == wanted, "each is there, in order; one that was slow to be answered may be there twice"
+    once = list(dict.fromkeys(hooks.taken()))
+    assert sorted(once) == sorted(wanted), "each is there; one that was slow to be answered may be there twice"
+    assert all(once.index(end.removesuffix("-closed")) < once.index(end) for end in wanted if "-" in end)
     assert {post.body["alert_id"] for post in hooks.posted} == {event.alert.alert_id for event in events}
     assert max(clock.waits) == 70, "the receiver asked for it"
 
@@ -248,7 +198,7 @@ def test_a_receiver_that_does_not_answer_holds_up_neither_the_log_nor_the_end(tm
 
 def test_a_run_that_ends_waits_for_what_is_left_and_says_what_it_could_not_send(tmp_path: Path) -> None:
     log = a_log(tmp_path / "log")
-    outbox = an_outbox(tmp_path, Kept(Refused("it is gone")))
+    outbox = an_outbox(tmp_path, Kept(*(Refused("it is gone") for _ in range(100))))
     found(log, opened("a"), opened("b"))
     courier = Courier(outbox, lambda problem: pytest.fail(str(problem)))
 
@@ -290,7 +240,8 @@ DIES = """
 import os, signal, sys
 from pathlib import Path
 from pydantic import SecretStr
-from vigie.engine.outbox import Outbox
+from vigie.engine.dead_letters import DeadLetters
+from vigie.engine.outbox import Destination, Outbox
 from vigie.sinks.webhook import Hook
 
 log, note, url, sends = sys.argv[1:]
@@ -301,7 +252,8 @@ def committed(name):
     if name.endswith("sent") and sends == 0:
         os.kill(os.getpid(), signal.SIGKILL)
 
-outbox = Outbox(Path(log), Path(note), Hook(SecretStr(url), 10), lambda event: True, committed=committed)
+to = Destination(Hook(SecretStr(url), 10), DeadLetters(Path(log).with_name("dead_letters"), "p", "outbox-x"))
+outbox = Outbox(Path(log), Path(note), to, lambda event: True, committed)
 while outbox.send():
     pass
 """

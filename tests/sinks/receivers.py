@@ -64,6 +64,7 @@ class Hooks:
 
     answer: Callable[[int], tuple[int, dict[str, str]]] = lambda _before: (200, {})
     posted: list[Posted] = field(default_factory=list)
+    heads: list[str] = field(default_factory=list)  # the key of each post, before it is answered
     url: str = ""
     came: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
@@ -73,6 +74,7 @@ class Hooks:
 
     def take(self, key: str, body: bytes) -> tuple[int, dict[str, str]]:
         self.came.release()
+        self.heads.append(key)
         status, headers = self.answer(len(self.posted))
         self.posted.append(Posted(key, json.loads(body), status))
         return status, headers

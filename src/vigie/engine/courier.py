@@ -7,21 +7,23 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 
-from vigie.alerts import Event
 from vigie.backoff import REFUSED_S, Backoff, Clock
 from vigie.commands import Silences
-from vigie.engine.outbox import Outbox
+from vigie.engine.dead_letters import DeadLetters
+from vigie.engine.outbox import TRIES, Destination, Outbox, Portion
 from vigie.engine.receipts import NotedReceiver
 from vigie.engine.workshop import Workshop
 from vigie.errors import BadSetting, RunFailed
 from vigie.extras import install_extra
-from vigie.graph import AlertSink, RemoteSink, Surroundings, Watch
+from vigie.graph import AlertSink, DigestSink, RemoteSink, Surroundings, Watch
 from vigie.problem import is_installed
-from vigie.sinks import NotNow, Refused
+from vigie.sinks import NotNow, Refused, Undeliverable
+from vigie.unsent import Wanted, outbox_folder
 
 LOOK_EVERY_S = 0.2
+PAUSES_S = 0.0, 1.0, 2.0  # before a notification is sent that was refused so many times
+ASKED = 3  # different notifications that a receiver refuses before it is left alone for a while
 LEAVES_WITHIN_S = 3.0
 LAST_TRIES_S = 30.0
 
@@ -49,6 +51,8 @@ class Courier:
         self._failed = failed
         self._clock = clock or Clock()
         self._backoff = backoff or Backoff()
+        self._refusals = 0  # since it took something
+        self._waits_until = 0.0
         # A daemon, so that a receiver that does not answer does not hold up the end of the program.
         self._thread = threading.Thread(target=self._go, name=outbox.name, daemon=True)
 
@@ -73,27 +77,56 @@ class Courier:
 
     def _turn(self) -> float:
         """Send the next few; how long to wait before the next turn."""
+        if self._clock.time() < self._waits_until and self.outbox.fewest_refusals():
+            return PAUSES_S[1]  # what comes meanwhile is tried at once
         try:
             sent = self.outbox.send()
-        except (NotNow, Refused) as problem:
-            return self._setback(problem)
-        if self._backoff.failures:
+        except NotNow as problem:
+            pause = self._backoff.after(problem.wait)
+            log.warning("%s: %s; it is tried again in %.1f s", self.outbox.name, problem, pause)
+            return pause
+        except Undeliverable as problem:
+            return self._undelivered(problem)
+        except Refused as problem:
+            return self._refused(problem)
+        if self._backoff.failures or self._refusals:
             log.info("%s: the receiver takes alerts again", self.outbox.name)
             self._backoff.reset()
+        self._refusals, self._waits_until = 0, 0.0
         if sent:
             self.resting.clear()
             return 0.0
         self.resting.set()
         return LOOK_EVERY_S
 
-    def _setback(self, problem: NotNow | Refused) -> float:
-        pause = self._backoff.after(REFUSED_S if isinstance(problem, Refused) else problem.wait)
-        if isinstance(problem, Refused):
-            log.error("%s: %s\nNothing is lost; it is tried again in %.0f s.", self.outbox.name, problem, pause)
-            self.resting.set()
-        else:
-            log.warning("%s: %s; it is tried again in %.1f s", self.outbox.name, problem, pause)
+    def _undelivered(self, problem: Undeliverable) -> float:
+        """The others are sent at once, and this one a few times more."""
+        tries = self.outbox.fewest_refusals()
+        if tries < TRIES:
+            log.warning("%s: %s; the others go on", self.outbox.name, problem.what)
+            return PAUSES_S[tries]
+        self._waits_until = self._clock.time() + REFUSED_S
+        self._refusals += 1
+        self._stands_still(problem, REFUSED_S)
+        return PAUSES_S[1]
+
+    def _refused(self, problem: Refused) -> float:
+        """A few others are asked about, in case that it is this one that is at fault; then nothing for a while."""
+        self._refusals += 1
+        if self._refusals < ASKED and not self.outbox.fewest_refusals():
+            log.warning("%s: %s; another is tried", self.outbox.name, problem.what)
+            return PAUSES_S[1]
+        pause = self._backoff.after(REFUSED_S)
+        self._stands_still(problem, pause)
         return pause
+
+    def _stands_still(self, problem: Refused, pause: float) -> None:
+        waiting = self.outbox.waiting()
+        log.error(
+            "%s takes nothing, and %s wait: %s\nNothing is lost; it is tried again in %.0f s.",
+            self.outbox.name, f"{waiting:,}", problem, pause,
+        )  # fmt: skip
+        self.resting.set()
 
 
 def couriers(
@@ -107,15 +140,14 @@ def couriers(
             log.info("alerts do not go to %s: %s", sink.name, missing)
             continue
         needs(sink, sink.name)
-        note = lake.checkpoint(pipeline, f"outbox-{sink.name}-of-{name}".replace("/", "-")) / "note.json"
-        receiver = NotedReceiver(note.parent.name, sink.opened(around), shop.receipts)
-        wanted = partial(_is_told, name, Silences(lake, pipeline))
-        outbox = Outbox(lake.alert_events(pipeline), note, receiver, wanted, sink.at_once, shop.committed)
-        yield Courier(outbox, failed)
-
-
-def _is_told(watch: str, silences: Silences, event: Event) -> bool:
-    return event.watch == watch and event.alert.suppressed_by is None and not silences.cover(event)
+        folder = outbox_folder(lake, pipeline, sink, name)
+        to = Destination(
+            NotedReceiver(folder.name, sink.opened(around), shop.receipts),
+            DeadLetters(lake.dead_letters(pipeline), pipeline, folder.name),
+            Portion(sink.at_once, sink.digest_over if isinstance(sink, DigestSink) else 0),
+        )
+        wanted = Wanted(name, Silences(lake, pipeline))
+        yield Courier(Outbox(lake.alert_events(pipeline), folder / "note.json", to, wanted, shop.committed), failed)
 
 
 def needs(sink: AlertSink | RemoteSink, where: str) -> None:

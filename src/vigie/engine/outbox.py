@@ -6,71 +6,124 @@ the same id: at least once, and never under two ids.
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from vigie.alerts import EVENTS, Event
-from vigie.engine import following, tables
+from vigie import following
+from vigie.alerts import Event
+from vigie.engine import tables
+from vigie.engine.backlog import Backlog, Pending
 from vigie.engine.checkpoints import write_whole
+from vigie.engine.dead_letters import DeadLetters
 from vigie.graph import Receiver
 from vigie.lake import is_table
+from vigie.sinks import NotNow, Refused, Undeliverable
+from vigie.unsent import Note, found_after
+
+TRIES = 3  # before a notification is the one at fault
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """How many events a receiver is given: as many as `at_once`, where more than `digest_over` wait, or else one."""
+
+    at_once: int = 1
+    digest_over: int = 0
+
+    def of(self, waiting: int) -> int:
+        return self.at_once if waiting > self.digest_over else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where events go: to a receiver, so many at a time, and what it refuses for good to the dead letters."""
+
+    receiver: Receiver
+    letters: DeadLetters
+    portion: Portion = Portion()
 
 
 class Outbox:
-    """The events that are `wanted` on their way to one sink, in the order in which they were found."""
+    """The events that are `wanted` on their way to one sink, the worst first, and each alert's opening before its end.
+
+    One that is refused for good lets the others pass. Once the receiver has taken another, so that it is not the
+    receiver that is at fault, it goes to the dead letters.
+    """
 
     def __init__(
         self,
         log: Path,
         note: Path,
-        receiver: Receiver,
+        to: Destination,
         wanted: Callable[[Event], bool],
-        at_once: int = 1,
         committed: Callable[[str], None] = lambda _name: None,
     ) -> None:
         self.name = note.parent.name
         self._log = log
-        self._note = note
-        self._receiver = receiver
-        self._at_once = at_once
+        self._path = note
+        self._receiver = to.receiver
+        self._portion = to.portion
         self._committed = committed
         self._wanted = wanted
-        self._reading = -1  # the version that the events in hand are of
-        self._in_hand: list[Event] = []
+        self._letters = to.letters
+        self._most = self._portion.at_once  # fewer after one of several was refused
+        self._taken = 0
+        self._took_the_last = False
+        self._buried: set[str] = set()  # alerts whose end will not be taken either
         self._put_down = False
         if note.exists():
-            said = json.loads(note.read_text())
-            self._version, self._sent = int(said["version"]), int(said["sent"])
+            self._note = Note.read(note)
             if is_table(log):
-                following.check(log, self._version)
+                following.check(log, self._note.version)
         else:  # who is told from now on is not told what was found long ago
-            self._version, self._sent = tables.version(log) if is_table(log) else -1, 0
-            self._write_note()
+            self._note = Note(tables.version(log) if is_table(log) else -1)
+            write_whole(self._path, str(self._note))
+        self._backlog = Backlog(log, self._note)
 
     def send(self) -> bool:
-        """Send the next few; whether there were any. What the receiver raises, this raises, and they stay the next."""
-        if not self._in_hand and not self._take():
+        """Send the next few; whether there were any. What the receiver raises, this raises, unless the events are
+        dead letters by then or are to be given in smaller portions; until they are done with, they wait."""
+        self._backlog.read_on(self._wanted)
+        some = self._backlog.next(min(self._most, self._portion.of(len(self._backlog.pending))))
+        if not some:
+            if not self._put_down and self._backlog.done([]) != self._note:  # what was read is none of this sink's
+                self._done([])
             return False
-        some = self._in_hand[: self._at_once]
-        if told := [event for event in some if self._wanted(event)]:
-            self._receiver.send(told)
+        told = [each for each in some if self._wanted(each.event)]
+        try:
+            if told:
+                self._receiver.send([each.event for each in told])
+        except NotNow:
+            for each in told:
+                each.setbacks += 1
+            raise
+        except Refused as problem:
+            if not self._is_settled(told, problem):
+                raise
+            return True
         self._committed(f"{self.name} sent")
         if self._put_down:
             return False
-        self._in_hand = self._in_hand[len(some) :]
-        self._sent += len(some)
-        if not self._in_hand:
-            self._version, self._sent = self._reading, 0
-        self._write_note()
-        self._committed(f"{self.name} note")
+        if told:
+            self._taken += 1
+            self._took_the_last = True
+            self._most = min(2 * self._most, self._portion.at_once)
+            self._backlog.give_another_chance()
+        self._done(some)
         return True
+
+    def fewest_refusals(self) -> int:
+        """How often the one that was refused least often was."""
+        self._backlog.read_on(self._wanted)
+        return min((each.refusals for each in self._backlog.pending.values()), default=0)
 
     def waiting(self) -> int:
         """How many are still to be sent."""
-        gain = following.gained(self._log, self._version, sys.maxsize)
-        return 0 if gain is None else sum(map(self._wanted, self._found(gain)[self._sent :]))
+        note = self._note
+        _, found = found_after(self._log, note.version, sys.maxsize)
+        return sum(self._wanted(event) for _, event in note.left(found))
 
     def put_down(self) -> None:
         """Write no more notes: another may have taken up the outbox by then."""
@@ -79,18 +132,28 @@ class Outbox:
     def close(self) -> None:
         self._receiver.close()
 
-    def _take(self) -> bool:
-        """Take in hand what the next commit that holds something for this sink holds."""
-        while (gain := following.gained(self._log, self._version, most_rows=1)) is not None:
-            self._in_hand = self._found(gain)[self._sent :]
-            self._reading = gain.version
-            if self._in_hand:
-                return True
-            self._version, self._sent = gain.version, 0
-        return False
+    def _is_settled(self, told: Sequence[Pending], problem: Refused) -> bool:
+        """Whether the outbox can go on at once after a refusal."""
+        if len(told) > 1:
+            self._most = max(1, len(told) // 2)
+            return isinstance(problem, Undeliverable)
+        [each] = told
+        alert_id = each.event.alert.alert_id
+        if not each.refusals and isinstance(problem, Undeliverable):
+            each.since = self._taken - (self._took_the_last or alert_id in self._buried)
+        elif not each.refusals:
+            each.since = self._taken
+        each.refusals += 1
+        self._took_the_last = False
+        if each.refusals < TRIES or self._taken <= each.since or self._put_down:
+            return False
+        self._letters.add(each.event, problem.what, each.refusals)
+        self._buried.add(alert_id)
+        self._committed(f"{self.name} dead letter")
+        self._done([each])
+        return True
 
-    def _found(self, gain: following.Gain) -> list[Event]:
-        return [Event.of(row) for row in following.rows_of(self._log, gain, EVENTS.names, EVENTS).to_pylist()]
-
-    def _write_note(self) -> None:
-        write_whole(self._note, json.dumps({"version": self._version, "sent": self._sent}))
+    def _done(self, some: Sequence[Pending]) -> None:
+        self._note = self._backlog.done(each.place for each in some)
+        write_whole(self._path, str(self._note))
+        self._committed(f"{self.name} note")

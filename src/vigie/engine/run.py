@@ -78,7 +78,7 @@ def run(
     with ExitStack() as closing, failures.explained(request.lake):
         readings = _readings(graph, request, settings, closing, watcher)
         closing.enter_context(only_writer(request.lake, graph.name))
-        around = Surroundings(settings, _kafka(readings))
+        around = Surroundings(settings, _kafka(readings), graph.name)
         outside = _Outside(readings, open_all(graph, around), around)
         log.info("Starting Spark: ten to thirty seconds ...")
         spark = session.start(settings, graph.name, brief=request.brief)

@@ -17,13 +17,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vigie import following
 from vigie.alerts import ALERTS, CLOSED, EVENTS, INSTANT, OPENED, Alert, Event, alert_id, standing, table_of
 from vigie.detectors import Silent
 from vigie.detectors.judgement import Judgement
 from vigie.detectors.judging import Turn, changes
 from vigie.detectors.readings import MICROSECOND
 from vigie.duration import parse_duration
-from vigie.engine import following, tables
+from vigie.engine import tables
 from vigie.engine.checkpoints import write_whole
 from vigie.engine.past import Past
 from vigie.engine.quiet import QuietTimes
@@ -32,6 +33,7 @@ from vigie.engine.verdict import instant, micros
 from vigie.graph import Graph, Rule, Silver, Watch
 from vigie.lake import Lake, opened, quoted, rows
 from vigie.oneline import on_one_line
+from vigie.unsent import watch_name
 
 KEY = pa.schema([("key", pa.string())])
 CHANGED = (
@@ -81,7 +83,7 @@ class Watchman:
     ) -> None:
         self._graph = graph
         self._silver: Silver = graph.silver_of(watch)
-        self.name = f"watch-{self._silver.name}-by-{watch.key}"
+        self.name = watch_name(self._silver.name, watch)
         self._path = lake.silver(self._silver.name)
         self._events = lake.alert_events(graph.name)
         self._alerts = lake.alerts(graph.name)

@@ -30,4 +30,11 @@ class NotNow(Exception):
 
 
 class Refused(RunFailed):
-    """What a sink raises when its receiver will not take something until somebody mends what is wrong."""
+    """What a sink raises when its receiver will take nothing until somebody fixes what is wrong."""
+
+
+class Undeliverable(Refused):
+    """What a sink of alerts raises when its receiver will not take what it was given, and may well take others.
+
+    Of several it says no more than that one of them is at fault: they are given again in smaller portions.
+    """

@@ -12,7 +12,7 @@ from vigie.address import Kafka, is_topic
 from vigie.errors import BadAddress
 from vigie.outlets import BLINK
 from vigie.outlets.kafka import connected
-from vigie.sinks import Columns, NotNow, Refused, several
+from vigie.sinks import Columns, NotNow, Refused, Undeliverable, several
 from vigie.sinks.letters import fields
 
 if TYPE_CHECKING:
@@ -170,18 +170,22 @@ class Topic:
     def _answer(self, refusals: list[KafkaError], waiting: int) -> NotNow | Refused:
         from confluent_kafka import KafkaError
 
-        lasting = {
+        of_the_message = {
             KafkaError.MSG_SIZE_TOO_LARGE,
             KafkaError.INVALID_MSG,
+            KafkaError.INVALID_RECORD,
+        }
+        lasting = {
             KafkaError.TOPIC_AUTHORIZATION_FAILED,
             KafkaError.CLUSTER_AUTHORIZATION_FAILED,
             KafkaError.TOPIC_EXCEPTION,
         }
         if not refusals:
             return NotNow(f"Kafka did not confirm {waiting:,} messages within {self._patience:g} s")
-        if refusals[0].code() not in lasting:
+        code = refusals[0].code()
+        if code not in lasting | of_the_message:
             return NotNow(f"Kafka: {refusals[0].str()}")
-        return Refused(
+        return (Undeliverable if code in of_the_message else Refused)(
             f"Kafka refused a message: {refusals[0].str()}",
             where=str(self._address),
             do="Look at the topic's settings and at who may write to it.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,9 @@ from vigie.alerts import CLOSED, Event
 
 ZERO_WIDTH_SPACE = "\u200b"
 FIELDS = ("alert_id", "rule", "key", "severity", "opened_at", "closed_at", "value", "threshold", "message")
+
+LISTED = 40  # in a digest, of as many as there are
+ENDS = 100  # characters, for what a digest ends with
 
 
 def fields(event: Event) -> dict[str, Any]:
@@ -33,6 +37,28 @@ def line(event: Event) -> str:
 def without_mentions(text: str) -> str:
     """The text with a break behind each `@`: a key from the data could otherwise call a whole channel."""
     return text.replace("@", f"@{ZERO_WIDTH_SPACE}")
+
+
+def headline(event: Event) -> str:
+    """What happened, where there is room for a few words."""
+    return f"{event.alert.rule} at {event.alert.key}{' is over' if event.event == CLOSED else ''}"
+
+
+def digest(events: Sequence[Event], pipeline: str, room: int) -> tuple[str, str]:
+    """A title and a text for many at once, of no more than so many characters: how many there are, the first of them
+    with a line each, and where to see the others."""
+    over = sum(event.event == CLOSED for event in events)
+    title = f"{len(events):,} alerts: {len(events) - over:,} opened, {over:,} over"
+    lines: list[str] = []
+    for event in events[:LISTED]:
+        said = f"{line(event)} {key(event)}"
+        room -= len(said) + 1
+        if lines and room < ENDS:
+            break
+        lines.append(said)
+    more = len(events) - len(lines)
+    ends = [f"and {more:,} more: vigie alerts {pipeline}"] if more else []
+    return title, "\n".join([*lines, *ends])
 
 
 def _at(instant: datetime) -> str:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from vigie.backoff import retry_after
-from vigie.sinks import NotNow, Refused
+from vigie.sinks import NotNow, Refused, Undeliverable
+from vigie.sinks.answers import OF_THE_MESSAGE, PASSING
 from vigie.sinks.letters import fields, key, line, without_mentions
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 10.0
 LONGEST_WAIT_S = 3_600.0
-PASSING = frozenset({408, 409, 423, 425, 429})  # and all from 500
 TO_DO = {
     400: "It does not take this form of message: is it the address of an incoming webhook, or a receiver of your own?",
     401: "The address holds no right to write there, or no longer: make a new one.",
@@ -103,7 +103,7 @@ class Hook:
         if status in PASSING or status >= 500:
             raise NotNow(f"it answered {status}", retry_after(wait, self._now(), LONGEST_WAIT_S))
         if not 200 <= status < 300:
-            raise Refused(
+            raise (Undeliverable if status in OF_THE_MESSAGE else Refused)(
                 f"the webhook refused an alert with {status}",
                 where="VIGIE_WEBHOOK_URL",
                 do=TO_DO.get(status, "Look at what the receiver says of it, and mend the address or the receiver."),
