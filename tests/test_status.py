@@ -20,20 +20,25 @@ from deltalake import write_deltalake
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from tests.sinks.receivers import an_alert
+from tests.sinks.receivers import a_log, an_alert, found, opened
 from tests.test_cli import a_broken_row, a_lake, an_entry
 from vigie.alerts import ALERTS
 from vigie.cli import app
+from vigie.engine.checkpoints import write_whole
+from vigie.engine.dead_letters import DeadLetters
 from vigie.lake import Lake
 from vigie.monitoring.standing import standing
 from vigie.pipeline import load
 from vigie.status import drawn
+from vigie.unsent import Note
 
 NOW = datetime.now(UTC).replace(microsecond=0)  # Delta keeps statistics to the millisecond
 VIGIE = [sys.executable, "-c", "from vigie.cli import main; main()"]
 MINE = '''
 from vigie import Pipeline
 from vigie.detectors import Above
+from vigie.sinks.notify import Notify
+from vigie.sinks.webhook import Webhook
 
 mine = Pipeline("mine")
 raw = mine.source("things_raw", schema="id STRING, at TIMESTAMP, c DOUBLE", key="id")
@@ -49,6 +54,8 @@ def things(rows):
 
 watched = mine.watch(things, key="id")
 watched.alert("HIGH", Above("c", 30), severity="critical")
+watched.deliver(to=Webhook())
+watched.deliver(to=Notify())
 '''
 
 
@@ -120,6 +127,40 @@ def test_a_person_is_told_what_comes_first_in_a_line_and_the_rest_in_tables(plac
     assert any(line == "critical HIGH 2" for line in lines)
     assert any(line == "is valid JSON 2" for line in lines)
     assert any(line.startswith("things-to-parquet-0 10 ") for line in lines)
+
+
+@pytest.fixture
+def untold(place: list[str]) -> list[str]:
+    """The same, and a webhook that refused one alert for good and has two to take; e-mail was not set up last time."""
+    lake, watch = Lake(Path(place[-1])), "watch-things-by-id"
+    a_log(lake.alert_events("mine"))
+    for sink in ("webhook", "notify"):
+        write_whole(lake.checkpoint("mine", f"outbox-{sink}-of-{watch}") / "note.json", str(Note(0)))
+    (lake.checkpoint("mine", f"outbox-notify-of-{watch}") / "off").touch()
+    found(lake.alert_events("mine"), *(opened(key, watch=watch, raised_at=ago(900)) for key in "ab"))
+    DeadLetters(lake.dead_letters("mine"), "mine", f"outbox-webhook-of-{watch}").add(opened("c", watch=watch), "no", 3)
+    return place
+
+
+def test_what_nobody_was_told_of_stands_beside_the_rows_that_are_accounted_for(untold: list[str]) -> None:
+    shown = vigie("status", *untold, "--once")
+
+    lines = [" ".join(line.split()) for line in shown.stdout.splitlines()]
+    assert "every row read is accounted for; 2 notifications wait; 1 is a dead letter; last batch" in lines[0]
+    assert any(re.fullmatch(r"outbox-webhook-of-watch-things-by-id 2 1\d min 1", line) for line in lines), lines
+    assert any(re.fullmatch(r"outbox-notify-of-watch-things-by-id \(off\) 2 1\d min 0", line) for line in lines), lines
+
+
+def test_a_program_is_told_what_waits_where_and_since_when(untold: list[str]) -> None:
+    said = json.loads(vigie("status", *untold, "--json").stdout)
+
+    since = ago(900).isoformat().replace("+00:00", "Z")
+    webhook, notify = said["notifications"]
+    assert webhook == {
+        "delivery": "outbox-webhook-of-watch-things-by-id", "waiting": 2, "since": since, "dead_letters": 1,
+        "is_off": False,
+    }  # fmt: skip
+    assert (notify["waiting"], notify["is_off"]) == (2, True)
 
 
 def test_a_batch_that_does_not_add_up_comes_before_all_else(tmp_path: Path) -> None:

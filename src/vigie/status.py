@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -13,13 +14,14 @@ from rich.table import Table
 from rich.text import Text
 
 from vigie.listing import Listing, text_of
+from vigie.monitoring.outboxes import Waiting
 from vigie.monitoring.standing import PARTS, Standing
 
 RULES = 5  # of quarantine that are shown
 LIVE_S = 2.0
 PLAIN_S = 30.0
 UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
-SPANS = ("lag", "ago")
+SPANS = ("lag", "ago", "for")
 
 Look = Callable[[], Standing]
 Section = tuple[str, Listing]
@@ -80,13 +82,22 @@ def _in_words(standing: Standing) -> str:
     alerts = sum(each.open for each in standing.open_alerts)
     noun = "alert" if alerts == 1 else "alerts"
     ago = _span((standing.at - standing.last_at).total_seconds())
-    return f"{accounted}; last batch {ago} ago; {alerts:,} {noun} open"
+    told = "".join(f"; {said}" for said in _untold(standing))
+    return f"{accounted}{told}; last batch {ago} ago; {alerts:,} {noun} open"
+
+
+def _untold(standing: Standing) -> Iterator[str]:
+    """What nobody was told of."""
+    if standing.waiting:
+        yield f"{standing.waiting:,} {'notification waits' if standing.waiting == 1 else 'notifications wait'}"
+    if standing.dead_letters:
+        yield f"{standing.dead_letters:,} {'is a dead letter' if standing.dead_letters == 1 else 'are dead letters'}"
 
 
 def _style(standing: Standing) -> str:
     if not standing.every_row_is_accounted_for:
         return "bold red"
-    return "yellow" if standing.open_alerts else "green"
+    return "yellow" if standing.open_alerts or standing.waiting or standing.dead_letters else "green"
 
 
 def _sections(standing: Standing) -> Iterator[Section]:
@@ -98,6 +109,11 @@ def _sections(standing: Standing) -> Iterator[Section]:
     if standing.open_alerts:
         alerts = [(each.severity, each.rule, each.open) for each in standing.open_alerts]
         yield "Open alerts", Listing(("severity", "rule", "open"), alerts)
+    if told := [each for each in standing.notifications if each.waiting or each.dead_letters]:
+        yield (
+            "Notifications",
+            Listing(("sink", "waiting", "for", "dead letters"), [_told(each, standing.at) for each in told]),
+        )
     if standing.quarantine:
         broken = [(each.rule, each.rows) for each in standing.quarantine[:RULES]]
         more = len(standing.quarantine) - len(broken)
@@ -109,6 +125,12 @@ def _sections(standing: Standing) -> Iterator[Section]:
             for each in standing.queries
         ]
         yield "Last batch of each query", Listing(("query", "batch", "at", "ago"), queries)
+
+
+def _told(sink: Waiting, at: datetime) -> tuple[object, ...]:
+    name = f"{sink.delivery} (off)" if sink.is_off else sink.delivery
+    since = None if sink.since is None else (at - sink.since).total_seconds()
+    return name, sink.waiting, _span(since), sink.dead_letters
 
 
 def _short(table: str) -> str:

@@ -17,7 +17,7 @@ from tests.sinks.receivers import a_free_port, closed, opened
 from vigie.errors import BadSetting
 from vigie.graph import Surroundings
 from vigie.settings import Settings
-from vigie.sinks import NotNow
+from vigie.sinks import NotNow, Refused, Undeliverable
 from vigie.sinks.notify import Notify
 
 
@@ -37,6 +37,11 @@ class Post(Taking):
             return "550 no such person"
         envelope.rcpt_tos.append(address)
         return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        if b"free money" in envelope.content:
+            return "554 5.7.1 this looks like spam"
+        return str(await super().handle_DATA(server, session, envelope))
 
     def bodies(self, kind: str = "plain") -> list[str]:
         parts = [part for message in self.messages for part in message.walk()]
@@ -106,10 +111,43 @@ def test_who_took_a_message_is_not_sent_it_again_while_another_is_waited_for(pos
     receiver = Notify().opened(around(an_address(post), an_address(post, "nobody")))
 
     for _ in range(3):
-        with pytest.raises(NotNow, match="did not take a message"):
+        with pytest.raises(Refused, match="did not take a message .550 for a recipient"):
             receiver.send([opened()])
 
     assert [message["To"] for message in post.messages] == ["person@example.com"]
+
+
+def test_what_a_filter_of_spam_refuses_is_the_message_s_fault(post: Post) -> None:
+    receiver = Notify().opened(around(an_address(post)))
+
+    with pytest.raises(Undeliverable, match=r"E-Mail did not take a message .SMTP 554."):
+        receiver.send([opened("free money")])
+    receiver.send([opened("s1")])
+
+    assert [message["Subject"] for message in post.messages] == ["HIGH at s1"]
+
+
+def test_many_are_one_message_that_lists_the_first_and_says_where_the_others_are(post: Post) -> None:
+    receiver = Notify().opened(Surroundings(Settings(notify=SecretStr(an_address(post))), pipeline="sensors"))
+
+    receiver.send([opened("first", severity="critical"), *(opened(f"s{number}") for number in range(78)), closed("s0")])
+
+    [message], [body] = post.messages, post.bodies()
+    lines = body.splitlines()
+    assert message["Subject"] == "80 alerts: 79 opened, 1 over"
+    assert lines[0].startswith("[critical] HIGH at first")
+    assert lines[0].endswith(opened("first").alert.alert_id)
+    assert lines[40] == "and 40 more: vigie alerts sensors"
+
+
+def test_who_took_some_of_many_is_sent_only_the_others_later(post: Post) -> None:
+    receiver = Notify().opened(around(an_address(post), an_address(post, "nobody")))
+
+    for events in ([opened("a"), opened("b")], [opened("a"), opened("b"), opened("c")]):
+        with pytest.raises(Refused):
+            receiver.send(events)
+
+    assert [message["Subject"] for message in post.messages] == ["2 alerts: 2 opened, 0 over", "HIGH at c"]
 
 
 def test_a_server_that_is_not_there_is_tried_again(post: Post, caplog: pytest.LogCaptureFixture) -> None:

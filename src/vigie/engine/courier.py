@@ -104,6 +104,7 @@ class Courier:
         tries = self.outbox.fewest_refusals()
         if tries < TRIES:
             log.warning("%s: %s; the others go on", self.outbox.name, problem.what)
+            self.resting.clear()
             return PAUSES_S[tries]
         self._waits_until = self._clock.time() + REFUSED_S
         self._refusals += 1
@@ -115,6 +116,7 @@ class Courier:
         self._refusals += 1
         if self._refusals < ASKED and not self.outbox.fewest_refusals():
             log.warning("%s: %s; another is tried", self.outbox.name, problem.what)
+            self.resting.clear()
             return PAUSES_S[1]
         pause = self._backoff.after(REFUSED_S)
         self._stands_still(problem, pause)
@@ -136,11 +138,15 @@ def couriers(
     lake, pipeline = shop.lake, shop.graph.name
     for delivery in watch.deliveries:
         sink = delivery.to
+        folder = outbox_folder(lake, pipeline, sink, name)
+        off = folder / "off"  # so that whoever looks at the lake knows
         if missing := sink.missing(around):
             log.info("alerts do not go to %s: %s", sink.name, missing)
+            if folder.exists():
+                off.touch()
             continue
+        off.unlink(missing_ok=True)
         needs(sink, sink.name)
-        folder = outbox_folder(lake, pipeline, sink, name)
         to = Destination(
             NotedReceiver(folder.name, sink.opened(around), shop.receipts),
             DeadLetters(lake.dead_letters(pipeline), pipeline, folder.name),

@@ -15,6 +15,7 @@ from vigie.graph import Graph
 from vigie.lake import Lake
 from vigie.monitoring.glance import glance, is_context, open_alerts
 from vigie.monitoring.metrics import now
+from vigie.monitoring.outboxes import outboxes_in_use
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +34,12 @@ class Gauges(Collector):
     def collect(self) -> Iterable[Metric]:
         with self._lock:
             tables = list(self._tables())
-            alerts = self._alerts()
+            alerts = [self._alerts(), *self._notifications()]
             failures = CounterMetricFamily(
                 "vigie_lake_read_failures", "Tables that could not be read for a scrape.", labels=("pipeline",)
             )
             failures.add_metric((self._graph.name,), self._failures)
-        return [*tables, alerts, failures]
+        return [*tables, *alerts, failures]
 
     def _tables(self) -> Iterable[Metric]:
         rows = GaugeMetricFamily("vigie_table_rows", "Rows that a table has.", labels=("pipeline", "table"))
@@ -71,6 +72,32 @@ class Gauges(Collector):
         for rule, severity in dict.fromkeys((*declared, *counts)):
             family.add_metric((self._graph.name, rule, severity), counts[rule, severity])
         return family
+
+    def _notifications(self) -> Iterable[Metric]:
+        """What waits at each sink that is on, since when, and what was refused for good."""
+        labels = ("pipeline", "delivery")
+        waiting = GaugeMetricFamily("vigie_notifications_waiting", "Notifications that wait at a sink.", labels=labels)
+        oldest = GaugeMetricFamily(
+            "vigie_oldest_notification_seconds",
+            "How long ago the first that waits was found; 0 for none.",
+            labels=labels,
+        )
+        letters = CounterMetricFamily(
+            "vigie_dead_letters", "Notifications that were refused for good, all that the lake has.", labels=labels
+        )
+        try:
+            found = outboxes_in_use(self._lake, self._graph)
+        except LakeDamaged as problem:
+            self._failed(problem)
+            found = ()
+        at = self._clock()
+        for each in found:
+            name = (self._graph.name, each.delivery)
+            letters.add_metric(name, each.dead_letters)
+            waiting.add_metric(name, each.waiting)
+            age = 0.0 if each.since is None else max(0.0, (at - each.since).total_seconds())
+            oldest.add_metric(name, age)
+        return waiting, oldest, letters
 
     def _failed(self, problem: LakeDamaged) -> None:
         self._failures += 1

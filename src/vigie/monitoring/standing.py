@@ -10,6 +10,7 @@ from vigie.errors import RequestError
 from vigie.graph import SEVERITIES, Graph, Node
 from vigie.lake import Lake, is_table, query, quoted
 from vigie.monitoring.glance import glance, is_context, open_alerts
+from vigie.monitoring.outboxes import Waiting, outboxes
 
 PARTS = ("read", "accepted", "quarantined", "duplicate", "late")
 
@@ -70,10 +71,20 @@ class Standing:
     tables: tuple[Table, ...]
     open_alerts: tuple[OpenAlerts, ...]
     quarantine: tuple[Broken, ...]
+    notifications: tuple[Waiting, ...] = ()
 
     def said(self) -> dict[str, Any]:
         """As an object, for programs."""
         return asdict(self)
+
+    @property
+    def waiting(self) -> int:
+        """How many notifications wait at sinks that are on."""
+        return sum(each.waiting for each in self.notifications if not each.is_off)
+
+    @property
+    def dead_letters(self) -> int:
+        return sum(each.dead_letters for each in self.notifications)
 
     @property
     def last_at(self) -> datetime | None:
@@ -94,7 +105,8 @@ def standing(graph: Graph, called: str, lake: Lake) -> Standing:
     tables = tuple(_table(graph, lake, node, at, accounts.get(node.table, {})) for node in graph.nodes())
     settled = not any(each["unsettled"] for each in accounts.values())
     queries = tuple(sorted((*_written(graph, lake), *delivered(lake, graph.name)), key=lambda each: each.query))
-    return Standing(graph.name, at, settled, queries, tables, _open(graph, lake), _broken(graph, lake))
+    alerts, told = _open(graph, lake), outboxes(lake, graph)
+    return Standing(graph.name, at, settled, queries, tables, alerts, _broken(graph, lake), told)
 
 
 def _accounts(graph: Graph, lake: Lake) -> dict[str, dict[str, Any]]:

@@ -54,26 +54,27 @@ def _cause(line: str) -> Cause | None:
 class Hearing(logging.Handler):
     """Listens to Apprise's log, which goes nowhere else: it may hold a part of an address."""
 
-    _own = threading.local()
+    _alone = threading.Lock()  # Apprise sends from threads of its own, and its log does not say for whom
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
-
-    @contextmanager
-    def listening(self) -> Iterator[Heard]:
-        """What is said in this thread while in here."""
+        self._heard = Heard()
         logger = logging.getLogger("apprise")
         logger.setLevel(logging.DEBUG)
         logger.propagate = False
-        heard = self._own.heard = Heard()
-        logger.addHandler(self)
-        try:
-            yield heard
-        finally:
-            logger.removeHandler(self)
-            del self._own.heard
+        logger.addHandler(logging.NullHandler())  # without any, Python writes warnings to standard error
+
+    @contextmanager
+    def listening(self) -> Iterator[Heard]:
+        """What is said while in here; others wait until it is over."""
+        logger = logging.getLogger("apprise")
+        with self._alone:
+            self._heard = Heard()
+            logger.addHandler(self)
+            try:
+                yield self._heard
+            finally:
+                logger.removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        heard: Heard | None = getattr(self._own, "heard", None)
-        if heard is not None:
-            heard.lines.append(record.getMessage())
+        self._heard.lines.append(record.getMessage())
