@@ -19,9 +19,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 from typer.testing import CliRunner
 
-from tests.sinks.receivers import Kept, a_free_port, an_alert, closed, opened
+from tests.sinks.receivers import Kept, a_free_port, a_log, an_alert, closed, opened
+from tests.sinks.receivers import found as write_down
 from vigie.alerts import ALERTS
 from vigie.cli import app
+from vigie.engine.checkpoints import write_whole
+from vigie.engine.dead_letters import DeadLetters
 from vigie.engine.ledger import Entry
 from vigie.engine.receipts import NotedReceiver, NotedWriter, Receipts
 from vigie.engine.reports import Report, Reports
@@ -31,6 +34,8 @@ from vigie.monitoring.metrics import OUTCOMES, Metrics
 from vigie.monitoring.serving import served
 from vigie.pipeline import load
 from vigie.sinks import NotNow, Refused
+from vigie.sinks.webhook import Webhook
+from vigie.unsent import Note, outbox_folder, watch_name
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SENSORS = load("sensors").graph()
@@ -276,6 +281,23 @@ def test_lag_rows_and_open_alerts_are_what_the_lake_says(tmp_path: Path) -> None
     assert value(found, "vigie_open_alerts", rule="STUCK", severity="warning") == 0
     assert "HIGH" not in labels_of(found, "vigie_open_alerts", "rule")
     assert value(found, "vigie_lake_read_failures_total") == 0
+
+
+def test_what_waits_at_a_sink_and_what_it_refused_is_what_the_lake_says(tmp_path: Path) -> None:
+    lake, [watch] = Lake(tmp_path), SENSORS.watches
+    name = watch_name(SENSORS.silver_of(watch).name, watch)
+    folder = outbox_folder(lake, "sensors", Webhook(), name)
+    write_whole(folder / "note.json", str(Note(0)))
+    a_log(lake.alert_events("sensors"))
+    waiting = [opened(key, watch=name, raised_at=NOON - timedelta(minutes=11)) for key in "ab"]
+    DeadLetters(lake.dead_letters("sensors"), "sensors", folder.name).add(waiting[0], "no", 3)
+    write_down(lake.alert_events("sensors"), *waiting)
+
+    seen = samples(Gauges(SENSORS, lake, at_noon))
+
+    assert value(seen, "vigie_notifications_waiting", delivery=folder.name) == 2
+    assert value(seen, "vigie_oldest_notification_seconds", delivery=folder.name) == 660
+    assert value(seen, "vigie_dead_letters_total", delivery=folder.name) == 1
 
 
 def test_a_table_that_cannot_be_read_is_counted_and_the_others_are_still_told(tmp_path: Path) -> None:

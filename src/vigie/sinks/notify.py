@@ -75,14 +75,18 @@ class Messenger:
         self._took: set[tuple[int, str]] = set()
 
     def send(self, events: Sequence[Event]) -> None:
-        causes = {name: cause for number, name in enumerate(self._names) if (cause := self._failed(number, events))}
+        causes = [
+            (name, cause)
+            for number, name in enumerate(self._names)
+            if (cause := self._failed(number, events)) is not None
+        ]
         if not causes:
             self._took -= {(number, key(event)) for number in range(len(self._names)) for event in events}
             return
-        said = "; ".join(f"{name} did not take a message ({cause.said})" for name, cause in causes.items())
-        if any(cause.is_passing for cause in causes.values()):
+        said = "; ".join(f"{name} did not take a message ({cause.said})" for name, cause in causes)
+        if any(cause.is_passing for _, cause in causes):
             raise NotNow(said)
-        if any(not cause.is_of_the_message for cause in causes.values()):
+        if any(not cause.is_of_the_message for _, cause in causes):
             raise Refused(
                 said, where="VIGIE_NOTIFY", do="Look at the address: who sends, to whom, and by which server."
             )
