@@ -19,6 +19,7 @@ from vigie.alerts import ALERTS, EVENTS
 from vigie.check import problems
 from vigie.cli import app
 from vigie.engine import aside, ledger
+from vigie.engine.dead_letters import DEAD_LETTERS
 from vigie.lake import Lake, query
 from vigie.pipeline import load
 from vigie.settings import PREFIX, Settings
@@ -112,6 +113,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
         (lake.ledger("flights"), ledger.SCHEMA),
         (lake.alerts("sensors"), ALERTS),
         (lake.alert_events("sensors"), EVENTS),
+        (lake.dead_letters("sensors"), DEAD_LETTERS),
     ):
         DeltaTable.create(str(path), schema=schema)
     return lake

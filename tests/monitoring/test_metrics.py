@@ -283,8 +283,9 @@ def test_lag_rows_and_open_alerts_are_what_the_lake_says(tmp_path: Path) -> None
     assert value(found, "vigie_lake_read_failures_total") == 0
 
 
-def test_what_waits_at_a_sink_and_what_it_refused_is_what_the_lake_says(tmp_path: Path) -> None:
-    lake, [watch] = Lake(tmp_path), SENSORS.watches
+def two_wait(lake: Lake) -> str:
+    """A sink of alerts at which two notifications wait and that refused one for good; what it is called."""
+    [watch] = SENSORS.watches
     name = watch_name(SENSORS.silver_of(watch).name, watch)
     folder = outbox_folder(lake, "sensors", Webhook(), name)
     write_whole(folder / "note.json", str(Note(0)))
@@ -292,12 +293,18 @@ def test_what_waits_at_a_sink_and_what_it_refused_is_what_the_lake_says(tmp_path
     waiting = [opened(key, watch=name, raised_at=NOON - timedelta(minutes=11)) for key in "ab"]
     DeadLetters(lake.dead_letters("sensors"), "sensors", folder.name).add(waiting[0], "no", 3)
     write_down(lake.alert_events("sensors"), *waiting)
+    return str(folder.name)
+
+
+def test_what_waits_at_a_sink_and_what_it_refused_is_what_the_lake_says(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    sink = two_wait(lake)
 
     seen = samples(Gauges(SENSORS, lake, at_noon))
 
-    assert value(seen, "vigie_notifications_waiting", delivery=folder.name) == 2
-    assert value(seen, "vigie_oldest_notification_seconds", delivery=folder.name) == 660
-    assert value(seen, "vigie_dead_letters_total", delivery=folder.name) == 1
+    assert value(seen, "vigie_notifications_waiting", delivery=sink) == 2
+    assert value(seen, "vigie_oldest_notification_seconds", delivery=sink) == 660
+    assert value(seen, "vigie_dead_letters_total", delivery=sink) == 1
 
 
 def test_a_table_that_cannot_be_read_is_counted_and_the_others_are_still_told(tmp_path: Path) -> None:
@@ -374,6 +381,7 @@ def test_the_page_on_monitoring_names_every_metric_with_its_labels(tmp_path: Pat
     metrics.taken("means-to-postgres-0")
     lake = Lake(tmp_path)
     fill(lake, "silver/sensor_readings", "event_timestamp", [NOON])
+    two_wait(lake)
 
     exported: dict[str, set[str]] = {}
     for name, labels in samples(metrics, Gauges(SENSORS, lake)):

@@ -75,6 +75,12 @@ AROUND = (
           f"rate(vigie_deliveries_total{{{OURS}}}{SECOND})", "{{delivery}}"),
     Panel("Deliveries tried again", "In the last ten minutes. Nothing is lost: it waits in the lake.", "short",
           f"increase(vigie_delivery_retries_total{{{OURS}}}[10m])", "{{delivery}}"),
+    Panel("Notifications that wait", "At sinks of alerts, at this moment.", "short",
+          f"vigie_notifications_waiting{{{OURS}}}", "{{delivery}}"),
+    Panel("The oldest that waits", "How long ago the first of them was found.", "s",
+          f"vigie_oldest_notification_seconds{{{OURS}}}", "{{delivery}}"),
+    Panel("Notifications refused for good", "All that the lake has, in vigie.NAME_dead_letters.", "short",
+          f"vigie_dead_letters_total{{{OURS}}}", "{{delivery}}"),
     Panel("Memory of Vigie's own process", "Python alone: Java stands beside it, and the machine's own monitoring "
           "sees it.", "bytes", 'process_resident_memory_bytes{job="vigie"}', "{{instance}}"),
 )  # fmt: skip
