@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from threading import Event
 
@@ -52,12 +53,14 @@ class Backoff:
 
 
 def retry_after(text: str, now: float, most: float) -> float:
-    """How many seconds the header Retry-After asks for: it says so in seconds, or names an instant."""
+    """How many seconds the header Retry-After asks for: it says so in seconds, or names an instant. 0 for nonsense."""
     try:
         seconds = float(text)
     except ValueError:
         try:
-            seconds = parsedate_to_datetime(text).timestamp() - now
+            instant = parsedate_to_datetime(text)
         except (ValueError, OverflowError):
             return 0.0
+        # One of HTTP's three forms of a date says no zone, and means UTC: RFC 9110, 5.6.7.
+        seconds = (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp() - now
     return min(max(seconds, 0.0), most) if math.isfinite(seconds) else 0.0

@@ -7,6 +7,7 @@ import logging
 import socket
 import threading
 from collections.abc import Iterator
+from time import tzset
 from typing import Any
 
 import pytest
@@ -329,7 +330,45 @@ def test_after_a_429_opensky_is_left_alone_as_long_as_it_says(
     assert "no credits are left (429); next try in 3601 s" in caplog.text
 
 
-@pytest.mark.parametrize("told", ["", "soon", "-5", "0", "nan", "inf"])
+# START is Monday 2026-09-21 14:13:20; the three forms are those of RFC 9110, 5.6.7.
+@pytest.mark.parametrize(
+    "told", ["Mon, 21 Sep 2026 15:13:21 GMT", "Monday, 21-Sep-26 15:13:21 GMT", "Mon Sep 21 15:13:21 2026"]
+)
+@pytest.mark.parametrize("name", ["X-Rate-Limit-Retry-After-Seconds", "Retry-After"])
+def test_after_a_429_opensky_is_left_alone_until_the_date_that_it_says(
+    name: str, told: str, opensky: OpenSkyServer, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")  # a date without a zone is no local one
+    tzset()
+    opensky.next_states.append(Reply(429, headers={name: told}))
+
+    listen(anonymous(opensky), hands)
+    monkeypatch.undo()
+    tzset()
+
+    assert pauses(opensky) == [3_601.0]
+
+
+def test_a_date_far_ahead_is_waited_for_one_day_at_most(opensky: OpenSkyServer, hands: Hands) -> None:
+    opensky.next_states.append(Reply(429, headers={"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"}))
+
+    listen(anonymous(opensky), hands)
+
+    assert pauses(opensky) == [86_400.0]
+
+
+def test_nonsense_in_one_header_leaves_the_other_its_say(opensky: OpenSkyServer, hands: Hands) -> None:
+    opensky.next_states.append(Reply(429, headers={"X-Rate-Limit-Retry-After-Seconds": "soon", "Retry-After": "17"}))
+
+    listen(anonymous(opensky), hands)
+
+    assert pauses(opensky) == [17.0]
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["", "soon", "-5", "0", "nan", "inf", "Mon, 21 Sep 2026 14:13:20 GMT", "Thu, 99 Foo 2026 25:61:61 GMT", "1, 2"],
+)
 def test_a_429_that_does_not_say_how_long_is_backed_off_from(told: str, opensky: OpenSkyServer, hands: Hands) -> None:
     opensky.next_states += [Reply(429, headers={"X-Rate-Limit-Retry-After-Seconds": told})] * 2
 

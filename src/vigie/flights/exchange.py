@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
 
-from vigie.backoff import Setback
+from vigie.backoff import Setback, retry_after
 
 TOLD_TO_WAIT = ("X-Rate-Limit-Retry-After-Seconds", "Retry-After")
 LONGEST_WAIT = 86_400.0  # credits come back within a day
@@ -66,7 +65,7 @@ class Exchange:
                     raise Setback(f"it took more than {2 * self._patience:g} s to answer")
         reply = Reply(response.status_code, response.headers, bytes(body))
         if reply.status in {408, 429} or reply.status >= 500:
-            raise Setback(_said(reply.status), _told_to_wait(reply.headers))
+            raise Setback(_said(reply.status), _told_to_wait(reply.headers, self._time()))
         return reply
 
 
@@ -85,12 +84,6 @@ def _said(status: int) -> str:
     return "no credits are left (429)" if status == 429 else f"it is in trouble ({status})"
 
 
-def _told_to_wait(headers: Mapping[str, str]) -> float:
-    for name in TOLD_TO_WAIT:
-        try:
-            seconds = float(headers.get(name, ""))
-        except ValueError:
-            continue
-        if math.isfinite(seconds) and seconds > 0:
-            return min(seconds, LONGEST_WAIT)
-    return 0.0
+def _told_to_wait(headers: Mapping[str, str], now: float) -> float:
+    waits = (retry_after(headers.get(name, ""), now, LONGEST_WAIT) for name in TOLD_TO_WAIT)
+    return next((wait for wait in waits if wait > 0), 0.0)
