@@ -179,8 +179,8 @@ def test_a_movement_that_no_aircraft_can_make_is_a_jump(spark: SparkSession) -> 
     assert row.is_jump
 
 
-@pytest.mark.parametrize(("seconds", "count"), [(300, 1), (301, 0)])
-def test_a_movement_takes_five_minutes_at_most(spark: SparkSession, seconds: int, count: int) -> None:
+@pytest.mark.parametrize(("seconds", "count"), [(648, 1), (900, 1), (901, 0)])
+def test_a_movement_takes_a_quarter_of_an_hour_at_most(spark: SparkSession, seconds: int, count: int) -> None:
     rows = reports(spark, {"at": 0}, {"at": seconds})
 
     assert movements(rows).count() == count

@@ -76,14 +76,14 @@ def _great_circle_m() -> pl.Expr:
 
 
 def movements(silver: pl.DataFrame) -> pl.DataFrame:
-    """Each report with the one just before it of the same aircraft, at most five minutes earlier."""
+    """Each report with the one just before it of the same aircraft, at most a quarter of an hour earlier."""
     carried = ["event_timestamp", "latitude", "longitude", "velocity_kmh", "altitude_meters"]
     micros = pl.col("event_timestamp").to_physical() - pl.col("previous_event_timestamp").to_physical()
     return (
         silver.filter(pl.col("event_timestamp").to_physical() <= _newest(silver) - 2 * MINUTE)
         .sort("icao24", "event_timestamp")
         .with_columns(pl.col(carried).shift(1).over("icao24").name.prefix("previous_"))
-        .filter(micros <= 5 * MINUTE)
+        .filter(micros <= 15 * MINUTE)
         .with_columns(seconds=micros / SECOND, distance_m=_great_circle_m())
         .with_columns(implied_speed_kmh=pl.col("distance_m") / pl.col("seconds") * 3.6)
         .select(

@@ -302,10 +302,10 @@ def test_a_movement_pairs_a_report_with_the_one_just_before_it(tmp_path: Path) -
     reports = [
         a_report(10, latitude=49.0, velocity=260, baro_altitude=11_100),
         a_report(0, latitude=48.0),
-        a_report(310, latitude=49.0, baro_altitude=None),
-        a_report(611, latitude=49.0),
-        a_report(612, latitude=49.0),
-        a_report(731, icao24="other"),
+        a_report(910, latitude=49.0, baro_altitude=None),
+        a_report(1_811, latitude=49.0),
+        a_report(1_812, latitude=49.0),
+        a_report(1_931, icao24="other"),
     ]
 
     of = expected(a_lake(tmp_path, reports))
@@ -317,7 +317,7 @@ def test_a_movement_pairs_a_report_with_the_one_just_before_it(tmp_path: Path) -
     assert math.isclose(jump["implied_speed_kmh"], degree / 10 * 3.6, rel_tol=1e-9)
     assert math.isclose(jump["speed_change_kmh"], 36)
     assert [jump["seconds"], jump["altitude_change_m"], jump["is_jump"]] == [10, 100, True]
-    assert [still["seconds"], still["distance_m"], still["is_jump"]] == [300, 0, False]
+    assert [still["seconds"], still["distance_m"], still["is_jump"]] == [900, 0, False]
     assert still["altitude_change_m"] is None
 
 

@@ -4,6 +4,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from vigie import Pipeline
+from vigie.duration import parse_duration
 from vigie.flights import opensky, questions, simulator
 from vigie.flights.classes import aircraft_class
 from vigie.flights.limits import ALTITUDES_M, SPEEDS_KMH
@@ -16,6 +17,8 @@ FLIGHTS_ML = """icao24 STRING, time_position BIGINT, event_timestamp TIMESTAMP, 
     aircraft_class STRING"""
 
 EARTH_RADIUS_M = 6_371_008.8
+# Longer than OpenSky is left alone where credits are to last a day: 648 s over France without an account.
+FURTHEST_APART = "15 minutes"
 FASTEST_AIRCRAFT_KMH = 1_500  # no airliner or light aircraft moves faster over the ground, with any wind
 
 flights = Pipeline("flights")
@@ -88,16 +91,18 @@ def anomaly_alerts(rows: DataFrame) -> DataFrame:
     )
 
 
-@flights.gold("movements", reads=flights_ml, late_by="2 minutes", looks_back="5 minutes")
+@flights.gold("movements", reads=flights_ml, late_by="2 minutes", looks_back=FURTHEST_APART)
 def movements(rows: DataFrame) -> DataFrame:
-    """Each report beside the one just before it of the same aircraft: how far it moved, and how fast that was."""
+    """Each report beside the one before it of the same aircraft, 15 minutes earlier at most: how far, how fast."""
     in_order = Window.partitionBy("icao24").orderBy("event_timestamp")
     numbered = rows.withColumn("number", F.row_number().over(in_order))
     now, before = numbered.alias("now"), numbered.alias("before")
     same_aircraft = F.col("now.icao24") == F.col("before.icao24")
     just_before = F.col("now.number") == F.col("before.number") + 1
     seconds = F.unix_micros("now.event_timestamp") / 1e6 - F.unix_micros("before.event_timestamp") / 1e6
-    joined = now.join(before, same_aircraft & just_before).where(seconds <= 300)
+    joined = now.join(before, same_aircraft & just_before).where(
+        seconds <= parse_duration(FURTHEST_APART).total_seconds()
+    )
     return joined.select(
         "now.icao24",
         F.col("before.event_timestamp").alias("previous_at"),
