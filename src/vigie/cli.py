@@ -26,11 +26,13 @@ from vigie.flags import (
     Labels,
     Limit,
     Live,
+    MayCost,
     MetricsHost,
     MetricsPort,
     Name,
     OlderThan,
     Once,
+    Period,
     Port,
     QuestionName,
     Rate,
@@ -106,6 +108,8 @@ def feed(  # noqa: PLR0913  (each is a flag)
     labels: Labels = None,
     start: Start = None,
     schema: SchemaFile = None,
+    may_cost: MayCost = None,
+    lasts: Period = None,
     lake: At = None,
 ) -> None:
     """Bring messages to where a pipeline reads them: simulated, or --live. Ctrl-C stops with nothing lost.
@@ -113,7 +117,7 @@ def feed(  # noqa: PLR0913  (each is a flag)
     [dim]vigie feed flights --keys 500 --interval 1s[/dim]
     [dim]vigie feed flights --rows 200000 --seed 7 --faults 0.02 --to inbox:./inbox[/dim]
     [dim]vigie feed sensors --faults 0.02 --labels faults.jsonl[/dim]
-    [dim]vigie feed flights --live --to kafka://localhost:9092/flights-raw[/dim]
+    [dim]vigie feed flights --live --for 30m --to kafka://localhost:9092/flights-raw[/dim]
     """
     from vigie import feeding
     from vigie.address import Inbox, parse_address
@@ -124,7 +128,8 @@ def feed(  # noqa: PLR0913  (each is a flag)
     found = feeding.source_of(_pipeline(pipeline), source)
     address = parse_address(to) if to else Inbox(lake_at(lake).inbox(found.name))
     seconds = None if interval is None else span(interval, "--interval").total_seconds()
-    asked = feeding.Wish(keys, seconds, seed, faults, start, labels, schema)
+    period = None if lasts is None else span(lasts, "--for").total_seconds()
+    asked = feeding.Wish(keys, seconds, seed, faults, start, labels, schema, may_cost, period)
     stop = stop_when_asked()
     ticks = feeding.live(found, asked, stop) if live else feeding.simulated(found, asked, rows)
     pace = Pace(real_time=live or rows is None, rate=rate)

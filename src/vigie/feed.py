@@ -58,6 +58,18 @@ class Simulation:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class LiveOptions:
+    """What a live feed is asked for; None where nothing was said. A feed refuses what it cannot do, as BadSetting."""
+
+    interval: float | None = None  # seconds between two questions to a source that is asked
+    credits: int | None = None  # that it may spend, where questions cost
+    seconds: float | None = None  # until it ends by itself
+
+
+NOTHING_SAID = LiveOptions()
+
+
 class Tick(NamedTuple):
     """Messages that are due at one moment.
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from vigie.address import Address, Kafka
 from vigie.errors import BadSetting, RequestError
-from vigie.feed import Simulate, Simulation, Tick
+from vigie.feed import LiveOptions, Simulate, Simulation, Tick
 from vigie.graph import Source
 from vigie.pipeline import Pipeline
 
@@ -35,9 +35,11 @@ class Wish:
     start: str | None = None
     labels: str | None = None  # a file
     schema: str | None = None  # a file
+    credits: int | None = None
+    seconds: float | None = None
 
     def __post_init__(self) -> None:
-        positive(keys=self.keys, interval=self.interval)
+        positive(keys=self.keys, interval=self.interval, credits=self.credits, **{"for": self.seconds})
         if self.faults is not None and not 0 <= self.faults <= 1:
             raise BadSetting(f"{self.faults} is no share", where="--faults", do="Write a number from 0 to 1.")
 
@@ -73,6 +75,13 @@ def simulated(source: Source, wish: Wish, rows: int | None) -> Iterator[Tick]:
             where=str(source.place),
             do="Give it one: source(..., simulated=FUNCTION).",
         )
+    for flag, value in (("credits", wish.credits), ("for", wish.seconds)):
+        if value is not None:
+            raise BadSetting(
+                "only a live feed of OpenSky takes it",
+                where=f"--{flag}",
+                do=f"Leave out --{flag}, or add --live.",
+            )
     usual = Simulation(start=0)
     keys = wish.keys or usual.keys
     interval = wish.interval or usual.interval
@@ -160,7 +169,7 @@ def live(source: Source, wish: Wish, stop: threading.Event) -> Iterator[Tick]:
         )
     from vigie.settings import read_settings
 
-    ticks: Iterator[Tick] = source.live(read_settings(), stop, wish.interval)
+    ticks: Iterator[Tick] = source.live(read_settings(), stop, LiveOptions(wish.interval, wish.credits, wish.seconds))
     return ticks
 
 

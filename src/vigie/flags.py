@@ -69,6 +69,14 @@ Interval = Annotated[
     str | None,
     typer.Option("--interval", metavar="SPAN", help="Time between two messages of one of them; 10s."),
 ]
+MayCost = Annotated[
+    int | None,
+    typer.Option("--credits", help="With --live: how many of OpenSky's credits it may spend; those of a day."),
+]
+Period = Annotated[
+    str | None,
+    typer.Option("--for", metavar="SPAN", help="With --live: for how long credits are to last, and it then ends; 30m."),
+]
 Seed = Annotated[int | None, typer.Option("--seed", help="The same seed gives the same bytes; 0.")]
 Faults = Annotated[float | None, typer.Option("--faults", metavar="SHARE", help="Share of broken messages, 0 to 1; 0.")]
 Labels = Annotated[

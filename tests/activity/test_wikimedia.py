@@ -21,7 +21,7 @@ from vigie.activity.wikimedia import live
 from vigie.address import Inbox
 from vigie.backoff import Clock, Setback
 from vigie.errors import BadSetting, RunFailed, VigieError
-from vigie.feed import Pace, Tick, feed
+from vigie.feed import LiveOptions, Pace, Tick, feed
 from vigie.settings import Settings
 
 EVENTS = 300
@@ -392,7 +392,7 @@ def test_without_a_contact_wikimedia_is_not_asked(streams: EventStreams) -> None
 
 def test_an_interval_is_refused(streams: EventStreams) -> None:
     with pytest.raises(BadSetting, match="as they are made"):
-        live(of(streams), threading.Event(), 10.0)
+        live(of(streams), threading.Event(), LiveOptions(interval=10.0))
 
 
 def test_a_backoff_is_forgotten_when_events_come_again(streams: EventStreams, caplog: pytest.LogCaptureFixture) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from vigie.backoff import Setback
 from vigie.errors import BadSetting, RunFailed, VigieError
-from vigie.feed import Tick
+from vigie.feed import LiveOptions, Tick
 from vigie.flights.credits import Credits, cost_of
 from vigie.flights.opensky import FIELDS, Clock, live
 from vigie.flights.states import read
@@ -210,7 +210,7 @@ def test_without_an_interval_the_credits_of_a_day_last_a_day(opensky: OpenSkySer
 
 
 def test_the_interval_that_a_person_chooses_is_kept(opensky: OpenSkyServer, hands: Hands) -> None:
-    listen(anonymous(opensky), hands, answers=3, interval=10.0)
+    listen(anonymous(opensky), hands, answers=3, options=LiveOptions(interval=10.0))
 
     assert pauses(opensky) == [10.0, 10.0]
 
@@ -221,7 +221,7 @@ def test_the_time_that_an_answer_took_is_part_of_the_interval(opensky: OpenSkySe
 
     opensky.next_states.append(Reply(body=b'{"time":1,"states":[[]]}', before=four_seconds_pass))
 
-    listen(anonymous(opensky), hands, answers=2, interval=10.0)
+    listen(anonymous(opensky), hands, answers=2, options=LiveOptions(interval=10.0))
 
     assert pauses(opensky) == [10.0]
 
@@ -229,7 +229,7 @@ def test_the_time_that_an_answer_took_is_part_of_the_interval(opensky: OpenSkySe
 @pytest.mark.parametrize("interval", [0.0, 9.9, -1.0, float("nan")])
 def test_an_interval_below_opensky_s_resolution_is_refused(interval: float, opensky: OpenSkyServer) -> None:
     with pytest.raises(BadSetting, match=r"without an account .--interval.\nWrite --interval 10s or more"):
-        live(anonymous(opensky), threading.Event(), interval)
+        live(anonymous(opensky), threading.Event(), LiveOptions(interval))
 
     assert opensky.requests == []
 
@@ -462,7 +462,7 @@ def test_what_waiting_does_not_mend_is_an_error_with_its_address(
 def test_a_source_that_pauses_still_gives_the_feed_its_half_second(opensky: OpenSkyServer, hands: Hands) -> None:
     stop = threading.Event()
     times = []
-    for tick in live(anonymous(opensky), stop, interval=10.0, clock=hands.clock):
+    for tick in live(anonymous(opensky), stop, options=LiveOptions(interval=10.0), clock=hands.clock):
         times.append(tick.at)
         if len(opensky.polls()) == 3:
             stop.set()
@@ -519,7 +519,7 @@ def test_pace_aircraft_and_credits_are_told(
 ) -> None:
     caplog.set_level(logging.INFO)
 
-    listen(anonymous(opensky), hands, interval=10.0)
+    listen(anonymous(opensky), hands, options=LiveOptions(interval=10.0))
 
     assert "every 10 s; a poll costs 3 of 400 credits a day, so they last 0.4 h" in caplog.text
     assert "1 aircraft at 2026-09-21T14:13:20+00:00; 3 credits spent here, 397 left" in caplog.text

@@ -21,7 +21,7 @@ import msgspec
 
 from vigie.backoff import Backoff, Clock, Setback
 from vigie.errors import BadSetting
-from vigie.feed import Tick
+from vigie.feed import NOTHING_SAID, LiveOptions, Tick
 from vigie.spoiling import Message
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Change(msgspec.Struct):
 def live(  # noqa: PLR0913  (what a test turns by hand comes last)
     settings: Settings,
     stop: Event,
-    interval: float | None = None,
+    options: LiveOptions = NOTHING_SAID,
     *,
     clock: Clock | None = None,
     jitter: Callable[[], float] = random.random,
@@ -67,8 +67,11 @@ def live(  # noqa: PLR0913  (what a test turns by hand comes last)
     Setbacks are waited out, as long as Wikimedia asks or ever longer with jitter. Raises VigieError when only a
     person can mend it.
     """
-    if interval is not None:
+    if options.interval is not None:
         raise BadSetting("changes come as they are made", where="--interval", do="Leave it out.")
+    for flag, value in (("credits", options.credits), ("for", options.seconds)):
+        if value is not None:
+            raise BadSetting("only a live feed of OpenSky takes it", where=f"--{flag}", do="Leave it out.")
     if settings.contact is None:
         raise BadSetting(
             "Wikimedia serves nobody who cannot be reached: whoever runs a client that makes trouble is told before "

@@ -1,4 +1,4 @@
-"""OpenSky's credits: what a poll costs, what is left, and how often to poll so that a day's credits last.
+"""OpenSky's credits: what a poll costs, what is left, and how often to poll so that they last.
 
 https://openskynetwork.github.io/opensky-api/rest.html#api-credit-usage
 """
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from vigie.settings import Box
 
 DAY = 86_400.0
-ANONYMOUS, USER = 400, 4_000  # credits a day
+ANONYMOUS, USER, FEEDER = 400, 4_000, 8_000  # credits a day
 
 
 def cost_of(box: Box) -> int:
@@ -47,3 +47,35 @@ class Credits:
     def lasts(self, interval: float) -> float:
         """Seconds for which a day's credits last with such an interval between polls."""
         return self.a_day / self.cost * interval
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How many of the credits a feed may spend, in how long; without a number, as many as there are in that time."""
+
+    credit: Credits
+    seconds: float
+    most: int | None = None
+
+    @property
+    def all(self) -> int:
+        return self.most if self.most is not None else int(self.credit.a_day * max(1.0, self.seconds / DAY))
+
+    @property
+    def polls(self) -> int:
+        """How many polls it still has credits for."""
+        return (self.all - self.credit.spent) // self.credit.cost
+
+    def interval(self, seconds_left: float, just_made: int) -> float:
+        """Seconds between polls at which those that may be made fill the time; polls just made have a share in it.
+
+        Others may have spent credits of the same account, so what OpenSky says is left counts too. A day brings new
+        ones.
+        """
+        polls = self.polls
+        if self.credit.left is not None:
+            known = self.credit.left + self.credit.a_day * int(seconds_left // DAY)
+            polls = min(polls, known // self.credit.cost)
+        if not polls:
+            return self.credit.lasting_interval
+        return max(self.credit.resolution, seconds_left / (polls + just_made))

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from vigie.backoff import Setback
 from vigie.errors import BadSetting
-from vigie.feed import Tick
-from vigie.flights.credits import ANONYMOUS, USER, Credits, cost_of
+from vigie.feed import NOTHING_SAID, LiveOptions, Tick
+from vigie.flights.credits import ANONYMOUS, DAY, FEEDER, USER, Budget, Credits, cost_of
 from vigie.flights.pace import Pace
 
 if TYPE_CHECKING:
@@ -49,21 +49,23 @@ class Clock:
 def live(
     settings: Settings,
     stop: Event,
-    interval: float | None = None,
+    options: LiveOptions = NOTHING_SAID,
     *,
     clock: Clock | None = None,
     jitter: Callable[[], float] = random.random,
     patience: float = PATIENCE,
 ) -> Iterator[Tick]:
-    """Every aircraft in the box at each poll, until `stop` is set.
+    """Every aircraft in the box at each poll, until `stop` is set, or the time or the credits that were given are over.
 
-    `interval` is the time in seconds between two polls. Without one it is long enough for a day's credits to
-    last a day: 648 s over France without an account, 64.8 s with one. OpenSky repeats a position for up to
-    15 s; repeats are sent on for silver to count. Setbacks are waited out, as long as OpenSky asks or ever
-    longer with jitter. Raises VigieError when only a person can mend it.
+    Without an interval, `credits` (those of a day unless said) last for `seconds` (a day unless said): over France
+    without an account a poll every 648 s, or one every 13.5 s for half an hour. With neither it never ends.
+
+    OpenSky repeats a position for up to 15 s; repeats are sent on for silver to count. Setbacks are waited out, as
+    long as OpenSky asks or ever longer with jitter. Raises VigieError when only a person can mend it.
     """
     user = settings.opensky_client_id is not None
     credit = Credits(cost_of(settings.opensky_box), USER if user else ANONYMOUS, 5.0 if user else 10.0)
+    interval = options.interval
     if interval is not None and not interval >= credit.resolution:
         raise BadSetting(
             f"an interval of {interval:g} s would get each answer twice: OpenSky's change every "
@@ -71,16 +73,33 @@ def live(
             where="--interval",
             do=f"Write --interval {credit.resolution:g}s or more, or leave it out: credits then last a day.",
         )
-    return _ticks(settings, stop, Pace(credit, interval, jitter), clock or Clock(), patience)
+    pace = Pace(credit, interval, jitter, _budget(credit, options, FEEDER if user else ANONYMOUS))
+    return _ticks(settings, stop, pace, clock or Clock(), patience)
+
+
+def _budget(credit: Credits, options: LiveOptions, most_a_day: int) -> Budget | None:
+    if options.credits is None and options.seconds is None:
+        return None
+    seconds = options.seconds or DAY
+    most = int(most_a_day * max(1.0, seconds / DAY))
+    if options.credits is not None and not credit.cost <= options.credits <= most:
+        raise BadSetting(
+            f"{options.credits} credits are not enough for one poll, which costs {credit.cost}"
+            if options.credits < credit.cost
+            else f"{options.credits} credits are more than OpenSky gives in that time, {most}",
+            where="--credits",
+            do=f"Write a number from {credit.cost} to {most}, or leave it out: a day's credits are then spent at most.",
+        )
+    return Budget(credit, seconds, options.credits)
 
 
 def _ticks(settings: Settings, stop: Event, pace: Pace, clock: Clock, patience: float) -> Iterator[Tick]:
     from vigie.flights.states import States
 
     states = States(settings, patience, clock.time)
-    pace.announce(settings.opensky_url)
+    pace.begin(settings.opensky_url, clock.time())
     try:
-        while not stop.is_set():
+        while not stop.is_set() and not pace.is_over(clock.time()):
             began = clock.time()
             poll = yield from _aside(states.poll, stop, clock)
             if not poll.done():
@@ -88,10 +107,10 @@ def _ticks(settings: Settings, stop: Event, pace: Pace, clock: Clock, patience: 
             try:
                 answer = poll.result()
             except Setback as setback:
-                pause = pace.after_setback(setback)
+                pause = pace.after_setback(setback, clock.time())
             else:
                 yield Tick(clock.time(), answer.messages)
-                interval = pace.after(answer)
+                interval = pace.after(answer, began)
                 # Within the interval even when somebody sets the machine's clock back meanwhile.
                 pause = min(interval, max(0.0, interval - (clock.time() - began)))
             yield from _pause(pause, stop, clock)
