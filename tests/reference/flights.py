@@ -11,6 +11,8 @@ import polars as pl
 from . import gold, tables
 from .judgement import ORIGIN, Judgement, judge
 
+# Space, tab, LF, VT, FF and CR, and what Unicode has in its categories Zs, Zl and Zp.
+BLANKS = " \t\n\x0b\x0c\r\u00a0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 INSTANT = pl.Datetime("us", "UTC")
 
 BRONZE, SILVER = "bronze/flights_raw", "silver/flights_ml"
@@ -172,7 +174,7 @@ def _silver(judgement: Judgement) -> pl.DataFrame:
         "icao24",
         "time_position",
         (pl.col("time_position") * 1_000_000).cast(INSTANT).alias("event_timestamp"),
-        pl.col("callsign").str.strip_chars(" "),
+        pl.col("callsign").str.strip_chars(BLANKS).replace("", None),
         "origin_country",
         "latitude",
         "longitude",
@@ -196,7 +198,7 @@ def _silver(judgement: Judgement) -> pl.DataFrame:
         .then(pl.lit("Light"))
         .when(category.is_between(4, 6))
         .then(pl.lit("Heavy"))
-        .when(~category.is_in([0, 1]))
+        .when(category.is_between(7, 20))
         .then(pl.lit("Other"))
         .alias("aircraft_class"),
     )

@@ -12,6 +12,8 @@ SECOND = 1_000_000  # instants are whole microseconds here: Python's datetime en
 MINUTE = 60 * SECOND
 LATE_BY = 6 * MINUTE
 
+IN_1990 = 631_152_000  # 1990-01-01T00:00:00Z
+
 FIRST_SECOND = -62_135_596_800  # 0001-01-01T00:00:00Z
 LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
 
@@ -44,6 +46,12 @@ def event_time(report: Report) -> int | None:
     return seconds * SECOND
 
 
+def is_on_earth(report: Report) -> bool:
+    """Whether what is said of the place can be; what is not said breaks another rule."""
+    latitude, longitude = report.get("latitude"), report.get("longitude")
+    return (latitude is None or abs(latitude) <= 90) and (longitude is None or abs(longitude) <= 180)
+
+
 def broken_rules(report: Report, received_at: int) -> list[str]:
     """Every rule that is not TRUE of a report, in the order in which rules are named."""
     at = event_time(report)
@@ -51,6 +59,8 @@ def broken_rules(report: Report, received_at: int) -> list[str]:
         "has a key": report.get("icao24") is not None,
         "has an event time": at is not None,
         "has a position": report.get("latitude") is not None and report.get("longitude") is not None,
+        "is on Earth": is_on_earth(report),
+        "is not from before 1990": at is None or at >= IN_1990 * SECOND,
         "is not from the future": at is not None and at <= received_at + MINUTE,
     }
     return [rule for rule, held in holds.items() if not held]

@@ -151,8 +151,25 @@ def test_a_time_outside_the_years_1_to_9999_is_no_event_time(tmp_path: Path) -> 
 
     of = expected(a_lake(tmp_path, [a_report(time_position=second) for second in seconds]))
 
-    assert broken(of) == [["has an event time", "is not from the future"]] * 2
-    assert of.silver["time_position"].to_list() == [first]
+    none = ["has an event time", "is not from the future"]
+    assert broken(of) == [none, ["is not from before 1990"], none]
+
+
+def test_a_report_from_before_1990_or_from_no_place_on_earth_is_broken(tmp_path: Path) -> None:
+    reports = [
+        a_report(time_position=631_151_999),
+        a_report(time_position=631_152_000),
+        a_report(1, latitude=90.001),
+        a_report(2, latitude=-90, longitude=180),
+        a_report(3, longitude=-180.001),
+        a_report(4, latitude=91, longitude=None),
+    ]
+
+    of = expected(a_lake(tmp_path, reports))
+
+    off = ["is on Earth"]
+    assert broken(of) == [["is not from before 1990"], off, off, ["has a position", *off]]
+    assert of.silver["time_position"].to_list() == [631_152_000, int(NOON.timestamp()) + 2]
 
 
 def test_a_report_is_late_when_six_minutes_older_than_the_newest_of_earlier_batches(tmp_path: Path) -> None:
@@ -231,19 +248,25 @@ def test_the_phase_follows_from_one_report(tmp_path: Path, fields: dict[str, Any
 
 
 def test_the_class_follows_from_the_category(tmp_path: Path) -> None:
-    categories = [None, 0, 1, 2, 3, 4, 5, 6, 7, 20]
+    categories = [None, 0, 1, 2, 3, 4, 5, 6, 7, 20, -1, 21]
 
     of = expected(a_lake(tmp_path, [a_report(at, category=found) for at, found in enumerate(categories)]))
 
-    classes = [None] * 3 + ["Light"] * 2 + ["Heavy"] * 3 + ["Other"] * 2
+    classes = [None] * 3 + ["Light"] * 2 + ["Heavy"] * 3 + ["Other"] * 2 + [None] * 2
     assert of.silver["aircraft_class"].to_list() == classes
 
 
-def test_silver_trims_spaces_alone_and_measures_in_km_per_hour(tmp_path: Path) -> None:
-    [row] = expected(a_lake(tmp_path, [a_report(callsign="  AF\t ", velocity=100)])).silver.rows(named=True)
+def test_silver_trims_blanks_of_every_kind_and_measures_in_km_per_hour(tmp_path: Path) -> None:
+    [row] = expected(a_lake(tmp_path, [a_report(callsign="\u00a0 A F\t ", velocity=100)])).silver.rows(named=True)
 
-    assert [row["callsign"], row["event_timestamp"]] == ["AF\t", NOON]
+    assert [row["callsign"], row["event_timestamp"]] == ["A F", NOON]
     assert math.isclose(row["velocity_kmh"], 360)
+
+
+def test_a_callsign_of_blanks_is_none(tmp_path: Path) -> None:
+    reports = [a_report(at, callsign=blank) for at, blank in enumerate(["", "   ", "\u00a0", "\u2003\t"])]
+
+    assert expected(a_lake(tmp_path, reports)).silver["callsign"].to_list() == [None] * 4
 
 
 def test_a_minute_is_counted_by_aircraft_and_averaged_by_report(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 def aircraft_class() -> Column:
     """Light (light, small), Heavy (large, high-vortex, heavy), Other, or null where it does not say.
 
-    OpenSky's categories 0 and 1 mean that nothing is known, so they are no label to learn from.
+    OpenSky's categories 0 and 1 mean that nothing is known, so they are no label to learn from; nor is a
+    category that OpenSky does not document.
     """
     from pyspark.sql import functions as F
 
@@ -19,5 +20,5 @@ def aircraft_class() -> Column:
     return (
         F.when(category.between(2, 3), "Light")
         .when(category.between(4, 6), "Heavy")
-        .when(~category.isin(0, 1), "Other")
+        .when(category.between(7, 20), "Other")
     )

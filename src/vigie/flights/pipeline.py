@@ -16,6 +16,8 @@ FLIGHTS_ML = """icao24 STRING, time_position BIGINT, event_timestamp TIMESTAMP, 
     vertical_rate_ms DOUBLE, heading_deg DOUBLE, on_ground BOOLEAN, category INT, flight_phase STRING,
     aircraft_class STRING"""
 
+# OpenSky pads callsigns, and some transponders do so with other blanks than spaces, or send nothing else.
+BLANKS_AROUND = r"^[\s\p{Z}]+|[\s\p{Z}]+$"
 EARTH_RADIUS_M = 6_371_008.8
 # Longer than OpenSky is left alone where credits are to last a day: 648 s over France without an account.
 FURTHEST_APART = "15 minutes"
@@ -40,6 +42,8 @@ flights_raw = flights.source(
     unique=("icao24", "time_position"),
     expect={
         "has a position": "latitude IS NOT NULL AND longitude IS NOT NULL",
+        "is on Earth": "coalesce(latitude BETWEEN -90 AND 90, TRUE) AND coalesce(longitude BETWEEN -180 AND 180, TRUE)",
+        "is not from before 1990": "coalesce(event_timestamp >= TIMESTAMP '1990-01-01 00:00:00Z', TRUE)",
         "is not from the future": "event_timestamp <= received_at + INTERVAL 1 MINUTE",
     },
 )
@@ -48,7 +52,7 @@ def flights_ml(rows: DataFrame) -> DataFrame:
     return rows.withColumns(
         {
             "event_timestamp": F.col("time_position").cast("timestamp"),
-            "callsign": F.trim("callsign"),
+            "callsign": F.nullif(F.regexp_replace("callsign", BLANKS_AROUND, ""), F.lit("")),
             "altitude_meters": F.col("baro_altitude"),
             "velocity_kmh": F.col("velocity") * 3.6,
             "vertical_rate_ms": F.col("vertical_rate"),
