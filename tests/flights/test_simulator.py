@@ -24,6 +24,7 @@ from vigie.flights import faults, jets, light
 from vigie.flights.airliners import AIRLINERS
 from vigie.flights.airports import EARTH_RADIUS, NETWORKS, network, unit_vectors
 from vigie.flights.faults import KINDS, SPOILERS
+from vigie.flights.gaps import Gaps
 from vigie.flights.performance import POPULARITY, performance
 from vigie.flights.profile import Leg, Route, draw_figures, profile
 from vigie.flights.schedule import Schedule
@@ -50,8 +51,15 @@ def messages(simulation: Simulation, rows: int) -> list[tuple[bytes | None, byte
     return list(islice(every, rows))
 
 
-def states(simulation: Simulation, rows: int) -> Iterator[State]:
+def as_sent(simulation: Simulation, rows: int) -> Iterator[State]:
     return (json.loads(value) for _, value in messages(simulation, rows))
+
+
+def states(simulation: Simulation, rows: int) -> Iterator[State]:
+    """The same reports without their gaps, of which physics can be asked."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Gaps, "leave", lambda _self, whole, _on_ground: whole)
+        return as_sent(simulation, rows)
 
 
 def digest(simulation: Simulation, rows: int) -> str:
@@ -97,14 +105,15 @@ def test_every_message_is_one_object_with_the_fields_of_opensky_and_its_address_
 
 
 def test_the_values_have_the_shapes_that_opensky_sends() -> None:
-    for state in states(a_simulation(keys=500), 5_000):
+    for state in as_sent(a_simulation(keys=500), 5_000):
         assert len(state["icao24"]) == 6 and int(state["icao24"], 16) < 2**24
         assert state["callsign"] is None or len(state["callsign"]) == 8
         assert state["squawk"] is None or (len(state["squawk"]) == 4 and int(state["squawk"], 8) >= 0o1000)
         assert isinstance(state["time_position"], int) and isinstance(state["last_contact"], int)
         assert state["time_position"] <= state["last_contact"] <= state["time"]
-        assert 0 <= state["true_track"] < 360
-        assert isinstance(state["on_ground"], bool) and state["spi"] is False and state["sensors"] is None
+        assert state["true_track"] is None or 0 <= state["true_track"] < 360
+        assert state["on_ground"] in {True, False, None}
+        assert state["spi"] is False and state["sensors"] is None
 
 
 def test_values_stay_within_what_aircraft_can_do() -> None:
@@ -120,6 +129,30 @@ def test_some_fields_are_null_or_unlabelled_and_most_are_not() -> None:
     for field in ("callsign", "squawk", "geo_altitude"):
         assert 0.01 < sum(row[field] is None for row in rows) / len(rows) < 0.3
     assert 0.1 < sum(row["category"] in (0, 1) for row in rows) / len(rows) < 0.3
+
+
+def test_fields_are_null_about_as_often_as_opensky_s() -> None:
+    rows = list(as_sent(a_simulation(keys=2_000), 20_000))
+    flying, parked = ([row for row in rows if row["on_ground"] is ground] for ground in (False, True))
+
+    def missing(field: str, among: list[State]) -> float:
+        return sum(row[field] is None for row in among) / len(among)
+
+    for field in ("baro_altitude", "velocity", "true_track", "vertical_rate", "category"):
+        assert 0.005 < missing(field, flying) < 0.05
+    assert 0.005 < missing("on_ground", rows) < 0.05
+    assert 0.9 < missing("baro_altitude", parked) < 1
+    assert 0.8 < missing("vertical_rate", parked) < 1
+    for field in ("time", "icao24", "origin_country", "time_position", "last_contact", "longitude", "latitude"):
+        assert missing(field, rows) == 0
+
+
+def test_gaps_change_nothing_about_the_rest_of_a_report() -> None:
+    left, whole = list(as_sent(a_simulation(), 5_000)), list(states(a_simulation(), 5_000))
+
+    assert left != whole
+    for one, other in zip(left, whole, strict=True):
+        assert one == {**other, **{field: None for field in one if one[field] is None}}
 
 
 def test_each_aircraft_reports_once_an_interval_and_its_position_is_always_newer() -> None:

@@ -17,6 +17,7 @@ from vigie.feed import Simulation, Tick
 from vigie.flights.atmosphere import Floats
 from vigie.flights.faults import Faults
 from vigie.flights.fleet import COUNTRIES, callsign, fleet, squawk
+from vigie.flights.gaps import Gaps
 from vigie.flights.performance import performance
 from vigie.flights.schedule import Indices, Motion, Schedule
 from vigie.spoiling import Message
@@ -56,14 +57,15 @@ class _Traffic:
     """A fleet in flight, and the words each aircraft says about itself."""
 
     def __init__(self, simulation: Simulation) -> None:
-        # Streams of their own: faults change nothing about the flights behind them.
-        rngs = [np.random.default_rng([simulation.seed % 2**64, stream]) for stream in range(5)]
+        # Streams of their own: faults and gaps change nothing about the flights behind them.
+        rngs = [np.random.default_rng([simulation.seed % 2**64, stream]) for stream in range(6)]
         types = performance()
         self._fleet = fleet(types, simulation.keys, rngs[0])
         self._schedule = Schedule(types, self._fleet.kind, simulation.start - 2.0, rngs[1])
         self._category = types.category[self._fleet.kind]
         self._words, self._noise = rngs[2], rngs[3]
         self._faults = Faults(simulation.faults, simulation.interval, rngs[4])
+        self._gaps = Gaps(rngs[5])
         self._keys = [icao24.encode() for icao24 in self._fleet.icao24]
         self._heads = [b""] * simulation.keys
         self._tails = [b""] * simulation.keys
@@ -76,7 +78,8 @@ class _Traffic:
         kinds = self._faults.choose(len(who))
         seen = seen - self._faults.lateness(kinds).astype(np.int64)
         motion = self._schedule.motion(who, seen.astype(float))
-        return self._faults.spoil(self._messages(who, at, seen, motion), kinds)
+        whole = self._messages(who, at, seen, motion)
+        return self._faults.spoil(self._gaps.leave(whole, motion.on_ground), kinds)
 
     def _messages(self, who: Indices, at: float, seen: Indices, motion: Motion) -> list[Message]:
         now = math.floor(at)
