@@ -43,7 +43,8 @@ def fastest_by_phase(flights_ml: DataFrame) -> DataFrame:
     return flights_ml.sparkSession.sql(
         """
         WITH fastest AS (
-            SELECT flight_phase, icao24, max(velocity_kmh) AS max_velocity_kmh, max(callsign) AS callsign
+            SELECT flight_phase, icao24, max(velocity_kmh) AS max_velocity_kmh,
+                max_by(callsign, struct(velocity_kmh, event_timestamp)) AS callsign
             FROM {flights_ml}
             WHERE velocity_kmh BETWEEN 0 AND 1000
             GROUP BY flight_phase, icao24
