@@ -211,7 +211,7 @@ def test_every_measure_was_scraped_with_a_value(scene: Scene) -> None:
 
     known = set(scene.prometheus.get("api/v1/label/__name__/values"))
 
-    assert len(names) == 14
+    assert len(names) == 17
     assert names - known == set()
 
 
