@@ -32,7 +32,15 @@ from vigie.pipeline import load
 from vigie.status import drawn
 from vigie.unsent import Note
 
-NOW = datetime.now(UTC).replace(microsecond=0)  # Delta keeps statistics to the millisecond
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture(autouse=True)
+def _now_is_when_the_test_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not when the file was read, which is many minutes ago in a long run. Delta keeps statistics to the millisecond."""
+    monkeypatch.setattr(sys.modules[__name__], "NOW", datetime.now(UTC).replace(microsecond=0))
+
+
 VIGIE = [sys.executable, "-c", "from vigie.cli import main; main()"]
 MINE = '''
 from vigie import Pipeline
