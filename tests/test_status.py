@@ -37,7 +37,7 @@ NOW = datetime.now(UTC)
 
 @pytest.fixture(autouse=True)
 def _now_is_when_the_test_begins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not when the file was read, which is many minutes ago in a long run. Delta keeps statistics to the millisecond."""
+    """The file was read many minutes ago in a long run. Delta keeps statistics to the millisecond."""
     monkeypatch.setattr(sys.modules[__name__], "NOW", datetime.now(UTC).replace(microsecond=0))
 
 
