@@ -2,12 +2,13 @@
 
 Each rule is held to the kinds of fault that it is there for:
 
-    HIGH_TEMP        hot                       LOW_TEMP         cold
-    HIGH_HUMIDITY    damp                      THREE_IN_A_ROW   hot, cold, damp
-    SUDDEN_CHANGE    spike, change             OUTLIER          spike, change, hot, cold
-    UNUSUALLY_WARM   hot, rise                 OFF_COURSE       change, rise, hot, cold
-    RISING           rise                      STUCK            stuck
-    SILENT           silent
+    HIGH_TEMP          hot                          LOW_TEMP         cold
+    HIGH_HUMIDITY      damp                         THREE_IN_A_ROW   hot, cold, damp
+    SUDDEN_CHANGE      spike, change                OFF_COURSE       change, rise, hot, cold
+    DYNAMIC_THRESHOLD  hot, rise                    UNUSUALLY_WARM   hot, rise
+    OUTLIER            spike, change, hot, cold     FAR_FROM_MEDIAN  spike, change, hot, cold
+    RISING             rise                         WARMING          rise
+    STUCK              stuck                        SILENT           silent
 
 A fault is found when an alert of the rule is open during it; the delay is from its first reading to the opening, in
 the time of the readings. An alert is false when its sensor had no fault of any kind while it was open, nor so shortly
@@ -46,10 +47,13 @@ HELD_TO = {
     "HIGH_HUMIDITY": {"damp"},
     "THREE_IN_A_ROW": {"hot", "cold", "damp"},
     "SUDDEN_CHANGE": {"spike", "change"},
+    "DYNAMIC_THRESHOLD": {"hot", "rise"},
     "OUTLIER": {"spike", "change", "hot", "cold"},
-    "UNUSUALLY_WARM": {"hot", "rise"},
-    "OFF_COURSE": {"change", "rise", "hot", "cold"},
     "RISING": {"rise"},
+    "UNUSUALLY_WARM": {"hot", "rise"},
+    "FAR_FROM_MEDIAN": {"spike", "change", "hot", "cold"},
+    "WARMING": {"rise"},
+    "OFF_COURSE": {"change", "rise", "hot", "cold"},
     "STUCK": {"stuck"},
     "SILENT": {"silent"},
 }

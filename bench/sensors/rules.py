@@ -1,4 +1,4 @@
-"""What raises an alert, by hand: ten rules over the readings of one sensor, a column at a time."""
+"""What raises an alert, by hand: thirteen rules over the readings of one sensor, a column at a time."""
 
 from __future__ import annotations
 
@@ -79,10 +79,11 @@ def _signs(readings: Readings, new: int) -> Iterator[Signs]:
     yield _sudden(at, every, new)
     yield from _unusual(at, every, new)
     yield _in_a_row(at, readings["is_alert"], new)
-    rises = np.diff(every, prepend=np.nan) > -0.1
-    since, first = _unbroken(rises, at, every, new, 15 * MINUTE)
-    risen = celsius - first
-    yield _lasting("RISING", (at[-new:] - since >= 15 * MINUTE) & (risen >= 2), risen, 900)
+    for rule, dips, by in (("RISING", 0, 0), ("WARMING", 0.1, 2)):
+        rises = np.diff(every, prepend=np.nan) > ROUNDING - dips
+        since, first = _unbroken(rises, at, every, new, 15 * MINUTE)
+        risen = celsius - first
+        yield _lasting(rule, (at[-new:] - since >= 15 * MINUTE) & (risen >= by - ROUNDING), risen, 900)
     stays = np.diff(every, prepend=np.nan) == 0
     since, _ = _unbroken(stays, at, every, new, 30 * MINUTE)
     yield _lasting("STUCK", at[-new:] - since >= 30 * MINUTE, celsius, 1_800)
@@ -97,7 +98,9 @@ def _sudden(at: NDArray[np.int64], celsius: Floats, new: int) -> Signs:
     lately = _lately(at, celsius, new, MINUTE, with_own=True)
     own = celsius[-new:]
     risen, fallen = own - np.nanmin(lately, axis=1), np.nanmax(lately, axis=1) - own
-    return _lasting("SUDDEN_CHANGE", np.maximum(risen, fallen) > 5, np.where(risen >= fallen, risen, -fallen), 5)
+    return _lasting(
+        "SUDDEN_CHANGE", np.maximum(risen, fallen) > 5 + ROUNDING, np.where(risen >= fallen, risen, -fallen), 5
+    )
 
 
 def _unusual(at: NDArray[np.int64], celsius: Floats, new: int) -> Iterator[Signs]:
@@ -108,17 +111,19 @@ def _unusual(at: NDArray[np.int64], celsius: Floats, new: int) -> Iterator[Signs
     there = np.arange(usual.shape[1]) < known[:, None]
     mean = np.where(there, usual, 0).sum(axis=1) / some
     squares = np.where(there, usual - mean[:, None], 0) ** 2
-    most = np.maximum(2 * np.sqrt(squares.sum(axis=1) / np.maximum(known - 1, 1)), 1.5)
-    over, rounding = own - mean, ROUNDING * (most + np.abs(mean))
-    fires = enough & (over > most + rounding)
-    yield Signs("UNUSUALLY_WARM", fires, ~enough | (over <= most / 2 + rounding), own, mean + most)
+    sigma, over = np.sqrt(squares.sum(axis=1) / np.maximum(known - 1, 1)), own - mean
+    sides = ("DYNAMIC_THRESHOLD", 2 * sigma, over), ("UNUSUALLY_WARM", np.maximum(2 * sigma, 1.5), over)
+    for rule, most, off in (*sides, ("OUTLIER", 3 * sigma, np.abs(over))):
+        rounding = ROUNDING * (most + np.abs(mean))
+        fires = enough & (off > most + rounding)
+        yield Signs(rule, fires, ~enough | (off <= most / 2 + rounding), own, mean + np.copysign(most, over))
 
     median = _middle(usual, some)
     off = own - median
     spread = _middle(np.sort(np.abs(usual - median[:, None]), axis=1), some)
     deviation = np.maximum(MAD_TO_SIGMA * spread, 0.5)
     fires = enough & (np.abs(off) > 3 * deviation)
-    yield Signs("OUTLIER", fires, ~enough | (np.abs(off) <= 1.5 * deviation), off / deviation, 3)
+    yield Signs("FAR_FROM_MEDIAN", fires, ~enough | (np.abs(off) <= 1.5 * deviation), off / deviation, 3)
 
 
 def _in_a_row(at: NDArray[np.int64], is_alert: Truths, new: int) -> Signs:

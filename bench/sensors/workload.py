@@ -19,7 +19,7 @@ from vigie.alerts import OPENED
 from vigie.lake import Lake
 
 EXACT = ("HIGH_TEMP", "LOW_TEMP", "HIGH_HUMIDITY", "SUDDEN_CHANGE", "THREE_IN_A_ROW", "STUCK", "SILENT")
-STATISTICAL = ("UNUSUALLY_WARM", "OUTLIER", "RISING")
+STATISTICAL = ("DYNAMIC_THRESHOLD", "OUTLIER", "UNUSUALLY_WARM", "FAR_FROM_MEDIAN", "RISING", "WARMING")
 STATISTICS_AGREE = 0.02  # a mean or a deviation in another order may fall on the other side of a limit
 LIVE_SENSORS, LIVE_INTERVAL_S = 30_000, 30
 LIVE_BUILDINGS = 375

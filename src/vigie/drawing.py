@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterator
 from xml.sax.saxutils import escape
 
-from vigie.graph import Gold, Graph, Node, Silver, Source, Watch, name_of
+from vigie.graph import SEVERITIES, AlertDelivery, Gold, Graph, Node, Silver, Source, Watch, name_of
 
 COLUMN, ROW, WIDTH, HEIGHT = 340, 64, 300, 44
 COLOURS = {"bronze": "#b08d57", "silver": "#8a97a6", "gold": "#d4a017", "alerts": "#b5483a", "out": "#4c78a8"}
@@ -45,9 +45,14 @@ def _branch(graph: Graph, node: Node, indent: str) -> Iterator[str]:
             yield from (f"{indent}         {rule.name}  {rule.severity}: {rule.detector}" for rule in watch.rules)
             if watch.quiet:
                 yield f"{indent}         marked, and not raised, during {name_of(watch.quiet.reads)}"
-            yield from (f"{indent}      └─ to {type(each.to).__name__}" for each in watch.deliveries)
+            yield from (f"{indent}      └─ to {_told(each)}" for each in watch.deliveries)
     for table in graph.reading(node):
         yield from _branch(graph, table, indent + "   ")
+
+
+def _told(delivery: AlertDelivery) -> str:
+    name = type(delivery.to).__name__
+    return name if delivery.at_least == SEVERITIES[0] else f"{name}, from {delivery.at_least} on"
 
 
 def _details(node: Node) -> Iterator[str]:

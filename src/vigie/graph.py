@@ -238,9 +238,10 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class AlertDelivery:
-    """A place that is told of what a watch finds."""
+    """A place that is told of what a watch finds, when it is so severe or more."""
 
     to: AlertSink
+    at_least: str
     place: Place
 
 

@@ -211,13 +211,14 @@ class Watching:
         """
         self._rules.append(Rule(name, detector, severity, _caller()))
 
-    def deliver(self, *, to: AlertSink) -> None:
-        """Tell a place outside the lake of each alert that opens or closes, too; not of those that are suppressed.
+    def deliver(self, *, to: AlertSink, at_least: str = "info") -> None:
+        """Tell a place outside the lake of each alert that opens or closes, too, when it is `at_least` so severe; not
+        of those that are suppressed.
 
         It is told at least once, however often the receiver or this process fails, and under one id. A sink whose
         settings are missing is off.
         """
-        self._deliveries.append(AlertDelivery(to, _caller()))
+        self._deliveries.append(AlertDelivery(to, at_least, _caller()))
 
     def quiet_during(
         self, table: Input, *, on: str, starts: str = "starts_at", ends: str = "ends_at", what: str = "what"

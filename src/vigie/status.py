@@ -16,6 +16,7 @@ from rich.text import Text
 from vigie.listing import Listing, text_of
 from vigie.monitoring.outboxes import Waiting
 from vigie.monitoring.standing import PARTS, Standing
+from vigie.monitoring.unjudged import Unjudged
 
 RULES = 5  # of quarantine that are shown
 LIVE_S = 2.0
@@ -109,6 +110,9 @@ def _sections(standing: Standing) -> Iterator[Section]:
     if standing.open_alerts:
         alerts = [(each.severity, each.rule, each.open) for each in standing.open_alerts]
         yield "Open alerts", Listing(("severity", "rule", "open"), alerts)
+    if standing.unjudged:
+        few = [(", ".join(each.rules), each.keys, each.of_keys, _needs(each)) for each in standing.unjudged]
+        yield "Too few readings to judge", Listing(("rules", "keys", "of", "they need"), few)
     if told := [each for each in standing.notifications if each.waiting or each.dead_letters]:
         yield (
             "Notifications",
@@ -125,6 +129,10 @@ def _sections(standing: Standing) -> Iterator[Section]:
             for each in standing.queries
         ]
         yield "Last batch of each query", Listing(("query", "batch", "at", "ago"), queries)
+
+
+def _needs(each: Unjudged) -> str:
+    return f"{each.readings} readings in {_span(each.over_s)}"
 
 
 def _told(sink: Waiting, at: datetime) -> tuple[object, ...]:

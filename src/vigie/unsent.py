@@ -11,7 +11,7 @@ from vigie import following
 from vigie.alerts import EVENTS, Event
 from vigie.commands import Silences
 from vigie.errors import LakeDamaged
-from vigie.graph import AlertSink, Watch
+from vigie.graph import SEVERITIES, AlertSink, Watch
 from vigie.lake import PUT_BACK, Lake
 
 Place = tuple[int, int]  # the version of the log that brought an event, and its number among those of that version
@@ -48,13 +48,18 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which events the sinks of a watch are told of: its own, but for what is suppressed or silenced."""
+    """Which events a sink of a watch is told of: the watch's own, from a severity on, but for what is suppressed or
+    silenced."""
 
     watch: str
     silences: Silences
+    at_least: str = SEVERITIES[0]
 
     def __call__(self, event: Event) -> bool:
-        return event.watch == self.watch and event.alert.suppressed_by is None and not self.silences.cover(event)
+        if event.watch != self.watch or event.alert.suppressed_by is not None:
+            return False
+        is_severe = SEVERITIES.index(event.alert.severity) >= SEVERITIES.index(self.at_least)
+        return is_severe and not self.silences.cover(event)
 
 
 def found_after(log: Path, version: int, most_rows: int) -> tuple[int, list[tuple[Place, Event]]]:

@@ -59,11 +59,7 @@ def _rules(watch: Watch) -> Iterator[Problem]:
             'Say what raises an alert: watched.alert("TOO_WARM", Above("temperature_c", 30)).',
         )  # fmt: skip
     for rule in watch.rules:
-        if rule.severity not in SEVERITIES:
-            yield Problem(
-                "BadSeverity", f"the severity of '{rule.name}' is {rule.severity!r}", rule.place,
-                f"Say one of: {listed(SEVERITIES)}.{nearest(str(rule.severity), SEVERITIES)}",
-            )  # fmt: skip
+        yield from _severity(f"the severity of '{rule.name}'", rule.severity, rule.place)
         for problem in _settings(rule):
             yield Problem(
                 "BadDetector", f"{type(rule.detector).__name__} of the rule '{rule.name}': {problem}", rule.place,
@@ -84,6 +80,7 @@ def _deliveries(watch: Watch) -> Iterator[Problem]:
     for delivery in watch.deliveries:
         wrong = list(bad_sink(delivery.to, "name", delivery.place))
         yield from wrong
+        yield from _severity("at_least of the delivery", delivery.at_least, delivery.place)
         if wrong:
             continue
         first = seen.setdefault(delivery.to.name, delivery)
@@ -92,6 +89,14 @@ def _deliveries(watch: Watch) -> Iterator[Problem]:
                 "DuplicateName", f"alerts are delivered to '{delivery.to.name}' twice, first at {first.place}",
                 delivery.place, "Give one of them another name: how far each was told is kept under it.",
             )  # fmt: skip
+
+
+def _severity(what: str, severity: str, place: Place) -> Iterator[Problem]:
+    if severity not in SEVERITIES:
+        yield Problem(
+            "BadSeverity", f"{what} is {severity!r}", place,
+            f"Say one of: {listed(SEVERITIES)}.{nearest(str(severity), SEVERITIES)}",
+        )  # fmt: skip
 
 
 def _no_silver(graph: Graph, what: str, wanted: Input, place: Place) -> Problem:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.detectors.readings import firing
 from vigie.detectors import Rising, Stuck, SuddenChange
 
@@ -15,6 +17,29 @@ def test_a_jump_within_a_minute_fires_and_one_that_took_longer_does_not() -> Non
 
 def test_a_jump_of_just_as_much_is_none() -> None:
     assert firing(SuddenChange("c", by=5), 20, 25) == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "by"), [(11.1, 16.1, 5), (16.1, 11.1, 5), (0.1, 0.4, 0.3), (100.2, 100.9, 0.7)]
+)
+def test_what_is_just_as_much_in_decimals_is_no_jump_whatever_doubles_make_of_it(
+    before: float, after: float, by: float
+) -> None:
+    assert firing(SuddenChange("c", by=by), before, after) == [False, False]
+    assert firing(SuddenChange("c", by=by), before, after + (1e-9 if after > before else -1e-9)) == [False, True]
+
+
+@pytest.mark.parametrize(("first", "last"), [(17.9, 19.9), (20.1, 22.1), (18.3, 20.3)])
+def test_a_rise_by_just_as_much_in_decimals_is_enough(first: float, last: float) -> None:
+    assert firing(Rising("c", over="1 minute", by=2), first, first + 1, last) == [False, False, True]
+    assert not any(firing(Rising("c", over="1 minute", by=2), first, first + 1, last - 1e-9))
+
+
+def test_a_dip_of_just_as_much_in_decimals_ends_a_rise() -> None:
+    rise = Rising("c", over="2 minutes", by=1, dips=0.1)
+
+    assert not any(firing(rise, 20, 21, 21.4, 21.3, 22))
+    assert firing(rise, 20, 21, 21.4, 21.31, 22)[-1]
 
 
 def test_a_fall_is_a_change_as_a_rise_is() -> None:

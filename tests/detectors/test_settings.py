@@ -14,6 +14,7 @@ from vigie.detectors import (
     BackAndForth,
     Below,
     Burst,
+    FarFromMedian,
     InARow,
     OffCourse,
     Outlier,
@@ -51,7 +52,7 @@ BAD: dict[str, tuple[Any, str]] = {
     "one reading": (AboveUsual("c", readings=1), "readings is 1: it must be a whole number from 2 to 100000"),
     "half a reading": (Outlier("c", readings=2.5), "readings is 2.5: it must be a whole number from 2 to 100000"),  # type: ignore[arg-type]
     "no z": (Outlier("c", z=0), "z is 0: it must be a number above 0"),
-    "no least": (Outlier("c", least=0), "least is 0: it must be a number above 0"),
+    "no least": (FarFromMedian("c", least=0), "least is 0: it must be a number above 0"),
     "a fall": (Rising("c", by=-1), "by is -1: it must be a number, and not less than 0"),
     "dips that rise": (Rising("c", by=1, dips=-1), "dips is -1: it must be a number, and not less than 0"),
     "dips and no rise": (
@@ -95,9 +96,9 @@ def test_what_is_no_number_is_refused_wherever_one_is_asked_for(value: Any) -> N
         "limit": [Above("c", value), Below("c", value)],
         "by": [SuddenChange("c", by=value), Rising("c", by=value)],
         "dips": [Rising("c", by=1, dips=value)],
-        "deviations": [AboveUsual("c", deviations=value)],
-        "least": [AboveUsual("c", least=value), Outlier("c", least=value)],
-        "readings": [AboveUsual("c", readings=value), Outlier("c", readings=value)],
+        "deviations": [AboveUsual("c", deviations=value), FarFromMedian("c", deviations=value)],
+        "least": [AboveUsual("c", least=value), FarFromMedian("c", least=value)],
+        "readings": [kind("c", readings=value) for kind in (AboveUsual, Outlier, FarFromMedian)],
         "z": [Outlier("c", z=value)],
         "times": [InARow("c > 1", times=value), Burst(times=value), BackAndForth("c", times=value)],
     }

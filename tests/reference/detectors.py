@@ -7,6 +7,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from fractions import Fraction
 from functools import singledispatch
 from itertools import pairwise
@@ -18,6 +19,7 @@ from vigie.detectors import (
     BackAndForth,
     Below,
     Burst,
+    FarFromMedian,
     InARow,
     Outlier,
     Rising,
@@ -72,6 +74,11 @@ def judge(detector: object, before: Sequence[Reading], reading: Reading, conditi
     raise NotImplementedError(detector)
 
 
+def written(value: float) -> Decimal:
+    """The decimal number that a person wrote, and not what a double makes of it."""
+    return Decimal(repr(value))
+
+
 def _of(column: str, readings: Iterable[Reading]) -> list[tuple[int, float]]:
     return [(reading.at, reading.values[column]) for reading in readings if reading.values[column] is not None]
 
@@ -99,12 +106,12 @@ def _sudden_change(detector: SuddenChange, before: Sequence[Reading], reading: R
     value = reading.values[detector.column]
     if value is None:
         return NOTHING
-    others = [v for at, v in _of(detector.column, before) if at >= reading.at - span(detector.within)]
-    risen = max([value - other for other in others], default=0.0)
-    fallen = max([other - value for other in others], default=0.0)
-    risen, fallen = max(risen, 0.0), max(fallen, 0.0)
-    far = max(risen, fallen)
-    return Said(far > detector.by, far <= detector.by, risen if risen >= fallen else -fallen, detector.by)
+    others = [written(v) for at, v in _of(detector.column, before) if at >= reading.at - span(detector.within)]
+    risen = max([written(value) - other for other in others], default=Decimal(0))
+    fallen = max([other - written(value) for other in others], default=Decimal(0))
+    risen, fallen = max(risen, Decimal(0)), max(fallen, Decimal(0))
+    far, by = max(risen, fallen), written(detector.by)
+    return Said(far > by, far <= by, float(risen if risen >= fallen else -fallen), detector.by)
 
 
 @judge.register
@@ -132,6 +139,22 @@ def _outlier(detector: Outlier, before: Sequence[Reading], reading: Reading, con
     value = reading.values[detector.column]
     if value is None:
         return NOTHING
+    usual = [Fraction(v) for at, v in _of(detector.column, before) if at >= reading.at - span(detector.over)]
+    if len(usual) < detector.readings:
+        return Said(fires=False, clears=True)
+    mean, variance = statistics.mean(usual), statistics.variance(usual)
+    off, squared = Fraction(value) - mean, Fraction(detector.z) ** 2 * variance
+    limit = float(mean) + (1 if off >= 0 else -1) * detector.z * float(variance) ** 0.5
+    return Said(off**2 > squared, 4 * off**2 <= squared, value, limit)
+
+
+@judge.register
+def _far_from_median(
+    detector: FarFromMedian, before: Sequence[Reading], reading: Reading, conditions: Conditions
+) -> Said:
+    value = reading.values[detector.column]
+    if value is None:
+        return NOTHING
     usual = [v for at, v in _of(detector.column, before) if at >= reading.at - span(detector.over)]
     if len(usual) < detector.readings:
         return Said(fires=False, clears=True)
@@ -139,10 +162,10 @@ def _outlier(detector: Outlier, before: Sequence[Reading], reading: Reading, con
     deviation = max(1.4826 * statistics.median(abs(v - median) for v in usual), detector.least)
     far = abs(value - median)
     return Said(
-        far > detector.z * deviation,
-        far <= detector.z / 2 * deviation,
+        far > detector.deviations * deviation,
+        far <= detector.deviations / 2 * deviation,
         (value - median) / deviation,
-        detector.z,
+        detector.deviations,
     )
 
 
@@ -176,9 +199,11 @@ def _rising(detector: Rising, before: Sequence[Reading], reading: Reading, condi
     if value is None:
         return NOTHING
     over = span(detector.over)
-    since, first = _run(detector.column, over, before, reading, lambda one, next: next > one - detector.dips)
-    fires = reading.at - since >= over and value - first >= detector.by
-    return Said(fires, not fires, value - first, over / SECOND)
+    dips = written(detector.dips)
+    since, first = _run(detector.column, over, before, reading, lambda one, next: written(next) > written(one) - dips)
+    risen = written(value) - written(first)
+    fires = reading.at - since >= over and risen >= written(detector.by)
+    return Said(fires, not fires, float(risen), over / SECOND)
 
 
 @judge.register

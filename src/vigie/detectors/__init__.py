@@ -6,7 +6,7 @@ from vigie.detectors.course import OffCourse
 from vigie.detectors.limits import Above, Below
 from vigie.detectors.silence import Silent
 from vigie.detectors.streaks import InARow
-from vigie.detectors.usual import AboveUsual, Outlier
+from vigie.detectors.usual import AboveUsual, FarFromMedian, Outlier
 
 __all__ = [
     "Above",
@@ -14,6 +14,7 @@ __all__ = [
     "BackAndForth",
     "Below",
     "Burst",
+    "FarFromMedian",
     "InARow",
     "OffCourse",
     "Outlier",

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import numpy as np
 
+from vigie.detectors.exact import at_least, more
 from vigie.detectors.judgement import Judgement, Marks, less_than, no_column, no_span, not_above
 from vigie.detectors.readings import MICROSECOND, Bools, Floats, Indices, Readings, Series
 from vigie.duration import parse_duration
@@ -33,10 +34,14 @@ class SuddenChange:
     def _judge(self, readings: Readings) -> Marks:
         series = readings.of(self.column)
         value, lately = series.value[series.new], series.during(parse_duration(self.within), series.new)
-        risen = value - lately.reduced(np.minimum, series.value, np.inf)
-        fallen = lately.reduced(np.maximum, series.value, -np.inf) - value
+        lowest, highest = (
+            lately.reduced(np.minimum, series.value, np.inf),
+            lately.reduced(np.maximum, series.value, -np.inf),
+        )
+        risen, fallen = value - lowest, highest - value
         far, limit = np.maximum(risen, fallen), np.full(len(value), float(self.by))
-        return Marks(series.row[series.new], far > limit, far <= limit, np.where(risen >= fallen, far, -far), limit)
+        fires = more(far, limit, np.maximum(np.abs(lowest), np.abs(highest)))
+        return Marks(series.row[series.new], fires, ~fires, np.where(risen >= fallen, far, -far), limit)
 
     def problems(self) -> Iterator[str]:
         yield from no_column(self.column)
@@ -70,9 +75,14 @@ class Rising:
 
     def _judge(self, readings: Readings) -> Marks:
         series, over = readings.of(self.column), parse_duration(self.over)
-        begins, lasts = _unbroken(series, over, lambda value, after: after > value - self.dips)
-        risen = series.value[series.new] - series.value[begins]
-        return _marks(series, lasts & (risen >= self.by), risen, over)
+        begins, lasts = _unbroken(series, over, self._goes_on)
+        value, first = series.value[series.new], series.value[begins]
+        risen = value - first
+        enough = at_least(risen, self.by, np.maximum(np.abs(value), np.abs(first)))
+        return _marks(series, lasts & enough, risen, over)
+
+    def _goes_on(self, value: Floats, after: Floats) -> Bools:
+        return more(after - value, -self.dips, np.maximum(np.abs(value), np.abs(after)))
 
     def problems(self) -> Iterator[str]:
         amiss = [*no_column(self.column), *no_span("over", self.over)]

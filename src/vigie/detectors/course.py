@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from vigie.detectors.judgement import Judgement, Marks, no_column, no_count, no_span, not_above
+from vigie.detectors.judgement import Judgement, Marks, Needs, no_column, no_count, no_span, not_above
 from vigie.detectors.readings import EVER, MICROSECOND, Floats, Indices, Readings, Series, Span
 from vigie.duration import parse_duration
 
@@ -45,7 +45,8 @@ class OffCourse:
 
     @property
     def judgement(self) -> Judgement:
-        return Judgement(self._judge, self.columns, looks_back=2 * parse_duration(self.over))
+        over = parse_duration(self.over)
+        return Judgement(self._judge, self.columns, looks_back=2 * over, needs=Needs(self.readings, over))
 
     def _judge(self, readings: Readings) -> Marks:
         series, span = readings.of(self.column), parse_duration(self.over)

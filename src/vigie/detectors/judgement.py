@@ -29,18 +29,28 @@ class Marks:
 
 
 @dataclass(frozen=True, slots=True)
+class Needs:
+    """So many readings in the span before one, or it cannot be judged."""
+
+    readings: int
+    over: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """How a detector judges: a function of readings, which have the `columns` it looks at as numbers, and of which
     it is known whether each of the `conditions` in SQL holds.
 
     The same function judges a stream batch by batch, a whole table in a backtest, and the readings of a single key
     when an alert is explained. `looks_back` is how far before a reading it looks: so much of the past is there.
+    What `needs` more readings than a key has yet says nothing of it.
     """
 
     judge: Callable[[Readings], Marks]
     columns: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
     looks_back: timedelta = timedelta()
+    needs: Needs | None = None
 
 
 def no_column(name: str) -> Iterator[str]:

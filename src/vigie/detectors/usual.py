@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vigie.detectors.judgement import Judgement, Marks, less_than, no_column, no_count, no_span, not_above
+from vigie.detectors.judgement import Judgement, Marks, Needs, less_than, no_column, no_count, no_span, not_above
 from vigie.detectors.readings import Floats, Readings, Series, Span
 from vigie.duration import parse_duration
 
@@ -35,7 +35,8 @@ class AboveUsual:
 
     @property
     def judgement(self) -> Judgement:
-        return Judgement(self._judge, self.columns, looks_back=parse_duration(self.over))
+        over = parse_duration(self.over)
+        return Judgement(self._judge, self.columns, looks_back=over, needs=Needs(self.readings, over))
 
     def _judge(self, readings: Readings) -> Marks:
         series = readings.of(self.column)
@@ -60,7 +61,53 @@ class AboveUsual:
 
 @dataclass(frozen=True, slots=True)
 class Outlier:
-    """Fires further than `z` deviations from the median of the readings of `over` before it, when these are at
+    """Fires more than `z` standard deviations from the mean of the readings of `over` before it, on either side, when
+    these are at least `readings`; it is over when the value is back within half as many, or when they are fewer.
+
+    It is the z-score of the books: a value is no part of what it is held to, and where all before it are the same any
+    other is an outlier. FarFromMedian has a sense of how much is much.
+    """
+
+    column: str
+    z: float = 3.0
+    over: str = "30 minutes"
+    readings: int = 10
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    @property
+    def judgement(self) -> Judgement:
+        over = parse_duration(self.over)
+        return Judgement(self._judge, self.columns, looks_back=over, needs=Needs(self.readings, over))
+
+    def _judge(self, readings: Readings) -> Marks:
+        series = readings.of(self.column)
+        value, usual = series.value[series.new], series.ahead(parse_duration(self.over), series.new)
+        mean, deviation = _mean_and_deviation(series, usual)
+        enough, off = usual.count >= self.readings, value - mean
+        most = self.z * deviation
+        far, rounding = np.abs(off), ROUNDING * (most + np.abs(mean))
+        fires, clears = enough & (far > most + rounding), ~enough | (far <= most / 2 + rounding)
+        return Marks(series.row[series.new], fires, clears, value, mean + np.copysign(most, off))
+
+    def problems(self) -> Iterator[str]:
+        yield from no_span("over", self.over)
+        yield from no_column(self.column)
+        yield from not_above("z", self.z, 0)
+        yield from no_count("readings", self.readings, 2)
+
+    def says(self, value: float, threshold: float) -> str:
+        return (
+            f"{self.column} is {value:.4g}, beyond {threshold:.4g}, "
+            f"which is {self.z:g} standard deviations from its mean of the last {self.over}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FarFromMedian:
+    """Fires further than so many `deviations` from the median of the readings of `over` before it, when these are at
     least `readings`; it is over when the value is back within half as many, or when they are fewer.
 
     The deviation is 1.4826 times the median of all deviations: what lies far out does not widen it, as it would a
@@ -68,7 +115,7 @@ class Outlier:
     """
 
     column: str
-    z: float = 3.0
+    deviations: float = 3.0
     over: str = "30 minutes"
     readings: int = 10
     least: float = 0.01
@@ -79,7 +126,8 @@ class Outlier:
 
     @property
     def judgement(self) -> Judgement:
-        return Judgement(self._judge, self.columns, looks_back=parse_duration(self.over))
+        over = parse_duration(self.over)
+        return Judgement(self._judge, self.columns, looks_back=over, needs=Needs(self.readings, over))
 
     def _judge(self, readings: Readings) -> Marks:
         series = readings.of(self.column)
@@ -87,14 +135,14 @@ class Outlier:
         median, spread = _median_and_spread(series, usual)
         deviation = np.maximum(MAD_TO_SIGMA * spread, self.least)
         enough, far = usual.count >= self.readings, np.abs(value - median)
-        fires, clears = enough & (far > self.z * deviation), ~enough | (far <= self.z / 2 * deviation)
-        shown, limit = (value - median) / deviation, np.full(len(value), float(self.z))
+        fires, clears = enough & (far > self.deviations * deviation), ~enough | (far <= self.deviations / 2 * deviation)
+        shown, limit = (value - median) / deviation, np.full(len(value), float(self.deviations))
         return Marks(series.row[series.new], fires, clears, shown, limit)
 
     def problems(self) -> Iterator[str]:
         yield from no_span("over", self.over)
         yield from no_column(self.column)
-        yield from not_above("z", self.z, 0)
+        yield from not_above("deviations", self.deviations, 0)
         yield from no_count("readings", self.readings, 2)
         yield from not_above("least", self.least, 0)
 

@@ -152,7 +152,7 @@ def couriers(
             DeadLetters(lake.dead_letters(pipeline), pipeline, folder.name),
             Portion(sink.at_once, sink.digest_over if isinstance(sink, DigestSink) else 0),
         )
-        wanted = Wanted(name, Silences(lake, pipeline))
+        wanted = Wanted(name, Silences(lake, pipeline), delivery.at_least)
         yield Courier(Outbox(lake.alert_events(pipeline), folder / "note.json", to, wanted, shop.committed), failed)
 
 

@@ -51,6 +51,7 @@ def dead_letters(lake: Lake, graph: Graph) -> Counter[str]:
 @dataclass(frozen=True, slots=True)
 class _Outbox:
     watch: str
+    at_least: str
     folder: Path
 
     @property
@@ -64,11 +65,12 @@ def _outboxes(lake: Lake, graph: Graph) -> Iterator[_Outbox]:
         for delivery in watch.deliveries:
             folder = outbox_folder(lake, graph.name, delivery.to, name)
             if (folder / "note.json").exists():
-                yield _Outbox(name, folder)
+                yield _Outbox(name, delivery.at_least, folder)
 
 
 def _waiting(lake: Lake, graph: Graph, letters: Counter[str], outbox: _Outbox) -> Waiting:
-    note, wanted = Note.read(outbox.folder / "note.json"), Wanted(outbox.watch, Silences(lake, graph.name))
+    note = Note.read(outbox.folder / "note.json")
+    wanted = Wanted(outbox.watch, Silences(lake, graph.name), outbox.at_least)
     _, found = found_after(lake.alert_events(graph.name), note.version, sys.maxsize)
     left = [event.alert.raised_at for _, event in note.left(found) if wanted(event)]
     name = outbox.folder.name

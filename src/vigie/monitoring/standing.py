@@ -11,6 +11,7 @@ from vigie.graph import SEVERITIES, Graph, Node
 from vigie.lake import Lake, is_table, query, quoted
 from vigie.monitoring.glance import glance, is_context, open_alerts
 from vigie.monitoring.outboxes import Waiting, outboxes
+from vigie.monitoring.unjudged import Unjudged, unjudged
 
 PARTS = ("read", "accepted", "quarantined", "duplicate", "late")
 
@@ -72,6 +73,7 @@ class Standing:
     open_alerts: tuple[OpenAlerts, ...]
     quarantine: tuple[Broken, ...]
     notifications: tuple[Waiting, ...] = ()
+    unjudged: tuple[Unjudged, ...] = ()
 
     def said(self) -> dict[str, Any]:
         """As an object, for programs."""
@@ -106,7 +108,8 @@ def standing(graph: Graph, called: str, lake: Lake) -> Standing:
     settled = not any(each["unsettled"] for each in accounts.values())
     queries = tuple(sorted((*_written(graph, lake), *delivered(lake, graph.name)), key=lambda each: each.query))
     alerts, told = _open(graph, lake), outboxes(lake, graph)
-    return Standing(graph.name, at, settled, queries, tables, alerts, _broken(graph, lake), told)
+    broken, few = _broken(graph, lake), unjudged(lake, graph)
+    return Standing(graph.name, at, settled, queries, tables, alerts, broken, told, few)
 
 
 def _accounts(graph: Graph, lake: Lake) -> dict[str, dict[str, Any]]:
