@@ -429,6 +429,17 @@ def test_what_ships_with_vigie_has_no_problems(pipeline: str) -> None:
     assert problems(load(pipeline)) == []
 
 
+def test_alerts_are_delivered_from_a_severity_that_there_is() -> None:
+    pipeline = a_pipeline()
+    watched = pipeline.watch("good", key="k")
+    watched.alert("HIGH", Above("v", 30))
+    watched.deliver(to=Webhook(), at_least="warnings")
+
+    [problem] = problems(pipeline)
+    assert (problem.kind, problem.what) == ("BadSeverity", "at_least of the delivery is 'warnings'")
+    assert "Did you mean 'warning'?" in problem.do
+
+
 def test_a_sound_watch_has_no_problems() -> None:
     assert problems(a_watch(("HIGH", Above("v", 30)), ("SILENT", Silent()), ("THREE", InARow("k = 'x'")))) == []
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,17 @@ from pydantic import SecretStr
 
 from tests.engine.outboxes import TurnedClock, an_outbox, carried, note, sent_all
 from tests.runs import ROOT
-from tests.sinks.receivers import Hooks, Kept, a_log, closed, found, opened
+from tests.sinks.receivers import WATCH, Hooks, Kept, a_log, closed, found, opened
+from vigie.alerts import CLOSED
 from vigie.backoff import LONGEST_S, REFUSED_S, Backoff
+from vigie.commands import Silences
 from vigie.engine.courier import Courier, at_work, see_through
 from vigie.errors import RunFailed
+from vigie.graph import SEVERITIES
+from vigie.lake import Lake
 from vigie.sinks import NotNow, Refused
 from vigie.sinks.webhook import Hook
+from vigie.unsent import Wanted
 
 
 def test_all_that_a_watch_found_is_sent_in_the_order_in_which_it_was_found(tmp_path: Path) -> None:
@@ -50,6 +56,16 @@ def test_what_another_watch_found_or_is_suppressed_is_not_sent(tmp_path: Path) -
 
     assert [event.alert.key for event in receiver.events] == ["c"]
     assert outbox.waiting() == 0
+
+
+@pytest.mark.parametrize(("at_least", "told"), [("info", "abc"), ("warning", "bc"), ("critical", "c")])
+def test_a_sink_is_told_of_what_is_severe_enough_and_of_its_end(tmp_path: Path, at_least: str, told: str) -> None:
+    events = [opened(key, severity=severity) for key, severity in zip("abc", SEVERITIES, strict=True)]
+    ends = [replace(event, event=CLOSED) for event in events]
+    wanted = Wanted(WATCH, Silences(Lake(tmp_path), "p"), at_least)
+
+    assert "".join(event.alert.key for event in events if wanted(event)) == told
+    assert "".join(event.alert.key for event in ends if wanted(event)) == told
 
 
 def test_a_sink_that_is_new_to_a_lake_is_told_what_is_found_from_then_on(tmp_path: Path) -> None:
