@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,29 +15,43 @@ import pyarrow.parquet as pq
 from vigie.errors import LakeDamaged
 from vigie.lake import PUT_BACK, opened, reading
 
+RECEIVED = "received"  # what a commit notes beside its counts: when the newest of its rows was received
 EARLIEST = -62_135_596_800_000_001  # microseconds: before the first instant that a table can hold
 
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """What a table gained up to a version: each file with the version that added it."""
+    """What a table gained up to a version: each file with the version that added it, and for each version when the
+    newest of its rows was received, in microseconds after 1970."""
 
     version: int
     files: tuple[tuple[int, str], ...]
+    received: Mapping[int, int]
 
 
 def gained(path: Path, after: int, most_rows: int, until: int | None = None) -> Gain | None:
     """What the commits after a version added, up to `until` or, when none is named, to about so many rows; none when
     there is no such commit."""
     files: list[tuple[int, str]] = []
+    received: dict[int, int] = {}
     rows, version = 0, after
     for version, actions in _commits(path, after):
+        received[version] = _received(actions)
         for add in _added(actions):
             files.append((version, unquote(add["path"])))
             rows += int(json.loads(add.get("stats") or "{}").get("numRecords", 0))
         if (rows >= most_rows and until is None) or version == until:
             break
-    return Gain(version, tuple(files)) if version > after else None
+    return Gain(version, tuple(files), received) if version > after else None
+
+
+def _received(actions: list[dict[str, Any]]) -> int:
+    """As whoever made the commit noted it; the time of the commit where it says nothing of that."""
+    info = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
+    try:
+        return int(json.loads(info["userMetadata"])[RECEIVED])
+    except (KeyError, TypeError, ValueError):
+        return int(info.get("timestamp", 0)) * 1_000
 
 
 def follows(path: Path, after: int) -> bool:

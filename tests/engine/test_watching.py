@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import threading
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -164,17 +164,30 @@ def test_a_silence_ends_with_a_reading_that_was_under_way_when_the_clock_called_
     assert bench.alerts() == {("SILENT", "a", opened): (300.0, 300.0, opened)}
 
 
+RECEIVED = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)  # not when it was measured, nor when it is read
+
+
+class Turned:
+    """A clock that a test turns: seconds since the first reading was received."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> datetime:
+        return RECEIVED + timedelta(seconds=self.seconds)
+
+
 def test_silence_is_raised_even_when_nothing_else_arrives(tmp_path: Path) -> None:
-    bench, clock, told = Bench(tmp_path, {"SILENT": Silent("5 minutes")}), [0.0], threading.Event()
-    bench.gains([at(0, 1.0)])
+    bench, clock, told = Bench(tmp_path, {"SILENT": Silent("5 minutes")}), Turned(), threading.Event()
+    bench.gains([at(0, 1.0)], RECEIVED)
     watchman = Watchman(bench.lake, bench.graph, bench.graph.watches[0], Teller(alert=lambda _event: told.set()))
     drained(watchman)
     failures: list[BaseException] = []
 
-    with Post(watchman, lambda: False, failures.append, lambda: clock[0]):
-        clock[0] = 300.0
+    with Post(watchman, lambda: True, failures.append, clock):
+        clock.seconds = 300.0
         assert not told.wait(0.5)
-        clock[0] = 301.5
+        clock.seconds = 301.5
         assert told.wait(20)
 
     assert failures == []
@@ -182,38 +195,110 @@ def test_silence_is_raised_even_when_nothing_else_arrives(tmp_path: Path) -> Non
 
 
 def test_what_brings_nothing_newer_does_not_turn_the_clock_back(tmp_path: Path) -> None:
-    bench, clock = Bench(tmp_path, {"SILENT": Silent("5 minutes")}), [0.0]
+    bench, clock = Bench(tmp_path, {"SILENT": Silent("5 minutes")}), Turned()
     told, noted = threading.Event(), threading.Semaphore(0)
-    bench.gains([at(0, 1.0)])
+    bench.gains([at(0, 1.0)], RECEIVED)
     teller = Teller(lambda name: noted.release() if name.endswith("note") else None, lambda _event: told.set())
     watchman = Watchman(bench.lake, bench.graph, bench.graph.watches[0], teller)
     drained(watchman)
     noted.acquire()
 
-    with Post(watchman, lambda: False, lambda _problem: None, lambda: clock[0]):
-        clock[0] = 290.0
-        bench.gains([at(-30, 1.0)])
+    with Post(watchman, lambda: True, lambda _problem: None, clock):
+        clock.seconds = 290.0
+        bench.gains([at(-30, 1.0)], RECEIVED + timedelta(seconds=290))
         assert noted.acquire(timeout=20)
         assert compact_small(bench.silver, more_than=1) is not None
         assert noted.acquire(timeout=20)
-        clock[0] = 302.0
+        clock.seconds = 302.0
 
         assert told.wait(20)
 
 
-def test_while_a_backlog_is_caught_up_nobody_is_called_silent(tmp_path: Path) -> None:
-    bench, clock, asked = Bench(tmp_path, {"SILENT": Silent("5 minutes")}), [0.0], threading.Event()
-    bench.gains([at(0, 1.0)])
+def test_a_restart_does_not_turn_the_clock_back(tmp_path: Path) -> None:
+    bench, clock, told = Bench(tmp_path, {"SILENT": Silent("5 minutes")}), Turned(), threading.Event()
+    bench.gains([at(0, 1.0)], RECEIVED)
+    for seconds in (100, 200, 299):
+        watchman = Watchman(bench.lake, bench.graph, bench.graph.watches[0], Teller(alert=lambda _event: told.set()))
+        with Post(watchman, lambda: True, lambda _problem: None, clock):
+            clock.seconds = seconds
+            assert not told.wait(0.3)
 
-    def is_behind() -> bool:
+    watchman = Watchman(bench.lake, bench.graph, bench.graph.watches[0], Teller(alert=lambda _event: told.set()))
+    with Post(watchman, lambda: True, lambda _problem: None, clock):
+        clock.seconds = 301
+        assert told.wait(20)
+
+    assert list(bench.alerts()) == [("SILENT", "a", NOON + 300 * SECOND)]
+
+
+def test_the_clock_counts_from_when_a_reading_was_received_and_not_from_when_it_is_read(tmp_path: Path) -> None:
+    bench, clock, told = Bench(tmp_path, {"SILENT": Silent("5 minutes")}), Turned(), threading.Event()
+    bench.gains([at(-60, 1.0, "b")], RECEIVED - timedelta(seconds=60))
+    bench.gains([at(0, 1.0)], RECEIVED)
+    clock.seconds = 270.0  # nobody ran until then
+
+    watchman = Watchman(bench.lake, bench.graph, bench.graph.watches[0], Teller(alert=lambda _event: told.set()))
+    with Post(watchman, lambda: True, lambda _problem: None, clock):
+        assert told.wait(20)
+
+    assert list(bench.alerts()) == [("SILENT", "b", NOON + 240 * SECOND)]
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    commits=st.lists(st.lists(st.integers(-300, 300), min_size=1, max_size=3), min_size=1, max_size=6),
+    most_rows=st.integers(1, 20),
+    after=st.integers(0, 400),
+)
+def test_however_commits_are_read_the_clock_counts_from_the_newest_reading(
+    commits: list[list[int]], most_rows: int, after: int
+) -> None:
+    newest = max(map(max, commits))
+    first = next(place for place, seconds in enumerate(commits) if newest in seconds)
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), {"SILENT": Silent("5 minutes")})
+        for place, seconds in enumerate(commits):
+            bench.gains([at(each, 1.0, f"k{place}") for each in seconds], RECEIVED + timedelta(seconds=7 * place))
+        drained(bench.watchman(most_rows=most_rows))
+
+        unheard = bench.watchman().unheard(RECEIVED + timedelta(seconds=after))
+
+    assert unheard.total_seconds() == max(0, after - 7 * first)
+
+
+def test_nobody_is_called_silent_before_all_was_read(tmp_path: Path) -> None:
+    bench, clock, asked = Bench(tmp_path, {"SILENT": Silent("5 minutes")}), Turned(), threading.Event()
+    bench.gains([at(0, 1.0)], RECEIVED)
+    clock.seconds = 1000.0
+
+    def has_read_all() -> bool:
         asked.set()
-        return True
+        return False
 
-    with Post(bench.watchman(), is_behind, lambda _problem: None, lambda: clock[0]):
-        clock[0] = 1000.0
+    with Post(bench.watchman(), has_read_all, lambda _problem: None, clock):
         assert asked.wait(20)
 
     assert bench.alerts() == {}
+
+
+def test_whoever_speaks_while_it_is_asked_whether_all_was_read_is_not_called_silent(tmp_path: Path) -> None:
+    bench, clock, noted = Bench(tmp_path, {"SILENT": Silent("5 minutes")}), Turned(), threading.Semaphore(0)
+    bench.gains([at(0, 1.0)], RECEIVED)
+    clock.seconds = 302.0
+
+    def has_read_all() -> bool:
+        if len(bench.events()) == 0 and clock.seconds == 302.0:
+            bench.gains([at(301, 1.0)], RECEIVED + timedelta(seconds=301))
+            clock.seconds = 303.0
+        return True
+
+    committed = lambda name: noted.release() if name.endswith("note") else None  # noqa: E731
+    watchman = bench.watchman(committed)
+    with Post(watchman, has_read_all, lambda _problem: None, clock):
+        assert noted.acquire(timeout=20)
+        assert noted.acquire(timeout=20)
+
+    assert bench.alerts() == {("SILENT", "a", NOON + 300 * SECOND): (300.0, 300.0, NOON + 301 * SECOND)}
 
 
 def test_a_watch_that_fails_says_so(tmp_path: Path) -> None:
@@ -227,7 +312,7 @@ def test_a_watch_that_fails_says_so(tmp_path: Path) -> None:
         failures.append(problem)
         failed.set()
 
-    with Post(bench.watchman(), lambda: False, fail):
+    with Post(bench.watchman(), lambda: True, fail):
         assert failed.wait(20)
 
     assert isinstance(failures[0], LakeDamaged)

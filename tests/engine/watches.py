@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from deltalake import DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, write_deltalake
 
 from tests.detectors.readings import KINDS
 from tests.reference.detectors import Reading
 from vigie import Pipeline
 from vigie.engine.verdict import micros
 from vigie.engine.watching import MOST_ROWS, Teller, Watchman
+from vigie.following import RECEIVED
 from vigie.graph import Detector, Graph
 from vigie.lake import Lake, rows
 
@@ -64,13 +66,16 @@ class Bench:
         DeltaTable.create(str(self.silver), schema=schema, name="tests")
         DeltaTable.create(str(self.lake.silver("work")), schema=WORK, mode="ignore", name="tests")
 
-    def gains(self, readings: Iterable[Reading]) -> None:
-        """A commit."""
+    def gains(self, readings: Iterable[Reading], received: datetime | None = None) -> None:
+        """A commit; when the newest of its readings was received, if whoever made it notes that."""
         found = [
             {"sensor_id": one.key, "measured_at": datetime.fromtimestamp(one.at / 1e6, UTC), **one.values}
             for one in readings
         ]
-        write_deltalake(str(self.silver), pa.Table.from_pylist(found, self.schema), mode="append")
+        note = {} if received is None else {"userMetadata": json.dumps({RECEIVED: micros(received)})}
+        made = CommitProperties(custom_metadata=note)
+        rows = pa.Table.from_pylist(found, self.schema)
+        write_deltalake(str(self.silver), rows, mode="append", commit_properties=made)
 
     def work(self, key: str, starts: datetime, ends: datetime, what: str) -> None:
         """Somebody says that he will be at work on a sensor."""

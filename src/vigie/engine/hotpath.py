@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from vigie import following
 from vigie.avro.reading import decoder
 from vigie.duration import parse_duration
 from vigie.engine import aside, parsing, schemas, shaping, tables, verdict
@@ -35,12 +36,11 @@ from vigie.graph import Silver, Source
 from vigie.lake import PUT_BACK
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, Observation
+    from pyspark.sql import Column, DataFrame, Observation
 
 # So many rows are written without Spark, whose every commit takes about a second.
 FEW = 50_000
 ROWS_PER_FILL = 500_000
-BEHIND = timedelta(minutes=1)
 
 
 class HotPath:
@@ -57,7 +57,6 @@ class HotPath:
         self._prepare()
         self._done = self._look_back()
         self._newest = {table.name: self._newest_in(table) for table in self._tables}
-        self.is_behind = False  # whether what is read now was sent long ago
 
     def _prepare(self) -> None:
         """Make the tables; refuse a lake that is another's, and functions that owe something, before data flows."""
@@ -93,8 +92,6 @@ class HotPath:
         self._shop.ledger.write(entries, Stamp(app, number))
         self._shop.committed("ledger")
         self._done |= {entry.table: number for entry in entries}
-        newest = max(filter(None, self._newest.values()), default=plan.received_at)
-        self.is_behind = self._reading.expected(plan.cut) > FEW and newest < plan.received_at - BEHIND
         self._reading.watch()
         return entries
 
@@ -167,7 +164,7 @@ class HotPath:
     ) -> tuple[verdict.Verdicts, int] | None:
         """Judge rows and write those that are accepted, with one answer of Spark's; none when it is too long."""
         rows, entered = self._shaped(table, bronze, known)
-        asked, left = shaping.told(table, rows, self._reading.origin, whole=True)
+        asked, left = shaping.told(table, rows, self._reading.origin, *self._stamps(), whole=True)
         told = tables.held(asked)
         if told is None:
             return None
@@ -176,10 +173,11 @@ class HotPath:
         found = self._judged(table, told.drop_columns(whole), plan)
         if not found.accepted:
             return found, 0
+        received = self._received(told, found)
         goes_in = np.ones(told.num_rows, dtype=bool)
         goes_in[found.left_out.to_numpy()] = False
         good = told.select(whole).rename_columns(tables.spark_schema(table.schema).names).filter(pa.array(goes_in))
-        return found, self._appended(table, good, stamp, found)
+        return found, self._appended(table, good, stamp, found, received)
 
     def _many(
         self, table: Silver, bronze: DataFrame, plan: TablePlan, stamp: Stamp, known: Mapping[int, str]
@@ -188,11 +186,11 @@ class HotPath:
         rows, entered = self._shaped(table, bronze, known)
         rows = rows.persist()
         try:
-            asked, left = shaping.told(table, rows, self._reading.origin)
+            asked, left = shaping.told(table, rows, self._reading.origin, *self._stamps())
             told = asked.toArrow()
             shaping.none_lost(table, entered, left)
             found = self._judged(table, told, plan)
-            return found, self._write(table, rows, stamp, found)
+            return found, self._write(table, rows, stamp, found, self._received(told, found))
         finally:
             rows.unpersist()
 
@@ -200,10 +198,22 @@ class HotPath:
         rows, entered = shaping.observed(self._parsed(bronze, known))
         return shaping.shaped(table, self._source, rows), entered
 
+    def _stamps(self) -> list[Column]:
+        """When each message was taken by whoever we read it from, where messages say so."""
+        name = self._reading.stamp
+        return [] if name is None else [F.unix_micros(f"_origin.`{name}`").alias("stamp")]
+
+    def _received(self, told: pa.Table, found: verdict.Verdicts) -> int | None:
+        """When the newest of the accepted rows was received, by its time."""
+        at: int | None = None if found.newest_row is None else self._reading.received(told, found.newest_row)
+        return at
+
     def _judged(self, table: Silver, told: pa.Table, plan: TablePlan) -> verdict.Verdicts:
         return verdict.judged(told, plan.late_before, lambda spans: self._recent(table, plan, spans))
 
-    def _write(self, table: Silver, rows: DataFrame, stamp: Stamp, found: verdict.Verdicts) -> int:
+    def _write(
+        self, table: Silver, rows: DataFrame, stamp: Stamp, found: verdict.Verdicts, received: int | None
+    ) -> int:
         if not found.accepted:
             return 0
         repeats, late = found.repeats.num_rows, found.late.num_rows
@@ -213,13 +223,17 @@ class HotPath:
             good = shaping.without(good, others, self._reading.origin)
         good = good.select(*tables.spark_schema(table.schema).names)
         few = tables.held(good) if found.accepted <= FEW else None
-        return self._appended(table, good if few is None else few, stamp, found)
+        return self._appended(table, good if few is None else few, stamp, found, received)
 
-    def _appended(self, table: Silver, good: DataFrame | pa.Table, stamp: Stamp, found: verdict.Verdicts) -> int:
+    def _appended(
+        self, table: Silver, good: DataFrame | pa.Table, stamp: Stamp, found: verdict.Verdicts, received: int | None
+    ) -> int:
         path = self._shop.lake.silver(table.name)
         counts = {
             "duplicate": found.repeats.num_rows, "broken": found.broken.num_rows, "late": found.late.num_rows
         }  # fmt: skip
+        if received is not None:
+            counts[following.RECEIVED] = received
         append = tables.append_arrow if isinstance(good, pa.Table) else tables.append
         written = append(good, path, stamp, **counts)
         self._shop.committed(table.table)
@@ -244,10 +258,11 @@ class HotPath:
         schema = tables.spark_schema(self._source.schema)
         columns = tables.arrow_schema(schema)
         avro = None if self._schemas is None else partial(decoder, columns, known)
-        origin = StructType([bronze.schema[name] for name in self._reading.origin])
+        places = (*self._reading.origin, *([self._reading.stamp] if self._reading.stamp else []))
+        origin = StructType([bronze.schema[name] for name in places])
         parsed = StructType([*schema]).add("received_at", "timestamp").add("_origin", origin).add("_broken", "string")
-        read = bronze.select("value", "received_at", *self._reading.origin)
-        return read.mapInArrow(parsing.parser(columns, self._reading.origin, avro), parsed)
+        read = bronze.select("value", "received_at", *places)
+        return read.mapInArrow(parsing.parser(columns, places, avro), parsed)
 
     def _recent(self, table: Silver, plan: TablePlan, spans: list[verdict.Span]) -> pa.RecordBatchReader:
         """The keys of what silver held when the batch was planned, but those that are too old to be met again."""

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
 from vigie.engine.watching import Watchman
 
 LOOK_EVERY_S = 0.1
-TICK_S = 1.0
+TICK = timedelta(seconds=1)
 
 
 class Post:
-    """Keeps one watch until it is left; what it cannot do, `failed` is told."""
+    """Keeps one watch until it is left; what it cannot do, `failed` is told.
+
+    Nobody is called silent before what is watched was read to its end: who seems silent may have spoken meanwhile.
+    """
 
     def __init__(
         self,
         watchman: Watchman,
-        is_behind: Callable[[], bool],
+        has_read_all: Callable[[], bool],
         failed: Callable[[BaseException], None],
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._watchman = watchman
-        self._is_behind = is_behind
+        self._has_read_all = has_read_all
         self._failed = failed
         self._clock = clock
         self._stop = threading.Event()
@@ -49,15 +51,21 @@ class Post:
             self._failed(problem)
 
     def _keep(self) -> None:
-        newest, came = self._watchman.newest, self._clock()
-        ticked = came
+        ticked = self._clock() - TICK
         while not self._stop.is_set():
-            look = self._watchman.look()
-            if self._watchman.newest != newest:
-                newest, came = self._watchman.newest, self._clock()
-            if look is not None:
+            if self._watchman.look() is not None:
                 continue
-            if self._clock() - ticked >= TICK_S and not self._is_behind():
-                ticked = self._clock()
-                self._watchman.silences(timedelta(seconds=ticked - came))
+            now = self._clock()
+            if abs(now - ticked) >= TICK and self._is_told(now):
+                ticked = now
             self._stop.wait(LOOK_EVERY_S)
+
+    def _is_told(self, now: datetime) -> bool:
+        """Whether all who are silent by now are called so; not when that could not be known yet."""
+        ahead = self._watchman.unheard(now)
+        if not self._watchman.is_anybody_silent(ahead):
+            return True
+        if not self._has_read_all() or self._watchman.look() is not None:
+            return False
+        self._watchman.silences(ahead)
+        return True

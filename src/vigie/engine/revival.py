@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 600.0  # that a broker may be away: as long as a feed waits for it
 AGAIN_AFTER_S = 5.0
+NOTHING_NEW = "Waiting for data to arrive"  # as Spark says it
 STEADY_S = 120.0  # a query that lived so long had reached its broker: one that does not dies within a minute
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,11 @@ class Revived:
     def exception(self) -> StreamingQueryException | None:
         """What it died of, for good."""
         return None if self._waits() else self._query.exception()
+
+    @property
+    def has_read_all(self) -> bool:
+        """Whether it found nothing more to read when it last looked."""
+        return bool(self._query.isActive) and self._query.status["message"] == NOTHING_NEW
 
     def stop(self) -> None:
         self._query.stop()

@@ -185,8 +185,7 @@ class _Run:
         self._windows: dict[str, Gold] = {}
         self._written: dict[str, int] = {}  # the last batch of each of them that the ledger has
         self._reports: dict[str, Reports] = {}  # of each query, or of the one that took its place
-        self._hot: list[HotPath] = []
-        self._sources: list[Revived] = []
+        self._sources: dict[str, Revived] = {}
 
     def go(self) -> None:
         """Start the queries and see them through; with `once`, gold follows when the hot path has finished."""
@@ -209,13 +208,12 @@ class _Run:
                 log.info("All that was there has gone through." if self._read else "Nothing new was there.")
             return
         with Caretaker(self._shop.lake), at_work(sent), ExitStack() as posts:
-            for watchman in watchmen:
-                posts.enter_context(Post(watchman, self._is_behind, self._failed.append))
+            for watch, watchman in zip(watches, watchmen, strict=True):
+                posts.enter_context(Post(watchman, self._reader_of(watch), self._failed.append))
             self._watch([*hot, *self._start_gold(gold_tables), *self._start_deliveries()])
 
     def _start_hot(self, source: Source) -> Revived:
         path = HotPath(self._shop, source, self._readings[source.name], self._schemas(source))
-        self._hot.append(path)
         for entry in path.fill():  # tables that were added to the lake
             self._watcher.batch([entry])
             if self._stop.is_set():
@@ -226,8 +224,8 @@ class _Run:
             self._pool("gold" if source.context else "hot")
             return self._started(source.name, path.stream().writeStream.foreachBatch(self._guarded(path)), every)
 
-        self._sources.append(Revived(started))
-        return self._sources[-1]
+        self._sources[source.name] = Revived(started)
+        return self._sources[source.name]
 
     def _schemas(self, source: Source) -> Schemas | None:
         """The schemas of a source whose messages are Avro, as they come here."""
@@ -245,8 +243,11 @@ class _Run:
     def _couriers(self, watch: Watch, watchman: Watchman) -> Iterator[Courier]:
         return couriers(self._shop, watch, watchman.name, self._around, self._failed.append)
 
-    def _is_behind(self) -> bool:
-        return any(path.is_behind for path in self._hot)
+    def _reader_of(self, watch: Watch) -> Callable[[], bool]:
+        """What says whether all that a watch watches has been read."""
+        graph = self._shop.graph
+        source = self._sources[graph.source_of(graph.silver_of(watch)).name]
+        return lambda: source.has_read_all
 
     def _start_gold(self, gold_tables: Sequence[Gold]) -> list[StreamingQuery]:
         self._pool("gold")
@@ -337,7 +338,7 @@ class _Run:
                 self._report()
                 for reading in self._readings.values():
                     reading.watch()
-                for source in self._sources:
+                for source in self._sources.values():
                     source.tend()
                 dead = [query for query in queries if not query.isActive]
                 if self._failed or any(query.exception() for query in dead):

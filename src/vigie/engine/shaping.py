@@ -91,10 +91,11 @@ def counted(rows: DataFrame, *beside: Column) -> tuple[DataFrame, Observation]:
 
 
 def told(
-    table: Silver, rows: DataFrame, origin: tuple[str, ...], *, whole: bool = False
+    table: Silver, rows: DataFrame, origin: tuple[str, ...], *beside: Column, whole: bool = False
 ) -> tuple[DataFrame, Observation]:
     """What the verdict on each row rests on: its origin (`o0`, `o1` ...), the `rules` it broke, its time `micros` (in
-    microseconds after 1970) and its key (`u0`, `u1` ...); the `whole` row beside it when asked (`c0`, `c1` ...).
+    microseconds after 1970) and its key (`u0`, `u1` ...); the `whole` row beside it when asked (`c0`, `c1` ...), and
+    what else is asked for.
     """
     time = F.lit(None).cast("bigint") if table.event_time is None else F.unix_micros(table.event_time)
     places = [F.col(f"_origin.`{name}`").alias(f"o{at}") for at, name in enumerate(origin)]
@@ -103,7 +104,7 @@ def told(
         F.col(f"`{name}`").alias(f"c{at}") for at, name in enumerate(spark_schema(table.schema).names if whole else ())
     ]
     rows, left = observed(rows)
-    return rows.select(*places, F.col("_rules").alias("rules"), time.alias("micros"), *keys, *columns), left
+    return rows.select(*places, F.col("_rules").alias("rules"), time.alias("micros"), *keys, *columns, *beside), left
 
 
 def none_lost(table: Silver, entered: Observation, left: Observation) -> None:

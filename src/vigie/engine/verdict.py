@@ -31,7 +31,8 @@ class Span:
 class Verdicts:
     """How many rows of a batch went in, and what became of them. `broken` holds their places and rules; `late`
     and `repeats` the places of the others that do not go in; `left_out` the numbers of all of these, from 0 on in the
-    order in which they were told."""
+    order in which they were told. `newest` is the newest time of what was accepted, and `newest_row` a row that has
+    it."""
 
     read: int
     accepted: int
@@ -40,6 +41,7 @@ class Verdicts:
     repeats: pa.Table
     left_out: pa.Array
     newest: datetime | None
+    newest_row: int | None
 
 
 def judged(
@@ -89,15 +91,19 @@ def _spans(database: duckdb.DuckDBPyConnection, schema: pa.Schema, keys: list[st
 
 
 def _found(database: duckdb.DuckDBPyConnection, read: int, places: str) -> Verdicts:
-    accepted = "SELECT count(*), max(micros) FROM judged WHERE verdict = 'accepted'"
-    [(count, newest)] = database.execute(accepted).fetchall()
+    [(count,)] = database.execute("SELECT count(*) FROM judged WHERE verdict = 'accepted'").fetchall()
+    last = database.execute(
+        f"""SELECT micros, row FROM judged WHERE verdict = 'accepted' AND micros IS NOT NULL
+        ORDER BY micros DESC, {places} LIMIT 1"""
+    ).fetchall()
+    newest, row = last[0] if last else (None, None)
 
     def those(verdict: str, columns: str = places) -> pa.Table:
         return database.sql(f"SELECT {columns} FROM judged WHERE verdict = '{verdict}'").to_arrow_table()
 
     broken, late, repeats = those("broken", f"{places}, rules"), those("late"), those("repeat")
     left_out = database.sql("SELECT row FROM judged WHERE verdict <> 'accepted'").to_arrow_table()["row"]
-    return Verdicts(read, count, broken, late, repeats, left_out, instant(newest))
+    return Verdicts(read, count, broken, late, repeats, left_out, instant(newest), row)
 
 
 def instant(micros: int | None) -> datetime | None:

@@ -62,12 +62,14 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Readings that are judged at once: what a version of silver brought, or of that version what is up to a moment."""
+    """Readings that are judged at once: what a version of silver brought, or of that version what is up to a moment.
+    `received` is when the newest of them was, in microseconds after 1970, where that is known."""
 
     stamp: Stamp
     version: int
     read_to: int | None
     rows: pa.Table
+    received: int | None = None
 
 
 class Watchman:
@@ -103,6 +105,7 @@ class Watchman:
     def _begin(self) -> None:
         tables.ensure(self._events, EVENTS, "alert_events", self._graph.name)
         tables.ensure(self._alerts, ALERTS, "alerts", self._graph.name)
+        self._received: int | None = None  # when the newest reading was, by the wall's clock
         self.version, self._read_to = self._noted()
         found = [Event.of(row) for row in rows(self._events) if row["watch"] == self.name]
         before = sorted((event for event in found if self._is_past(event)), key=_order)
@@ -130,6 +133,7 @@ class Watchman:
         if self._note.exists():
             note = json.loads(self._note.read_text())
             following.check(self._path, note["silver_version"])
+            self._received = note.get("received")
             return note["silver_version"], note.get("read_to")
         if following.follows(self._path, -1):
             return -1, None
@@ -137,7 +141,8 @@ class Watchman:
 
     def _write_note(self, version: int, read_to: int | None) -> tuple[int, int | None]:
         note = {"silver": self._silver.name, "silver_version": version}
-        write_whole(self._note, json.dumps(note if read_to is None else {**note, "read_to": read_to}))
+        known = {"read_to": read_to, "received": self._received}
+        write_whole(self._note, json.dumps(note | {name: at for name, at in known.items() if at is not None}))
         return version, read_to
 
     def _is_past(self, event: Event) -> bool:
@@ -146,10 +151,11 @@ class Watchman:
             return micros(event.at) <= self._read_to
         return event.silver_version <= self.version
 
-    @property
-    def newest(self) -> int | None:
-        """The moment of the newest reading."""
-        return self._past.newest
+    def unheard(self, now: datetime) -> timedelta:
+        """How long ago the newest reading was received by the broker or the folder that we read."""
+        if self._received is None:
+            return timedelta()
+        return max(timedelta(), timedelta(microseconds=micros(now) - self._received))
 
     def _looks_back(self) -> timedelta:
         """As far as any rule does."""
@@ -173,7 +179,11 @@ class Watchman:
         overtaken = self._past.arrived(part.rows)
         events = [*self._judged(part), *self._raised(part.rows, part.version)] if part.rows.num_rows else []
         self._write(events, part.stamp)
+        newest = self._past.newest
         self._past.remember(part.rows)
+        if self._past.newest != newest:
+            now = micros(datetime.now(UTC))
+            self._received = now if part.received is None else min(part.received, now)
         self.version, self._read_to = self._write_note(part.version, part.read_to)
         self._teller.committed(f"{self.name} note")
         return Look(part.rows.num_rows, overtaken, tuple(events))
@@ -187,8 +197,14 @@ class Watchman:
         if gain is None:
             return
         commits = self._read(gain)
+        after = self.version
         for version, part in self._past.in_order(commits) if commits else [(gain.version, self._none())]:
-            yield _Part(Stamp(self.name, version), version, None, part)
+            those = [
+                (pc.max(rows["moment"]).as_py(), -of) for of, rows in commits if after < of <= version and len(rows)
+            ]
+            received = gain.received[-max(those)[1]] if those else None  # of the first that brought the newest
+            yield _Part(Stamp(self.name, version), version, None, part, received)
+            after = version
 
     def _of_the_start(self, read_to: int) -> Iterator[_Part]:
         """The next readings, in the order of time, of what silver held when the watch was first set up."""
@@ -210,6 +226,15 @@ class Watchman:
             if self.look() is None:
                 self.silences()
                 return
+
+    def is_anybody_silent(self, ahead: timedelta) -> bool:
+        """Whether `silences` would look at anything: somebody is silent of whom that is not known, or an alert that
+        was marked waits for what was going on to be over."""
+        if self._past.newest is None:
+            return False
+        now = self._past.newest + ahead // MICROSECOND
+        marked = any(alert.suppressed_by is not None for alert in self._open.values())
+        return marked or any(self._unknown(rule, span, now) for rule, span in self._silences)
 
     def silences(self, ahead: timedelta = timedelta()) -> tuple[Event, ...]:
         """The keys that have been silent for too long, when so much time has gone by since the newest reading."""
@@ -270,15 +295,19 @@ class Watchman:
             yield Turn(rule.name, key, moment, False, seconds, seconds)
 
     def _silent(self, rule: Rule, span: timedelta, now: int) -> Iterator[Event]:
-        quiet = self._past.database.execute(
-            "SELECT key, moment FROM heard WHERE $1 - moment > $2 ORDER BY moment, key", [now, span // MICROSECOND]
-        ).fetchall()
-        unknown = [(key, moment) for key, moment in quiet if (rule.name, key) not in self._open]
+        unknown = self._unknown(rule, span, now)
         places = self._places([key for key, _ in unknown], self._none())
         for key, moment in unknown:
             seconds = span.total_seconds()
             turn = Turn(rule.name, key, moment + span // MICROSECOND, True, seconds, seconds)
             yield self._opened(self._marked(self._found(turn, self.version), places), self.version)
+
+    def _unknown(self, rule: Rule, span: timedelta, now: int) -> list[tuple[str, int]]:
+        """The keys that are silent for longer than a span without an alert that says so, and when each was heard."""
+        quiet = self._past.database.execute(
+            "SELECT key, moment FROM heard WHERE $1 - moment > $2 ORDER BY moment, key", [now, span // MICROSECOND]
+        ).fetchall()
+        return [(key, moment) for key, moment in quiet if (rule.name, key) not in self._open]
 
     def _raised(self, arrived: pa.Table, version: int, ahead: timedelta = timedelta()) -> Iterator[Event]:
         """The alerts that were marked, and are still open now that what was going on is over."""

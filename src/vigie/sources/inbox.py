@@ -39,6 +39,7 @@ class InboxSource:
     rests_until: float = 0.0
     kind: ClassVar[str] = "inbox"
     origin: ClassVar[tuple[str, ...]] = ("file", "line")
+    stamp: ClassVar[str | None] = None
     bronze: ClassVar[str] = "file STRING, line BIGINT"
 
     @property
@@ -110,6 +111,11 @@ class InboxSource:
         """Take note of files that have been read, so that a change is noticed."""
         for path, size, modified, *_ in cut:
             self.known[path] = (size, modified)
+
+    def received(self, told: pa.Table, row: int) -> int | None:
+        """When the file of a row was written, in microseconds after 1970; none when nothing is known of it."""
+        known = self.known.get(_local(told["o0"][row].as_py()))
+        return None if known is None else known[1] * 1_000
 
     def expected(self, cut: Any) -> int:
         """How many messages a batch should hold."""

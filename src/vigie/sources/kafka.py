@@ -13,6 +13,7 @@ from vigie.errors import BadAddress, BadSetting, RunFailed
 from vigie.extras import install_extra
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
 PATIENCE_S = 12.0
@@ -41,6 +42,7 @@ class KafkaSource:
     kept: frozenset[int] = frozenset()
     kind: ClassVar[str] = "kafka"
     origin: ClassVar[tuple[str, ...]] = ("partition", "offset")
+    stamp: ClassVar[str | None] = "timestamp"  # the column of bronze that says when the broker took a message
     bronze: ClassVar[str] = "topic STRING, partition INT, offset BIGINT, timestamp TIMESTAMP"
 
     @property
@@ -127,6 +129,11 @@ class KafkaSource:
 
     def watch(self) -> None:
         """Spark itself notices when messages are gone before they were read."""
+
+    def received(self, told: pa.Table, row: int) -> int | None:
+        """When the broker took the message of a row, in microseconds after 1970."""
+        at: int | None = told["stamp"][row].as_py()
+        return at
 
     def expected(self, cut: dict[str, Offsets]) -> int:
         """How many messages a batch should hold: so many offsets, of which some may hold none."""
