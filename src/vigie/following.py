@@ -47,7 +47,7 @@ def gained(path: Path, after: int, most_rows: int, until: int | None = None) -> 
 
 def _received(actions: list[dict[str, Any]]) -> int:
     """As whoever made the commit noted it; the time of the commit where it says nothing of that."""
-    info = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
+    info: dict[str, Any] = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
     try:
         return int(json.loads(info["userMetadata"])[RECEIVED])
     except (KeyError, TypeError, ValueError):
