@@ -12,6 +12,7 @@ from vigie.cli_alerts import alerts, backtest
 from vigie.cli_monitoring import measured, status
 from vigie.errors import BadSetting, RequestError
 from vigie.flags import (
+    AllowActions,
     At,
     DrawnAs,
     Every,
@@ -30,6 +31,7 @@ from vigie.flags import (
     MetricsHost,
     MetricsPort,
     Name,
+    Names,
     OlderThan,
     Once,
     Period,
@@ -247,22 +249,35 @@ app.command()(status)
 
 @app.command()
 @command
-def dashboard(pipeline: Watched = None, *, host: Host = "127.0.0.1", port: Port = 8501, lake: At = None) -> None:
+def dashboard(  # noqa: PLR0913  (each is a flag)
+    pipeline: Watched = None,
+    *,
+    host: Host = "127.0.0.1",
+    port: Port = 8501,
+    name: Names = None,
+    allow_actions: AllowActions = False,
+    lake: At = None,
+) -> None:
     """Watch the lake in a browser: live aircraft, sensors, users, alerts, and what became of each row. No Spark.
 
-    Ctrl-C ends it.
+    It only shows: acknowledging and silencing alerts needs --allow-actions. Ctrl-C ends it.
 
     [dim]vigie dashboard[/dim]
     [dim]vigie dashboard flights --lake ./lake --port 8600[/dim]
+    [dim]vigie dashboard sensors --allow-actions[/dim]
+    [dim]vigie dashboard --host 0.0.0.0 --name vigie.example.com[/dim]
     """
-    from vigie.dashboard.serving import address, check, serve
+    from vigie.dashboard.serving import Door, address, check, serve
 
     if pipeline is not None:
         _pipeline(pipeline)
     place = lake_at(lake)
-    check(host, port)
+    check(host, port, name or ())
+    door = Door(host, port, tuple(name or ()), allow_actions)
     say(f"The dashboard of {place} is at {address(host, port)}; Ctrl-C ends it.")
-    serve(place, pipeline, host, port)
+    for said in door.said():
+        say(said)
+    serve(place, pipeline, door)
 
 
 @app.command()

@@ -122,6 +122,13 @@ LooksEvery = Annotated[
 
 Watched = Annotated[str | None, typer.Argument(metavar="[PIPELINE]", help="The pipeline whose page is shown first.")]
 Host = Annotated[str, typer.Option("--host", help="Where it listens; this machine alone unless said.")]
+Names = Annotated[
+    list[str] | None,
+    typer.Option("--name", metavar="NAME", help="Another name by which browsers reach it; may be said again."),
+]
+AllowActions = Annotated[
+    bool, typer.Option("--allow-actions", help="Whoever opens it may acknowledge alerts and silence them.")
+]
 Port = Annotated[int, typer.Option("--port", min=1, max=65535, help="The port of the dashboard.")]
 
 

@@ -68,17 +68,17 @@ def lake(first: Path, tmp_path: Path) -> Lake:
     return Lake.at(shutil.copytree(first, tmp_path / "lake"))
 
 
-def seen(lake: Lake, pipeline: str | None = None) -> AppTest:
+def seen(lake: Lake, pipeline: str | None = None, *, allow_actions: bool = True) -> AppTest:
     """The page as a person meets it."""
 
-    def draw(root: str, pipeline: str | None) -> None:
+    def draw(root: str, pipeline: str | None, allow_actions: bool) -> None:
         from vigie.dashboard.alerts import page
         from vigie.dashboard.view import View
         from vigie.lake import Lake
 
-        page(View(Lake.at(root), pipeline))
+        page(View(Lake.at(root), pipeline, allow_actions=allow_actions))
 
-    given = {"root": str(lake.root), "pipeline": pipeline}
+    given = {"root": str(lake.root), "pipeline": pipeline, "allow_actions": allow_actions}
     return AppTest.from_function(draw, kwargs=given, default_timeout=30).run()
 
 
@@ -153,6 +153,25 @@ def test_a_silence_from_the_page_is_of_the_rule_at_the_key_and_can_be_ended_ther
     assert [command.verb for command in given(lake, "sensors")] == [SILENCE, UNSILENCE]
     assert listed(lake)["SUDDEN_CHANGE at SENSOR_001"]["silenced_until"] is None
     assert "End" not in [button.label for button in shown.button]
+
+
+def test_a_page_that_only_shows_says_what_to_type_and_has_nothing_to_act_with(lake: Lake) -> None:
+    acting = seen(lake)
+    acting.selectbox(key="alerts-one-sensors").select(RAISED[0]["alert_id"]).run()
+    next(button for button in acting.button if button.label == "Silence").click().run()
+
+    shown = seen(lake, allow_actions=False)
+    shown.selectbox(key="alerts-one-sensors").select(RAISED[0]["alert_id"]).run()
+
+    assert not shown.exception and not shown.error
+    assert [button.label for button in shown.button] == ["Why was it raised?"]
+    assert not shown.text_input
+    typed = shown.code[0].value.splitlines()
+    assert typed == [
+        f"vigie alerts sensors ack {RAISED[0]['alert_id']} --lake {lake.root}",
+        f"vigie alerts sensors silence --rule SUDDEN_CHANGE --key SENSOR_001 --for 1h --lake {lake.root}",
+    ]
+    assert [command.verb for command in given(lake, "sensors")] == [SILENCE]
 
 
 def test_the_page_explains_an_alert_as_the_command_line_does(lake: Lake) -> None:

@@ -66,6 +66,30 @@ def test_without_its_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: 
     assert f"pip install {wanted('dashboard')}" in answer.stderr
 
 
+@pytest.mark.parametrize("name", ["http://vigie.example.com", "vigie.example.com:8501", "", "a b"])
+def test_a_name_is_one_and_no_address(tmp_path: Path, name: str) -> None:
+    answer = CliRunner().invoke(app, ["dashboard", "--lake", str(tmp_path), "--name", name])
+
+    assert answer.exit_code == 2
+    assert "cannot be the name of a machine" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "allow_actions", "said"),
+    [
+        ("127.0.0.1", True, []), ("localhost", True, []), ("::1", True, []),
+        ("0.0.0.0", False, ["sees all that the lake holds"]),
+        ("::", True, ["sees all that the lake holds", "can acknowledge alerts and silence them"]),
+        ("studio.lan", False, ["there is no password"]),
+    ],
+)  # fmt: skip
+def test_whoever_opens_it_to_others_is_told_what_they_can_do(host: str, allow_actions: bool, said: list[str]) -> None:
+    told = list(serving.Door(host, allow_actions=allow_actions).said())
+
+    assert len(told) == len(said)
+    assert all(words in line for words, line in zip(said, told, strict=True))
+
+
 def test_a_demo_goes_on_without_the_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 FLAGS = (
     "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--enable-unsafe-swiftshader",
 )  # fmt: skip
+expect.set_options(timeout=60_000)  # a test waits for what it wants to see; a busy machine takes its time
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 

@@ -49,7 +49,7 @@ def standing(demo: Demo) -> Iterator[tuple[Lake, str]]:
 def tile(page: Page, label: str) -> str:
     """The figure under a label."""
     shown = page.get_by_test_id("stMetric").filter(has_text=label).get_by_test_id("stMetricValue")
-    expect(shown).to_be_visible(timeout=20_000)
+    expect(shown).to_be_visible()
     return shown.inner_text()
 
 
@@ -205,7 +205,7 @@ def test_the_pages_can_be_reached_by_keyboard_alone(standing: tuple[Lake, str]) 
     _, address = standing
     with chromium() as seen:
         went_to(seen.page, address)
-        expect(seen.page.get_by_role("link", name="Health")).to_be_visible(timeout=20_000)
+        expect(seen.page.get_by_role("link", name="Health")).to_be_visible()
         for _ in range(20):
             seen.page.keyboard.press("Tab")
             if seen.page.evaluate("() => document.activeElement.matches('a[href$=\"/health\"]')"):
@@ -247,7 +247,7 @@ def test_a_lake_that_appears_later_is_shown_without_a_reload(tmp_path: Path) -> 
         chromium(390, 844) as seen,
     ):
         went_to(seen.page, "http://127.0.0.1:8598")
-        expect(seen.page.get_by_text("Nothing to see yet")).to_be_visible(timeout=20_000)
+        expect(seen.page.get_by_text("Nothing to see yet")).to_be_visible()
 
         a_lake(tmp_path / "lake", aircraft=5)
 

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import polars as pl
 import pytest
 from playwright.sync_api import Page, expect
@@ -39,7 +40,7 @@ def standing(rows: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> It
     lake = sensors.filled(tmp_path_factory.mktemp("pages") / "lake", rows)
     kept(lake, activity.EVENTS, activity.CHANGES)
     activity.closed_windows(lake)
-    command = [*VIGIE, "dashboard", "--lake", str(lake), "--port", "8597"]
+    command = [*VIGIE, "dashboard", "--lake", str(lake), "--port", "8597", "--allow-actions"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         assert process.stderr is not None
         yield lake, re.findall(r"http://[\w.:]+", process.stderr.readline())[0]
@@ -49,7 +50,7 @@ def standing(rows: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> It
 def turned_to(seen: Seen, address: str, name: str) -> Page:
     """A page by its link, once its first figure is there."""
     went_to(seen.page, address)
-    expect(seen.page.get_by_role("heading", level=1)).to_be_visible(timeout=20_000)
+    expect(seen.page.get_by_role("heading", level=1)).to_be_visible()
     link = seen.page.get_by_role("link", name=name)
     size = seen.page.viewport_size
     assert size is not None
@@ -132,3 +133,11 @@ def test_a_picture_of_each_page_is_kept(standing: tuple[Lake, str], tmp_path_fac
                 picture = folder / f"{name.lower()}-{'dark' if dark else 'light'}-{width}.png"
                 page.screenshot(path=picture)
                 assert picture.stat().st_size > 20_000
+
+
+def test_a_name_that_is_not_the_machine_s_leads_nowhere(standing: tuple[Lake, str]) -> None:
+    _, address = standing
+
+    for path in ("/", "/sensors", "/_stcore/health", "/_stcore/host-config"):
+        assert httpx.get(f"{address}{path}", headers={"host": "evil.example"}).status_code == 421
+        assert httpx.get(f"{address}{path}").status_code == 200

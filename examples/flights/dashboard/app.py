@@ -11,7 +11,7 @@ import argparse
 import sys
 
 from vigie import VigieError
-from vigie.dashboard.serving import HOST, PORT, address, check, serve
+from vigie.dashboard.serving import HOST, PORT, Door, address, check, serve
 from vigie.lake import Lake
 
 
@@ -23,7 +23,7 @@ def main() -> None:
     try:
         check(HOST, asked.port)
         sys.stderr.write(f"The dashboard is at {address(HOST, asked.port)}\n")
-        serve(Lake.at(asked.lake), "flights", HOST, asked.port)
+        serve(Lake.at(asked.lake), "flights", Door(port=asked.port))
     except VigieError as problem:
         sys.stderr.write(f"{problem}\n")
         sys.exit(problem.exit_code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -188,12 +189,24 @@ def one(view: View, pipeline: str) -> None:
     )
     alert = alerts[chosen]
     st.text(f"{alert['severity']}, {_state(view, alert)}")
-    left, right = st.columns(2)
-    with left:
-        _acknowledging(view, pipeline, alert)
-    with right:
-        _silencing(view, pipeline, alert)
+    if view.allow_actions:
+        left, right = st.columns(2)
+        with left:
+            _acknowledging(view, pipeline, alert)
+        with right:
+            _silencing(view, pipeline, alert)
+    else:
+        _commands(view, pipeline, alert)
     _explaining(view, pipeline, chosen)
+
+
+def _commands(view: View, pipeline: str, alert: dict[str, Any]) -> None:
+    """What is typed to do what this page may not."""
+    own = f"vigie alerts {called(view, pipeline)}"
+    rule, key = (shlex.quote(str(alert[name])) for name in ("rule", "key"))
+    st.caption("This page only shows. `vigie dashboard --allow-actions` lets whoever opens it act; or type:")
+    typed = f"{own} ack {alert['alert_id']}", f"{own} silence --rule {rule} --key {key} --for 1h"
+    st.code("\n".join(map(view.typed, typed)), language=None, wrap_lines=True)
 
 
 def _acknowledging(view: View, pipeline: str, alert: dict[str, Any]) -> None:
@@ -287,7 +300,7 @@ def silences(view: View, pipeline: str) -> None:
         why = f" ({on_one_line(silence.note)})" if silence.note else ""
         left.text(f"{silence.scope}, until {view.clock(silence.until, '%Y-%m-%d %H:%M')} {view.zone.key}{why}")
         which = f"alerts-unsilence-{pipeline}-{silence.rule!r}-{silence.key!r}"
-        if right.button("End", key=which, help=f"End the silence of {literal(silence.scope)}"):
+        if view.allow_actions and right.button("End", key=which, help=f"End the silence of {literal(silence.scope)}"):
             _say(pipeline, book(view, pipeline).unsilence(silence.rule, silence.key, None))
 
 

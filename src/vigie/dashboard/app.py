@@ -29,11 +29,11 @@ STEADY = """
 ICON = Path(__file__).with_name("static") / "icon.png"  # an icon by name would be fetched from a public server
 
 
-def show(lake: Lake, pipeline: str | None = None) -> None:
+def show(lake: Lake, pipeline: str | None = None, *, allow_actions: bool = False) -> None:
     """One run of the script: the page that a viewer is on."""
     st.set_page_config(page_title="Vigie", layout="wide", page_icon=str(ICON))
     st.html(f"<style>{STEADY}</style>")
-    view = View(lake, pipeline, _zone(), is_dark())
+    view = View(lake, pipeline, _zone(), is_dark(), allow_actions)
     first = next((page for page in PAGES if page.pipeline == pipeline), PAGES[0] if pipeline is None else PAGES[-1])
 
     def listed(page: Page, **how: Any) -> st.Page:
@@ -88,8 +88,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--lake", default="./lake")
     parser.add_argument("--pipeline")
+    parser.add_argument("--allow-actions", action="store_true")
     asked = parser.parse_args()
-    show(Lake.at(asked.lake), asked.pipeline)
+    show(Lake.at(asked.lake), asked.pipeline, allow_actions=asked.allow_actions)
 
 
 if __name__ == "__main__":

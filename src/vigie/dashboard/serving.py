@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
+import ipaddress
+import re
 import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from vigie.dashboard.hosts import KnownHosts, own_names
 from vigie.dashboard.pages import PAGES
 from vigie.errors import BadSetting
 from vigie.extras import install_extra
@@ -31,6 +35,7 @@ PORT, LAST_PORT = 8501, 65_535
 APP = Path(__file__).with_name("app.py")
 STOP_LIMIT_S = 5.0
 LOOK_EVERY_S = 0.2
+A_NAME = re.compile(r"[^\s/:@]+")
 
 THE_SERVER = "<script>window.__streamlit = {BACKEND_BASE_URL: window.location.origin}</script>"
 
@@ -56,10 +61,14 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-def check(host: str, port: int) -> None:
-    """BadSetting when the dashboard is not installed, or something else listens there."""
+def check(host: str, port: int, names: Iterable[str] = ()) -> None:
+    """BadSetting when the dashboard is not installed, something else listens there, or a name cannot be one."""
     check_installed()
     must_be_named(host, "--host")
+    if wrong := [name for name in names if not A_NAME.fullmatch(name)]:
+        raise BadSetting(
+            f"'{wrong[0]}' cannot be the name of a machine", where="--name", do="Leave out http:// and the port."
+        )
     problem = trouble(host, port)
     if isinstance(problem, socket.gaierror):
         raise nowhere(host, "--host", problem)
@@ -76,16 +85,47 @@ def check(host: str, port: int) -> None:
         )
 
 
-def serve(lake: Lake, pipeline: str | None, host: str, port: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where a dashboard listens, by which other names it is known, and whether whoever comes in may act."""
+
+    host: str = HOST
+    port: int = PORT
+    names: tuple[str, ...] = ()
+    allow_actions: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether others than this machine can come in."""
+        try:
+            return not ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host.lower() != "localhost"
+
+    def said(self) -> Iterator[str]:
+        """What whoever opens it to others should know."""
+        if self.is_open:
+            yield (
+                "Whoever can reach this machine there sees all that the lake holds, raw messages included: there is no "
+                "password. A proxy in front of it can ask for one."
+            )
+        if self.is_open and self.allow_actions:
+            yield "They can acknowledge alerts and silence them, too: --allow-actions."
+
+
+def serve(lake: Lake, pipeline: str | None, door: Door) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     import streamlit as st
+    from starlette.middleware import Middleware
     from starlette.routing import Route
 
     for asked in (signal.SIGINT, signal.SIGTERM):
         signal.signal(asked, lambda *_: sys.exit(0))  # Uvicorn stops for them first, and then raises them again
-    sys.argv = [str(APP), *_arguments(lake, pipeline)]  # what Streamlit hands to the script
-    st.App(APP, routes=[Route(f"/{page.address}", _at_its_own_address) for page in PAGES]).run(
-        config=OPTIONS | {"server.address": host, "server.port": port}
+    sys.argv = [str(APP), *_arguments(lake, pipeline, door)]  # what Streamlit hands to the script
+    routes = [Route(f"/{page.address}", _at_its_own_address) for page in PAGES]
+    known = Middleware(KnownHosts, names=own_names(door.host, door.names))
+    st.App(APP, routes=routes, middleware=[known]).run(
+        config=OPTIONS | {"server.address": door.host, "server.port": door.port}
     )
 
 
@@ -148,8 +188,9 @@ def address(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _arguments(lake: Lake, pipeline: str | None) -> list[str]:
-    return ["--lake", str(lake.root), *(["--pipeline", pipeline] if pipeline is not None else [])]
+def _arguments(lake: Lake, pipeline: str | None, door: Door) -> list[str]:
+    actions = ["--allow-actions"] if door.allow_actions else []
+    return ["--lake", str(lake.root), *(["--pipeline", pipeline] if pipeline is not None else []), *actions]
 
 
 def _free_port() -> int:

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One viewer's look at a lake. `pipeline` is what was typed behind `vigie dashboard`, if anything was."""
+    """One viewer's look at a lake. `pipeline` is what was typed behind `vigie dashboard`, if anything was; unless it
+    was started with `--allow-actions`, a viewer changes nothing."""
 
     lake: Lake
     pipeline: str | None = None
     zone: ZoneInfo = ZoneInfo("UTC")
     dark: bool = False
+    allow_actions: bool = False
 
     def ask(self, sql: str, *parameters: Any, **slices: Slice) -> DataFrame:
         """What DuckDB answers about slices of tables, named here: `view.ask("SELECT ... FROM rows", rows=READINGS)`.
