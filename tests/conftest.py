@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -25,3 +26,12 @@ def spark() -> Iterator[SparkSession]:
     started = session.start(Settings(), "tests")
     yield started
     started.stop()
+
+
+@pytest.fixture(autouse=True)
+def _the_log_as_it_was() -> Iterator[None]:
+    """A command sets up the log of its process, which tests share."""
+    log = logging.getLogger("vigie")
+    before = log.handlers, log.level, log.propagate
+    yield
+    log.handlers, log.level, log.propagate = before

@@ -23,6 +23,7 @@ from vigie.flags import (
     Interval,
     Json,
     Kafka,
+    KafkaPort,
     Keys,
     Labels,
     Limit,
@@ -55,6 +56,7 @@ from vigie.flags import (
 from vigie.terminal import command, leave, meter, say, stop_when_asked
 
 if TYPE_CHECKING:
+    from vigie.engine.run import OwnKafka
     from vigie.pipeline import Pipeline
 
 SHOWN = 100  # rows of a query that a person is shown
@@ -75,6 +77,7 @@ def demo(  # noqa: PLR0913  (each is a flag)
     pipeline: Name = "flights",
     *,
     kafka: Kafka = False,
+    kafka_port: KafkaPort = None,
     metrics_port: MetricsPort = None,
     metrics_host: MetricsHost = "127.0.0.1",
     lake: At = None,
@@ -90,7 +93,14 @@ def demo(  # noqa: PLR0913  (each is a flag)
 
     settings, declared, place = read_settings(), _pipeline(pipeline), lake_at(lake)
     with measured(declared, place, metrics_port, metrics_host) as beside:
-        show(declared, settings, place, kafka, stop_when_asked(), beside=beside)
+        show(declared, settings, place, _own_kafka(kafka, kafka_port), stop_when_asked(), beside=beside)
+
+
+def _own_kafka(asked: bool, port: int | None) -> OwnKafka | None:
+    """The Kafka that is to be started, if one is."""
+    from vigie.engine.run import OwnKafka
+
+    return OwnKafka(port or 0) if asked or port else None
 
 
 @app.command()
@@ -149,6 +159,7 @@ def run(  # noqa: PLR0913  (each is a flag)
     once: Once = False,
     every: Every = "1s",
     kafka: Kafka = False,
+    kafka_port: KafkaPort = None,
     metrics_port: MetricsPort = None,
     metrics_host: MetricsHost = "127.0.0.1",
     lake: At = None,
@@ -165,7 +176,7 @@ def run(  # noqa: PLR0913  (each is a flag)
         raise BadSetting("a trigger cannot be every 0 seconds", where="--every", do="Write for example 1s.")
     declared = _pipeline(pipeline)
     sources = addresses(come_from or [], declared.graph())
-    if kafka and sources:
+    if (kafka or kafka_port) and sources:
         raise BadSetting("--kafka brings its own source", where="--from", do="Use one of --kafka and --from.")
     from vigie.settings import read_settings
 
@@ -175,7 +186,7 @@ def run(  # noqa: PLR0913  (each is a flag)
     from vigie.engine.run import run as run_it
     from vigie.engine.watcher import THE_LOG, both
 
-    request = Request(place, sources, once, seconds, kafka)
+    request = Request(place, sources, once, seconds, _own_kafka(kafka, kafka_port))
     with measured(declared, place, metrics_port, metrics_host) as beside:
         run_it(declared, request, settings, stop_when_asked(), both(THE_LOG, beside))
 

@@ -19,7 +19,7 @@ from rich.live import Live
 from vigie.address import Address
 from vigie.dashboard import serving
 from vigie.duration import parse_duration
-from vigie.engine.run import Request, run
+from vigie.engine.run import OwnKafka, Request, run
 from vigie.engine.watcher import Watcher, both
 from vigie.errors import BadSetting, RequestError, VigieError
 from vigie.feed import Pace, Progress, Simulation, feed
@@ -47,7 +47,7 @@ def demo(  # noqa: PLR0913
     pipeline: Pipeline,
     settings: Settings,
     lake: Lake,
-    kafka: bool,
+    kafka: OwnKafka | None,
     stop: threading.Event,
     simulation: Simulation | None = None,
     *,

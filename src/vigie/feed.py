@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -16,6 +17,8 @@ from vigie.outlets import BLINK, Message, Outlet
 from vigie.outlets.inbox import InboxOutlet
 from vigie.outlets.kafka import KafkaOutlet
 from vigie.outlets.tcp import TcpOutlet
+
+log = logging.getLogger(__name__)
 
 SLICE = 1_000  # messages that are sent before the feed looks up again
 REPORT_SECONDS = 0.5
@@ -238,7 +241,12 @@ class _Feed:
             self._gauge.look()
             if not self._stop.is_set():
                 continue
-            stopped_at = stopped_at or time.monotonic()
+            if stopped_at is None:
+                stopped_at = time.monotonic()
+                log.warning(
+                    "Stopping: %s messages were taken and are not delivered yet. %s has %.0f s to take them; another "
+                    "Ctrl-C gives them up now.", f"{waiting:,}", self._gauge.name, FINISH_SECONDS,
+                )  # fmt: skip
             if time.monotonic() - stopped_at > FINISH_SECONDS:
                 self._gauge.report()
                 raise RunFailed(

@@ -25,6 +25,12 @@ At = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON alone on standard output, for programs.")]
 Kafka = Annotated[bool, typer.Option("--kafka", help="Start a real Kafka on this machine, and use it.")]
+KafkaPort = Annotated[
+    int | None,
+    typer.Option(
+        "--kafka-port", min=1, max=65535, help="The port of that Kafka; one that is free, and then kept for the lake."
+    ),
+]
 
 From = Annotated[
     list[str] | None,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +24,6 @@ from vigie import Pipeline
 mine = Pipeline("mine")
 raw = mine.source("raw", schema="id STRIN", key="id")
 """
-
-
-@pytest.fixture(autouse=True)
-def _the_log_as_it_was() -> Iterator[None]:
-    """A command sets up the log of its process, which tests share."""
-    log = logging.getLogger("vigie")
-    before = log.handlers, log.level, log.propagate
-    yield
-    log.handlers, log.level, log.propagate = before
 
 
 def vigie(*args: str) -> Result:

@@ -93,8 +93,10 @@ def refuses(port: int) -> bool:
 def test_messages_survive_a_restart_on_the_same_folder(tmp_path: Path, java: Path, jars: list[Path]) -> None:
     with Broker(tmp_path / "broker", java, jars) as broker:
         send(broker.servers, "flights-raw", b"one", b"two")
+        before = broker.servers
 
     with Broker(tmp_path / "broker", java, jars) as broker:
+        assert broker.servers == before, "whoever writes to it finds it again"
         send(broker.servers, "flights-raw", b"three")
         assert received(broker.servers, "flights-raw", 3) == [b"one", b"three", b"two"]
 
@@ -125,6 +127,15 @@ def test_a_port_that_is_taken_is_refused_before_anything_starts(tmp_path: Path, 
         with pytest.raises(BadAddress, match=f"port {port} cannot be used: Address already in use"):
             Broker(tmp_path / "broker", java, [], port).__enter__()
     assert not (tmp_path / "broker").exists()
+
+
+def test_the_port_that_a_lake_s_broker_had_is_not_given_up_in_silence(tmp_path: Path, java: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        (tmp_path / "port").write_text(f"{port}\n")
+
+        with pytest.raises(BadAddress, match=f"port {port} cannot be used[^$]*--kafka-port"):
+            Broker(tmp_path, java, []).__enter__()
 
 
 def test_a_broker_that_cannot_start_shows_the_end_of_its_log(tmp_path: Path, java: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import random
+import re
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
@@ -22,6 +25,7 @@ from vigie.engine.jars import kafka_jars
 from vigie.engine.java import java_home
 from vigie.errors import BadAddress, RunFailed
 from vigie.feed import Pace, Progress, Tick, feed
+from vigie.outlets.kafka import PRODUCER, OnceAMinute
 from vigie.settings import read_settings
 
 
@@ -184,6 +188,68 @@ def test_a_broker_that_goes_away_and_comes_back_has_every_message_once(
 
     assert counts == [600_000]
     assert values(partitions) == expected(600_000)
+
+
+def test_a_stop_while_the_broker_is_away_says_what_waits_and_ends(
+    tmp_path: Path, jars: tuple[Path, list[Path]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("vigie.feed.FINISH_SECONDS", 3.0)
+    stop, problems, reports = threading.Event(), list[RunFailed](), list[Progress]()
+
+    def run(to: Kafka) -> None:
+        try:
+            feed(ticks_of(10_000_000), to, pace=Pace(rate=5_000), stop=stop, progress=reports.append)
+        except RunFailed as problem:
+            problems.append(problem)
+
+    with caplog.at_level(logging.INFO, "vigie"):
+        with Broker(tmp_path, *jars) as broker:
+            feeding = threading.Thread(target=run, args=[Kafka(broker.servers, "gone")])
+            feeding.start()
+            wait_until(lambda: bool(reports) and reports[-1].sent > 1_000)
+        stands = len(reports) + 6
+        wait_until(lambda: len(reports) >= stands)
+        stop.set()
+        feeding.join(30)
+
+    assert not feeding.is_alive()
+    [problem] = problems
+    assert "messages were taken but not delivered" in problem.what
+    said = [record.getMessage() for record in caplog.records if record.name == "vigie.feed"]
+    assert len(said) == 1
+    assert re.fullmatch(r"Stopping: [\d,]+ messages were taken and are not delivered yet\. .*", said[0])
+    of_the_client = [record for record in caplog.records if record.name == "vigie.outlets.kafka.client"]
+    assert len(of_the_client) == 1, [record.getMessage() for record in of_the_client]
+
+
+def test_the_client_itself_says_that_it_repeats_nothing_and_waits_for_all_copies(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(PRODUCER, "debug", "conf")
+    monkeypatch.setattr(OnceAMinute, "filter", lambda _self, _record: True)
+
+    with caplog.at_level(logging.DEBUG, "vigie"):
+        assert sent(ticks_of(1), Kafka(broker.servers, "settings")) == 1
+
+    said = " ".join(record.getMessage() for record in caplog.records)
+    assert re.search(r"enable\.idempotence = true", said)
+    assert re.search(r"request\.required\.acks = -1", said), "all in-sync replicas"
+
+
+def test_a_topic_is_made_with_as_many_copies_as_the_cluster_keeps(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[NewTopic] = []
+    made = AdminClient.create_topics
+
+    def noted(self: AdminClient, topics: list[NewTopic], **how: Any) -> Any:
+        asked.extend(topics)
+        return made(self, topics, **how)
+
+    monkeypatch.setattr(AdminClient, "create_topics", noted)
+    assert sent(ticks_of(1), Kafka(broker.servers, "copies")) == 1
+
+    assert [topic.replication_factor for topic in asked] == [-1], "which is the cluster's own default"
 
 
 def wait_until(met: Callable[[], bool], seconds: float = 60) -> None:

@@ -25,6 +25,7 @@ from vigie.tied import ended, started
 HOST = "127.0.0.1"
 # Below those that systems give to outgoing connections, one of which could take a port while Java starts.
 QUIET_PORTS = range(20_000, 32_000)
+PORT = "port"  # the file that holds it
 START_LIMIT = 90.0  # seconds; a first start takes 6, on a machine that is busy with Spark three times that
 STOP_LIMIT = 20.0
 TOPIC_LIMIT = 30.0
@@ -60,7 +61,8 @@ group.initial.rebalance.delay.ms=0
 class Broker:
     """A broker with its data in `folder`: entered again on the same folder, it has the same topics.
 
-    Entering it returns when it answers; leaving it stops it. `port` 0 takes one that is free.
+    Entering it returns when it answers; leaving it stops it. `port` 0 is the port that the folder's broker had before,
+    so that whoever writes to it finds it again, or at first one that is free.
     """
 
     def __init__(self, folder: Path, java: Path, jars: Sequence[Path], port: int = 0) -> None:
@@ -98,7 +100,7 @@ class Broker:
 
     def __enter__(self) -> Self:
         self._refuse_a_second()
-        self.port, controller = _ports(self.port)
+        self.port, controller = _ports(self.port or self._kept_port())
         properties = self._written(controller)
         self._format(properties)
         command = [self._java, "-Xmx512m", "-XX:+UseSerialGC", "-Dlog4j2.level=WARN", "-cp", self._classpath]
@@ -128,12 +130,18 @@ class Broker:
                     do="Stop the program that started it, or name another folder.",
                 ) from problem
 
+    def _kept_port(self) -> int:
+        with suppress(FileNotFoundError, ValueError):
+            return int((self.folder / PORT).read_text())
+        return 0
+
     def _written(self, controller: int) -> Path:
         """The folder with the properties of this start: ports may be others than the last time."""
         properties = self.folder / "server.properties"
         data = str(self.folder / "data").replace("\\", "\\\\")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / PORT).write_text(f"{self.port}\n")
             properties.write_text(PROPERTIES.format(host=HOST, port=self.port, controller=controller, data=data))
         except OSError as problem:
             raise VigieError(
@@ -200,7 +208,8 @@ def _ports(wanted: int) -> tuple[int, int]:
         raise BadAddress(
             f"port {wanted} cannot be used: {problem.strerror}",
             where=f"{HOST}:{wanted}",
-            do="Stop what listens there, name another port, or none to have a free one taken.",
+            do="Stop what listens there, or name another port with --kafka-port: it is kept for this lake, and whoever "
+            "writes to it has to be told.",
         ) from problem
     return wanted, next(free)
 

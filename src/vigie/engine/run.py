@@ -54,6 +54,13 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class OwnKafka:
+    """A Kafka that is started for the run; 0 is the port that it had in this lake before, or one that is free."""
+
+    port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """What a person asked `vigie run` to do. `every` is in seconds; `sources` are where messages come from.
     `brief` says that it is for minutes and few rows."""
@@ -62,7 +69,7 @@ class Request:
     sources: dict[str, Address] = field(default_factory=dict)
     once: bool = False
     every: float = 1.0
-    kafka: bool = False
+    kafka: OwnKafka | None = None
     brief: bool = False
 
 
@@ -101,10 +108,10 @@ def _readings(
             do=f"It has: {', '.join(source.name for source in graph.sources)}.",
         )
     broker = None
-    if request.kafka:
+    if request.kafka is not None:
         java = java_home(settings.cache)
         folder = request.lake.vigie(graph.name) / "kafka"
-        broker = closing.enter_context(Broker(folder, java, kafka_jars(settings.cache, java)))
+        broker = closing.enter_context(Broker(folder, java, kafka_jars(settings.cache, java), request.kafka.port))
     readings = {}
     if broker is None:
         make_room(graph, request)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import re
+import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from vigie.address import Kafka
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PARTITIONS = 2
+THE_CLUSTER_S = -1  # copies of each message: as many as the cluster is set to keep
+SAID_EVERY_S = 60.0  # by the client, which would say the same several times a second while a broker is away
+WHERE_IN_THE_CLIENT = re.compile(r"^[A-Z]+ \[[^\]]*\] (\[thrd:[^\]]*\]: )?(\S+/\w+: )?")
 ANSWER_SECONDS = 10  # a broker that is not there is known within 15 seconds
 RETRY_SECONDS = 600  # how long a broker may be away before a message counts as not delivered
 PRODUCER = {
@@ -93,6 +98,36 @@ class KafkaOutlet:
             )
 
 
+class OnceAMinute(logging.Filter):
+    """Lets through one line of the client's a minute, in plain words, with how many there were since the last."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._said: float | None = None
+        self._unsaid = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now = self._clock()
+        if record.levelno >= logging.INFO and self._said is not None and now - self._said < SAID_EVERY_S:
+            self._unsaid += 1
+            return False
+        text = WHERE_IN_THE_CLIENT.sub("", record.getMessage())
+        more = f" ({self._unsaid:,} lines like it since the last)" if self._unsaid else ""
+        record.msg, record.args = f"Kafka's client: {text}{more}", ()
+        if record.levelno >= logging.INFO:
+            self._said, self._unsaid = now, 0
+        return True
+
+
+def _of_the_client() -> logging.Logger:
+    """Where the client writes its lines: several clients of one process share what is said a minute."""
+    client = logging.getLogger(f"{__name__}.client")
+    if not client.filters:
+        client.addFilter(OnceAMinute())
+    return client
+
+
 def connected(address: Kafka, client: str) -> Producer:
     """A producer for a topic that is there, and was created if it was missing."""
     try:
@@ -110,15 +145,15 @@ def connected(address: Kafka, client: str) -> Producer:
         "client.id": client,
     }
     try:
-        admin = AdminClient(servers, logger=log)
+        admin = AdminClient(servers, logger=_of_the_client())
         if address.topic not in admin.list_topics(timeout=ANSWER_SECONDS).topics:
-            topic = NewTopic(address.topic, num_partitions=PARTITIONS, replication_factor=1)
+            topic = NewTopic(address.topic, num_partitions=PARTITIONS, replication_factor=THE_CLUSTER_S)
             try:
                 admin.create_topics([topic], request_timeout=ANSWER_SECONDS)[address.topic].result()
             except KafkaException as problem:
                 if problem.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another was quicker
                     raise
-        return Producer(servers | PRODUCER, logger=log)
+        return Producer(servers | PRODUCER, logger=_of_the_client())
     except KafkaException as problem:
         raise BadAddress(
             f"Kafka does not answer as it should: {problem.args[0].str()}",
