@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -35,6 +37,7 @@ from vigie.activity import edits, simulator
 from vigie.activity.pipeline import changes, user_events
 from vigie.address import Kafka
 from vigie.engine.broker import Broker
+from vigie.engine.schemas import numbers_in
 from vigie.feed import Pace, Simulate, Simulation, Tick, feed
 from vigie.graph import Source
 from vigie.lake import Lake, rows
@@ -246,7 +249,9 @@ def torn(
             environment.setenv("VIGIE_MONGO", mongo.address)
             environment.setenv("VIGIE_BIGQUERY_PROJECT", bigquery.PROJECT)
             environment.setenv("VIGIE_BIGQUERY_ENDPOINT", warehouse.endpoint)
-            arrived, made = killed(replace(job, once=False, messages_a_batch=A_BATCH), topics.users, seed)
+            small = replace(job, once=False, messages_a_batch=A_BATCH)
+            arrived, made = killed(small, topics.users, seed)
+            killed_once_it_keeps_schemas(small)
             schemas.stop()
             code, _, complained = job.finish()
             schemas.start()
@@ -267,6 +272,19 @@ def killed(job: Job, users: Kafka, seed: int) -> tuple[list[int], list[int]]:
     made = [killed_at_random(job, chance, with_spark=bool(at % 2)) for at in range(RUNS_KILLED)]
     feeding_on.join()
     return arrived, made
+
+
+def killed_once_it_keeps_schemas(job: Job) -> None:
+    """Those of both topics: the runs before it may have died too early to meet any."""
+    kept = [Lake(Path(job.lake)).schemas("activity", source) for source in TABLES]
+    process = job.start()
+    try:
+        until(lambda: all(map(numbers_in, kept)) or process.poll() is not None)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    assert all(map(numbers_in, kept))
 
 
 def fed_by_killed_feeds(to: Kafka, chance: random.Random, arrived: list[int]) -> None:
