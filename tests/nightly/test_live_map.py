@@ -1,7 +1,7 @@
 """The live map, loaded again and again while both cores are burnt: aircraft, never a fault.
 
-pytest tests/nightly/test_live_map.py                                   # 20 loads of 30 s in each look: 40 minutes
-VIGIE_MAP_LOADS=2 VIGIE_MAP_SECONDS=10 pytest tests/nightly/test_live_map.py
+pytest tests/nightly/test_live_map.py                                   # 7 loads of 30 s in each look: 18 minutes
+VIGIE_MAP_LOADS=20 pytest tests/nightly/test_live_map.py
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 
 from tests.servers.watching import LOOKS, Demo, a_demo, busy_cores, watched
 
-LOADS = int(os.environ.get("VIGIE_MAP_LOADS", "20"))
+LOADS = int(os.environ.get("VIGIE_MAP_LOADS", "7"))
 SECONDS = float(os.environ.get("VIGIE_MAP_SECONDS", "30"))
 
 
