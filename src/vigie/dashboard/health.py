@@ -95,7 +95,7 @@ def totals(view: View, pipeline: str) -> None:
     sums = {part: _total(silver, part) for part in ("read", *OUTCOMES)}
     owed = sums["read"] - sum(sums[part] for part in OUTCOMES)
     newest = None if tables.empty else tables["at"].max().to_pydatetime()
-    age(view, pipeline, newest, f"vigie run {called(view, pipeline)}")
+    age(view, pipeline, newest, f"vigie run {called(view, pipeline)}", "batch")
     tiles(
         [
             Tile("Rows read", sums["read"], about="By the silver tables, since the lake began."),

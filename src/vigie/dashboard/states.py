@@ -88,13 +88,14 @@ def _empty(view: View, pipeline: str, made_by: str, *tables: str) -> None:
         st.caption("This page looks again every two seconds and goes on by itself.")
 
 
-def age(view: View, pipeline: str, newest: datetime | None, restarted_by: str) -> None:
-    """How old the newest data is: quiet while it is live or a run goes on, a warning once nothing makes it newer."""
+def age(view: View, pipeline: str, newest: datetime | None, restarted_by: str, what: str = "data") -> None:
+    """How old the newest data is, or the newest of `what` else: quiet while it is live or a run goes on, a warning once
+    nothing makes it newer."""
     if newest is None:
         st.caption("No data yet.")
         return
     seconds = max(0.0, (view.now() - newest).total_seconds())
-    said = f"Last data {ago(seconds)} ago ({view.clock(newest, '%Y-%m-%d %H:%M:%S')} {view.zone.key})"
+    said = f"Last {what} {ago(seconds)} ago ({view.clock(newest, '%Y-%m-%d %H:%M:%S')} {view.zone.key})"
     running_s = view.running_s(pipeline)
     if seconds <= STALE_AFTER_S:
         st.caption(f"{said}.")

@@ -219,6 +219,7 @@ def phases_over_time(view: View) -> None:
             )
     drawn.update_layout(xaxis_title=f"Minute ({view.zone.key})", yaxis_title="Aircraft a minute")
     chart(drawn, "flights-area")
+    st.caption("An aircraft that changes its phase within a minute counts in both.")
     closed_until(view, counted["window_end"].max())
 
 
