@@ -118,6 +118,7 @@ PARTS = {
         "runs and feeds that die after each commit, and at random, leave the tables of undisturbed ones",
         lambda: pytest(
             *(f"tests/servers/test_{name}_survive.py" for name in ("flights", "sensors", "activity")),
+            "tests/servers/test_silence.py",
             "tests/servers/test_flights_kafka.py",
             "tests/servers/test_install_elsewhere.py",
         ),
