@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from vigie.avro import binary
 from vigie.avro.binary import NotAvro, Read
-from vigie.avro.schemas import Kind, Unfit, branches, conversion, definitions, fields, kind_of, parsed
+from vigie.avro.schemas import Convert, Kind, Unfit, branches, conversion, definitions, fields, kind_of, meaning, parsed
 from vigie.graph import HAS_SCHEMA, IS_AVRO, MATCHES
 
 FRAME = 5  # bytes before the body: a zero, and the number of the schema
@@ -27,6 +27,8 @@ DEEPEST = 100  # values of named types within one another: only a type that hold
 # What a reader meets in a message that is broken, and in a value that its column cannot hold.
 BROKEN = (NotAvro, IndexError, struct.error, UnicodeDecodeError, RecursionError)
 UNFIT = (Unfit, msgspec.ValidationError)
+
+Record = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,34 @@ def written_with(text: str, schema: pa.Schema) -> Written:
     return Written(tuple(row), tuple(at for name, (at, _) in columns.items() if name not in there), body)
 
 
+def record_reader(known: Mapping[int, str], meanings: Mapping[str, Convert]) -> Callable[[bytes], Record | str]:
+    """A function from messages to their records, with every field that they were written with, or the rule they break.
+
+    `known` are the schemas that messages may have been written with, by their numbers, and `meanings` make of instants
+    and days what the caller has for them, by the names of their types (`long timestamp-millis`).
+    """
+    readers: dict[bytes, Read] = {}
+
+    def read(message: bytes) -> Record | str:
+        frame = message[:FRAME]
+        if frame not in readers:
+            if len(message) < FRAME or message[0]:
+                return IS_AVRO
+            text = known.get(number_in(message))
+            if text is None:
+                return HAS_SCHEMA
+            readers[frame] = _WholeReaders(parsed(text), meanings).passing(parsed(text))
+        try:
+            record, end = readers[frame](message, FRAME)
+        except BROKEN:
+            return IS_AVRO
+        if end != len(message):
+            return IS_AVRO
+        return record if isinstance(record, dict) else MATCHES
+
+    return read
+
+
 class _Depth(threading.local):
     """How many values of named types are being read within one another: readers are shared by threads."""
 
@@ -198,7 +228,8 @@ class _Readers:
     def _made(self, kind: Kind) -> Read:
         match kind_of(kind):
             case "record" | "error":
-                return binary.record_of([(None, self.passing(each)) for each in fields(kind).values()])
+                parts = fields(kind).items()
+                return binary.record_of([(self._kept_as(name), self.passing(each)) for name, each in parts])
             case "array":
                 return binary.array_of(self.passing(kind["items"]))
             case "map":
@@ -208,6 +239,26 @@ class _Readers:
             case "fixed":
                 return binary.fixed_of(kind["size"])
         raise TypeError(f"{kind_of(kind)} is no type of Avro")
+
+    def _kept_as(self, _name: str) -> str | None:
+        """Under which name a field of a record is kept that is no column."""
+        return None
+
+
+class _WholeReaders(_Readers):
+    """Readers that keep every field, and give values as what their logical types mean."""
+
+    def __init__(self, kind: Kind, meanings: Mapping[str, Convert]) -> None:
+        super().__init__(kind)
+        self._meanings = meanings
+
+    def passing(self, kind: Kind) -> Read:
+        read = super().passing(kind)
+        convert = meaning(self._named.get(kind_of(kind), kind), self._meanings)
+        return read if convert is None else binary.converted_of(read, convert)
+
+    def _kept_as(self, name: str) -> str | None:
+        return name
 
 
 def _refusing(reason: Unfit) -> Read:

@@ -144,6 +144,19 @@ def conversion(kind: Kind, column: pa.DataType) -> Convert | None:
     raise Unfit(f"{_article(logical or name)} has no place in {_article(str(column))}")
 
 
+def meaning(kind: Kind, meanings: Mapping[str, Convert]) -> Convert | None:
+    """What makes of a plain value what its logical type means: one of `meanings`, or a decimal; none where it has none.
+
+    A decimal of more digits than any column has stays as its bytes.
+    """
+    logical = kind.get("logicalType") if isinstance(kind, dict) else None
+    name = kind_of(kind) if branches(kind) is None else ""
+    if (name, logical) in {("bytes", "decimal"), ("fixed", "decimal")}:
+        scale = kind.get("scale", 0)
+        return lambda value: value if len(value) > DECIMAL_BYTES else _decimal(value, scale)
+    return meanings.get(f"{name} {logical}")
+
+
 def _article(noun: str) -> str:
     return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"
 
