@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from bson.codec_options import CodecOptions
@@ -26,10 +27,34 @@ class Bulk(NamedTuple):
     forms: list[RawBSONDocument]
     refused: list[Fault]
 
+    def take(self, document: Document, form: RawBSONDocument | str) -> None:
+        """Put a document in, in its form, or with the reason for which it has none."""
+        if isinstance(form, str):
+            self.refused.append((document, form))
+        else:
+            self.sound.append(document)
+            self.forms.append(form)
+
+
+class Form(Protocol):
+    """What becomes of rows. It travels to Spark's workers."""
+
+    def bulk(self, batch: RecordBatch) -> Bulk: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The form of a table's rows: a document each, with the columns as fields, under what `key` has."""
+
+    key: tuple[str, ...]
+
+    def bulk(self, batch: RecordBatch) -> Bulk:
+        return written(documents(batch, self.key))
+
 
 def documents(batch: RecordBatch, key: tuple[str, ...]) -> list[Document]:
     """The rows, each under its `_id`: the value of its key, or an object of them when there are several."""
-    columns = dict(zip(batch.schema.names, map(_values, batch.columns), strict=True))
+    columns = dict(zip(batch.schema.names, map(values_of, batch.columns), strict=True))
     parts = [columns[name] for name in key]
     ids = parts[0] if len(key) == 1 else [dict(zip(key, of_one, strict=True)) for of_one in zip(*parts, strict=True)]
     names = ("_id", *columns)
@@ -38,24 +63,25 @@ def documents(batch: RecordBatch, key: tuple[str, ...]) -> list[Document]:
 
 def written(rows: list[Document]) -> Bulk:
     """The documents, written down and sifted."""
+    bulk = Bulk([], [], [])
+    for document in rows:
+        bulk.take(document, encoded(document))
+    return bulk
+
+
+def encoded(document: Document) -> RawBSONDocument | str:
+    """The document in BSON, or why it has no form there or is too large."""
     from bson import encode
     from bson.errors import BSONError
     from bson.raw_bson import RawBSONDocument
 
-    options = codec()
-    bulk = Bulk([], [], [])
-    for document in rows:
-        try:
-            form = encode(document, codec_options=options)
-        except (BSONError, ArithmeticError) as problem:  # a NUL in a name, a number with too many digits
-            bulk.refused.append((document, f"it cannot be written as BSON: {problem}"))
-            continue
-        if len(form) > LARGEST:
-            bulk.refused.append((document, f"it is too large: {len(form):,} bytes, and MongoDB takes {LARGEST:,}"))
-            continue
-        bulk.sound.append(document)
-        bulk.forms.append(RawBSONDocument(form))
-    return bulk
+    try:
+        form = encode(document, codec_options=codec())
+    except (BSONError, ArithmeticError) as problem:  # a NUL in a name, a number with too many digits
+        return f"it cannot be written as BSON: {problem}"
+    if len(form) > LARGEST:
+        return f"it is too large: {len(form):,} bytes, and MongoDB takes {LARGEST:,}"
+    return RawBSONDocument(form)
 
 
 def as_text(document: Document) -> str:
@@ -84,7 +110,7 @@ def _nearest(value: Any) -> Any:
     return value  # BSON then says of it that it has no form
 
 
-def _values(column: Array) -> list[Any]:
+def values_of(column: Array) -> list[Any]:
     """What is in a column, as Python has it."""
     import pyarrow as pa
     from bson.datetime_ms import DatetimeMS

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from vigie.errors import BadSetting
 from vigie.sinks import Columns, NotNow, Refused, several, workers
 from vigie.sinks.dead_letters import letter
-from vigie.sinks.documents import Document, Fault, as_text, documents, written
+from vigie.sinks.documents import Bulk, Document, Fault, Form, Rows, as_text, written
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch
@@ -64,15 +64,17 @@ class Mongo:
     def opened(self, around: Surroundings) -> MongoCollection:
         assert around.settings.mongo is not None
         letters = self.dead_letters or f"{self.collection}_dead_letters"
-        place = Place(around.settings.mongo, self.collection, letters, several(self.id))
-        return MongoCollection(place, tuple(map(several, self.indexes)))
+        key = several(self.id)
+        place = Place(around.settings.mongo, self.collection, letters, Rows(key))
+        return MongoCollection(place, key, tuple(map(several, self.indexes)))
 
 
 class MongoCollection:
     """The collection. Spark's workers write to it, each over a connection of its own, and say what came of it."""
 
-    def __init__(self, place: Place, indexes: tuple[tuple[str, ...], ...]) -> None:
+    def __init__(self, place: Place, key: tuple[str, ...], indexes: tuple[tuple[str, ...], ...]) -> None:
         self._place = place
+        self._key = key
         self._indexes = indexes
         self._is_ready = False
         check(place.address)
@@ -80,22 +82,17 @@ class MongoCollection:
     def write(self, rows: DataFrame, _batch: int) -> None:
         if not self._is_ready:
             self._prepare(rows.columns)
-        workers.write(_readable(rows), self._place)
+        workers.write(readable(rows), self._place)
 
     def _prepare(self, columns: Sequence[str]) -> None:
-        from pymongo import IndexModel
-
-        named = {name for names in (self._place.key, *self._indexes) for name in names}
+        named = {name for names in (self._key, *self._indexes) for name in names}
         if strange := sorted(named - set(columns)):
             raise Refused(
                 f"Mongo('{self._place.collection}') names '{strange[0]}', which is no column of the table",
                 where=self._place.collection,
                 do=f"Name one of: {', '.join(columns)}.",
             )
-        if self._indexes:
-            with self._place.database() as database:
-                models = [IndexModel(list(names)) for names in self._indexes]
-                database[self._place.collection].create_indexes(models)
+        self._place.make(self._indexes)
         self._is_ready = True
 
 
@@ -106,13 +103,21 @@ class Place:
     address: SecretStr
     collection: str
     letters: str
-    key: tuple[str, ...]
+    form: Form
     server: ClassVar[str] = "MongoDB"
 
     def fill(self, batches: Iterable[RecordBatch]) -> Iterator[str]:
         with self.database() as database:
             for batch in batches:
-                yield from self._filled(database, documents(batch, self.key))
+                yield from self._filled(database, self.form.bulk(batch))
+
+    def make(self, indexes: tuple[tuple[str, ...], ...]) -> None:
+        """Make indexes that are not there."""
+        from pymongo import IndexModel
+
+        if indexes:
+            with self.database() as database:
+                database[self.collection].create_indexes([IndexModel(list(names)) for names in indexes])
 
     @contextmanager
     def database(self) -> Iterator[Database[Document]]:
@@ -133,11 +138,11 @@ class Place:
                 f"MongoDB refused a batch: {_said(problem)}", where=self.collection, do=_remedy(code)
             ) from None
 
-    def _filled(self, database: Database[Document], rows: list[Document]) -> Iterator[str]:
-        refused = _inserted(database, self.collection, rows)
+    def _filled(self, database: Database[Document], bulk: Bulk) -> Iterator[str]:
+        refused = _inserted(database, self.collection, bulk)
         if refused:
             letters = [letter(self.collection, as_text(document), reason) for document, reason in refused]
-            if unwritten := _inserted(database, self.letters, letters):
+            if unwritten := _inserted(database, self.letters, written(letters)):
                 raise Refused(
                     f"MongoDB refused a document, and then a dead letter: {unwritten[0][1]}",
                     where=self.letters,
@@ -147,11 +152,10 @@ class Place:
         yield from (reason for _, reason in refused)
 
 
-def _inserted(database: Database[Document], collection: str, rows: list[Document]) -> list[Fault]:
+def _inserted(database: Database[Document], collection: str, bulk: Bulk) -> list[Fault]:
     """Put in what is not there yet; the documents that can never be put in."""
     from pymongo.errors import BulkWriteError
 
-    bulk = written(rows)
     if bulk.forms:
         try:
             database[collection].insert_many(bulk.forms, ordered=False)
@@ -201,7 +205,7 @@ def check(address: SecretStr) -> None:
         ) from None
 
 
-def _readable(rows: DataFrame) -> DataFrame:
+def readable(rows: DataFrame) -> DataFrame:
     """The rows, with what is no UTF-8 in their texts made such: neither Arrow nor BSON has a form for it."""
     from pyspark.sql import functions as F
     from pyspark.sql.types import StringType
