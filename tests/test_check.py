@@ -19,6 +19,7 @@ from vigie.sinks.console import Console
 from vigie.sinks.elastic import Elastic
 from vigie.sinks.kafka import KafkaAlerts, KafkaTopic
 from vigie.sinks.mongo import Mongo
+from vigie.sinks.mongo_messages import MongoMessages
 from vigie.sinks.postgres import Postgres
 from vigie.sinks.webhook import Webhook
 
@@ -348,6 +349,43 @@ def test_a_column_that_a_sink_names_and_the_table_does_not_have_is_reported(sink
     [problem] = problems(pipeline)
     assert (problem.kind, problem.place) == ("UnknownColumn", pipeline.graph().deliveries[0].place)
     assert f"{type(sink).__name__} of deliver() names 'sensr', which is no column of 'good'" in problem.what
+
+
+def test_a_column_that_no_message_comes_with_is_reported_of_a_source() -> None:
+    pipeline = a_pipeline()
+    pipeline.deliver("raw", to=Mongo("t", id=("offset", "ofset")))
+
+    [problem] = problems(pipeline)
+    assert problem.kind == "UnknownColumn"
+    assert "names 'ofset', which is no column of 'raw'" in problem.what
+    assert "Did you mean 'offset'?" in problem.do
+
+
+def test_messages_are_delivered_of_a_source_under_a_field_that_they_have() -> None:
+    pipeline = a_pipeline()
+    pipeline.deliver("raw", to=MongoMessages("t", id="k"))
+
+    assert problems(pipeline) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "id", "kind", "words"),
+    [
+        ("good", "k", "WrongInput", "takes messages as they come, and deliver() gives it the table 'silver/good'"),
+        ("raw", "kk", "UnknownColumn", "names the id 'kk', which is no field of 'raw'"),
+        ("raw", "k..id", "BadSink", "'k..id' is no field, nor one within another"),
+        ("raw", "", "BadSink", "'' is no field"),
+    ],
+)
+def test_messages_of_what_is_no_source_or_under_no_field_are_reported(
+    table: str, id: str, kind: str, words: str
+) -> None:
+    pipeline = a_pipeline()
+    pipeline.deliver(table, to=MongoMessages("t", id=id))
+
+    [problem] = problems(pipeline)
+    assert (problem.kind, problem.place) == (kind, pipeline.graph().deliveries[0].place)
+    assert words in problem.what
 
 
 def test_rows_cannot_be_delivered_to_what_is_no_topic() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from vigie import ddl
 from vigie.duration import parse_duration
 from vigie.extras import install_extra
-from vigie.graph import Delivery, Gold, Graph, RemoteSink, Silver, name_of
+from vigie.graph import BRONZE, Delivery, Gold, Graph, MessageSink, Node, RemoteSink, Silver, Source, name_of
 from vigie.problem import Problem, bad_sink, is_installed, listed, nearest, unknown
 
 
@@ -25,10 +25,13 @@ def delivery_problems(graph: Graph, delivery: Delivery) -> Iterator[Problem]:
     yield from wrong
     if wrong:
         return
-    if isinstance(found, Silver):
+    if isinstance(delivery.to, MessageSink):
+        yield from _of_messages(graph, found, delivery, delivery.to)
+    elif isinstance(found, Silver | Source):
         yield from _sent_under(found, delivery)
     module, extra = delivery.to.module, delivery.to.extra
-    is_wanted = not isinstance(delivery.to, RemoteSink)  # the others are, once they are set up: the run looks
+    # That of the others is, once they are set up: the run looks.
+    is_wanted = not isinstance(delivery.to, RemoteSink | MessageSink)
     if module and is_wanted and not is_installed(module):
         yield Problem(
             "MissingExtra", f"{type(delivery.to).__name__} needs the library '{module}', which is not installed",
@@ -40,10 +43,31 @@ def delivery_problems(graph: Graph, delivery: Delivery) -> Iterator[Problem]:
         yield Problem("BadDuration", f"every of a delivery: {problem}", delivery.place, "Mend the span.")
 
 
-def _sent_under(table: Silver, delivery: Delivery) -> Iterator[Problem]:
+def _of_messages(graph: Graph, found: Node | None, delivery: Delivery, sink: MessageSink) -> Iterator[Problem]:
+    """Whether a sink of messages is given a source, and an id that its messages have."""
+    kind = type(sink).__name__
+    if isinstance(found, Silver | Gold):
+        yield Problem(
+            "WrongInput", f"{kind} takes messages as they come, and deliver() gives it the table '{found.table}'",
+            delivery.place, f"Deliver one of: {listed(source.name for source in graph.sources)}.",
+        )  # fmt: skip
+    if not isinstance(found, Source):
+        return
+    try:
+        known = ddl.columns(found.schema)
+    except ddl.NotSql:
+        return  # reported with the source
+    if (name := sink.id.partition(".")[0]) not in known:
+        yield Problem(
+            "UnknownColumn", f"{kind} of deliver() names the id '{sink.id}', which is no field of '{found.name}'",
+            delivery.place, f"Name one of: {listed(known)}.{nearest(name, known)}",
+        )  # fmt: skip
+
+
+def _sent_under(table: Silver | Source, delivery: Delivery) -> Iterator[Problem]:
     """Whether the columns that a sink names are the table's; those of a gold table are not known before it runs."""
     try:
-        known = ddl.columns(table.schema)
+        known = ddl.columns(table.schema).keys() if isinstance(table, Silver) else BRONZE
     except ddl.NotSql:
         return  # reported with the silver table
     for column in dict.fromkeys(map(str, getattr(delivery.to, "columns", ()))):

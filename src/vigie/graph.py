@@ -25,6 +25,10 @@ IS_JSON, MATCHES, HAS_KEY, HAS_TIME = EVERY_ROW_S = (
 # And those of a source whose messages are Avro, beside them.
 IS_AVRO, HAS_SCHEMA = EVERY_AVRO_ROW_S = ("is valid Avro", "has a known schema")
 
+# Where a message stood that came from Kafka, or as a line of a file; and all that bronze may have of it.
+PLACE = ("topic", "partition", "offset", "file", "line")
+BRONZE = (*PLACE, "timestamp", "key", "value", "received_at", "batch")
+
 FORMATS = ("json", "avro")
 
 SEVERITIES = ("info", "warning", "critical")
@@ -100,6 +104,32 @@ class RemoteSink(Protocol):
     def missing(self, around: Surroundings) -> str: ...
 
     def opened(self, around: Surroundings) -> Writer: ...
+
+
+SchemasOf = Callable[["DataFrame", int], Mapping[int, str] | None]
+
+
+@runtime_checkable
+class MessageSink(Protocol):
+    """A sink of what comes in, reached as a RemoteSink is: its writer is given rows of bronze, and decodes them.
+
+    `schemas` says of a batch of bronze, each time the same, by which Avro schemas its messages were written, by their
+    numbers, and nothing where they are JSON. It raises `vigie.sinks.NotNow` while one is still being asked for. `id` is
+    the field of a message that is its own id; one within another is named with a dot.
+    """
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def module(self) -> str: ...
+
+    @property
+    def extra(self) -> str: ...
+
+    def missing(self, around: Surroundings) -> str: ...
+
+    def opened_for_messages(self, around: Surroundings, schemas: SchemasOf) -> Writer: ...
 
 
 class Receiver(Protocol):
@@ -229,10 +259,10 @@ Node = Source | Silver | Gold
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A table that also goes to a place outside the lake."""
+    """A table, or what comes in, that also goes to a place outside the lake."""
 
     table: Input
-    to: Sink | RemoteSink
+    to: Sink | RemoteSink | MessageSink
     place: Place
 
 

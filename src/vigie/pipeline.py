@@ -19,6 +19,7 @@ from vigie.graph import (
     Gold,
     Graph,
     Input,
+    MessageSink,
     Place,
     Quiet,
     RemoteSink,
@@ -171,8 +172,8 @@ class Pipeline:
         self._watches.append(watching)
         return watching
 
-    def deliver(self, table: Input, *, to: Sink | RemoteSink) -> None:
-        """Send each new row of a table to a place outside the lake, too."""
+    def deliver(self, table: Input, *, to: Sink | RemoteSink | MessageSink) -> None:
+        """Send each new row of a table to a place outside the lake, too; of a source, each message as it came."""
         self._deliveries.append(Delivery(table, to, _caller()))
 
     def question(self, function: F) -> F:

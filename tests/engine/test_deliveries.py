@@ -10,14 +10,17 @@ import pytest
 from vigie import Pipeline
 from vigie.backoff import Backoff, Clock
 from vigie.check import problems
-from vigie.engine.deliveries import LeftUndone, Step, open_all
+from vigie.engine.deliveries import Step, open_all
+from vigie.engine.left_undone import LeftUndone
 from vigie.errors import BadSetting, RunFailed
 from vigie.graph import Surroundings
+from vigie.lake import Lake
 from vigie.settings import Settings
 from vigie.sinks import NotNow, Refused
 from vigie.sinks.parquet import Parquet
 
 ROWS: Any = object()
+NO_LAKE = Lake.at("no-such-lake")
 
 
 class Troubled:
@@ -104,9 +107,9 @@ def test_the_library_of_a_sink_that_is_off_is_not_missed_and_of_one_that_is_on_i
     pipeline.deliver(raw, to=Elsewhere())
 
     assert problems(pipeline) == []
-    assert open_all(pipeline.graph(), Surroundings(Settings(kafka=None))) == []
+    assert open_all(pipeline.graph(), Surroundings(Settings(kafka=None)), NO_LAKE) == []
     with pytest.raises(BadSetting, match="Elsewhere is set up, but the library 'no_such_library' is not installed"):
-        open_all(pipeline.graph(), Surroundings(Settings(kafka=None), "localhost:9092"))
+        open_all(pipeline.graph(), Surroundings(Settings(kafka=None), "localhost:9092"), NO_LAKE)
 
 
 def test_what_is_off_is_said_once_for_each_kind_of_sink(caplog: pytest.LogCaptureFixture) -> None:
@@ -115,7 +118,7 @@ def test_what_is_off_is_said_once_for_each_kind_of_sink(caplog: pytest.LogCaptur
     pipeline.deliver(raw, to=Elsewhere())
     pipeline.deliver(raw, to=Elsewhere())
 
-    open_all(pipeline.graph(), Surroundings(Settings(kafka=None)))
+    open_all(pipeline.graph(), Surroundings(Settings(kafka=None)), NO_LAKE)
 
     first, second = (delivery.place for delivery in pipeline.graph().deliveries)
     assert [line.split("is off")[1] for line in caplog.messages] == [f": VIGIE_KAFKA is not set ({first}, {second})"]

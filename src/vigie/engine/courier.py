@@ -16,7 +16,7 @@ from vigie.engine.receipts import NotedReceiver
 from vigie.engine.workshop import Workshop
 from vigie.errors import BadSetting, RunFailed
 from vigie.extras import install_extra
-from vigie.graph import AlertSink, DigestSink, RemoteSink, Surroundings, Watch
+from vigie.graph import AlertSink, DigestSink, MessageSink, RemoteSink, Surroundings, Watch
 from vigie.problem import is_installed
 from vigie.sinks import NotNow, Refused, Undeliverable
 from vigie.unsent import Wanted, outbox_folder
@@ -156,7 +156,7 @@ def couriers(
         yield Courier(Outbox(lake.alert_events(pipeline), folder / "note.json", to, wanted, shop.committed), failed)
 
 
-def needs(sink: AlertSink | RemoteSink, where: str) -> None:
+def needs(sink: AlertSink | RemoteSink | MessageSink, where: str) -> None:
     """BadSetting when the library of a sink that is set up is not there."""
     if sink.module and not is_installed(sink.module):
         raise BadSetting(

@@ -5,29 +5,30 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
 from vigie.backoff import Backoff, Clock
 from vigie.duration import parse_duration
+from vigie.engine.checkpoints import Checkpoint
 from vigie.engine.courier import needs
 from vigie.engine.ledger import Entry
+from vigie.engine.left_undone import LeftUndone
 from vigie.engine.receipts import NotedWriter
+from vigie.engine.schemas import FollowedSchemas
 from vigie.engine.workshop import Workshop
 from vigie.errors import RunFailed
-from vigie.graph import Delivery, Graph, RemoteSink, Surroundings, Writer
+from vigie.graph import Delivery, Graph, MessageSink, RemoteSink, Source, Surroundings, Writer
+from vigie.lake import Lake
 from vigie.sinks import NotNow
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 LAST_TRIES_S = 30.0
 
 log = logging.getLogger(__name__)
-
-
-class LeftUndone(Exception):
-    """A batch that could not be delivered before the run was to end: the next run delivers it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Open:
     writer: Writer
 
 
-def open_all(graph: Graph, around: Surroundings) -> list[Open]:
+def open_all(graph: Graph, around: Surroundings, lake: Lake) -> list[Open]:
     """Every delivery whose sink is not off; a setting that cannot be is refused here, before anything is read."""
     found: list[Open] = []
     off: dict[str, list[str]] = {}
@@ -60,7 +61,10 @@ def open_all(graph: Graph, around: Surroundings) -> list[Open]:
         if missing := _missing(delivery, around):
             off.setdefault(f"{kind} is off: {missing}", []).append(str(delivery.place))
         else:
-            found.append(Open(f"{node.name}-to-{kind.lower()}-{at}", delivery, opened(delivery, around)))
+            name = f"{node.name}-to-{kind.lower()}-{at}"
+            notes = Checkpoint(lake.checkpoint(graph.name, name) / "schemas")
+            schemas = FollowedSchemas(lake, graph.name, node, notes) if isinstance(node, Source) else None
+            found.append(Open(name, delivery, _opened(delivery, around, schemas)))
     for said, places in off.items():
         log.warning("%s (%s)", said, ", ".join(places))
     return found
@@ -72,25 +76,37 @@ def deliveries(shop: Workshop, going: Sequence[Open], ending: Event, once: bool)
     for each in going:
         node = shop.graph.find(each.delivery.table)
         assert node is not None
-        stream = shop.spark.readStream.format("delta").load(str(shop.lake.path(node.table)))
+        stream = _followed(shop.spark, shop.lake.path(node.table), is_source=isinstance(node, Source))
         patience = LAST_TRIES_S if once else None
         step = Step(each.name, NotedWriter(each.name, each.writer, shop.receipts), ending, patience)
         every = getattr(each.delivery.to, "every", None)
         yield Route(each.name, stream, step, parse_duration(every).total_seconds() if every else 0.0)
 
 
+def _followed(spark: SparkSession, table: Path, *, is_source: bool) -> DataFrame:
+    """The new rows of a table. Old ones of bronze may be deleted, which is nothing new; of silver that is an error."""
+    rows = spark.readStream.format("delta")
+    if is_source:
+        rows = rows.option("skipChangeCommits", "true")
+    return rows.load(str(table))
+
+
 def _missing(delivery: Delivery, around: Surroundings) -> str:
     """The setting without which its sink is off, if it is."""
-    return delivery.to.missing(around) if isinstance(delivery.to, RemoteSink) else ""
+    return delivery.to.missing(around) if isinstance(delivery.to, RemoteSink | MessageSink) else ""
 
 
-def opened(delivery: Delivery, around: Surroundings) -> Writer:
-    """What the rows of a delivery are written with."""
+def _opened(delivery: Delivery, around: Surroundings, schemas: FollowedSchemas | None) -> Writer:
+    """What the rows of a delivery are written with; of a source's, `schemas` are those of its messages."""
     sink = delivery.to
-    if not isinstance(sink, RemoteSink):
-        return sink
-    needs(sink, str(delivery.place))
-    return sink.opened(around)
+    if isinstance(sink, RemoteSink):
+        needs(sink, str(delivery.place))
+        return sink.opened(around)
+    if isinstance(sink, MessageSink):
+        needs(sink, str(delivery.place))
+        assert schemas is not None  # `check` has seen to it
+        return sink.opened_for_messages(around, schemas)
+    return sink
 
 
 class Step:

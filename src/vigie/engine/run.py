@@ -17,13 +17,14 @@ from vigie.engine.broker import Broker
 from vigie.engine.caretaker import Caretaker
 from vigie.engine.checkpoints import Checkpoint
 from vigie.engine.courier import Courier, at_work, couriers, see_through
-from vigie.engine.deliveries import LeftUndone, Open, deliveries, open_all
+from vigie.engine.deliveries import Open, deliveries, open_all
 from vigie.engine.gold import Settled, every_s
 from vigie.engine.hotpath import HotPath
 from vigie.engine.jars import kafka_jars
 from vigie.engine.java import java_home
 from vigie.engine.latest import Latest
 from vigie.engine.ledger import Entry, Ledger
+from vigie.engine.left_undone import LeftUndone
 from vigie.engine.post import Post
 from vigie.engine.receipts import Receipts
 from vigie.engine.reports import Report, Reports
@@ -86,7 +87,7 @@ def run(
         readings = _readings(graph, request, settings, closing, watcher)
         closing.enter_context(only_writer(request.lake, graph.name))
         around = Surroundings(settings, _kafka(readings), graph.name)
-        outside = _Outside(readings, open_all(graph, around), around)
+        outside = _Outside(readings, open_all(graph, around, request.lake), around)
         log.info("Starting Spark: ten to thirty seconds ...")
         spark = session.start(settings, graph.name, brief=request.brief)
         closing.callback(spark.stop)

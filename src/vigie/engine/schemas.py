@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,10 +21,16 @@ from vigie.avro.reading import FRAME
 from vigie.avro.registry import Registry, RegistryAway
 from vigie.avro.schemas import NotASchema, parsed
 from vigie.backoff import Backoff, Clock
+from vigie.engine import tables
 from vigie.engine.checkpoints import Checkpoint, write_whole
-from vigie.engine.deliveries import LeftUndone
+from vigie.engine.left_undone import LeftUndone
 from vigie.errors import LakeDamaged, RunFailed
-from vigie.lake import PUT_BACK
+from vigie.graph import Source
+from vigie.lake import PUT_BACK, Lake
+from vigie.sinks import NotNow
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 PATIENCE_S = 600.0  # that a registry may be away
 MOST_ASKED = 1_000  # schemas a batch: any four bytes name one, so broken messages could name as many as there are rows
@@ -132,6 +139,43 @@ class Schemas:
             number, problem.what, self._registry.url, wait, left / 60,
         )  # fmt: skip
         self._clock.wait(self._ending, wait)
+
+
+class FollowedSchemas:
+    """The schemas of one source for whoever follows bronze: `Schemas` keeps them, in the same batch that bronze is
+    written in but after it. `notes` is where is written down what a batch could not know."""
+
+    def __init__(self, lake: Lake, pipeline: str, source: Source, notes: Checkpoint) -> None:
+        self._source = source
+        self._folder = lake.schemas(pipeline, source.name)
+        self._ledger = lake.ledger(pipeline)
+        self._reads = Checkpoint(lake.checkpoint(pipeline, source.name))
+        self._notes = notes
+        self._kept: dict[int, str] = {}
+
+    def __call__(self, rows: DataFrame, batch: int) -> Mapping[int, str] | None:
+        """What a batch of bronze is read with, the same when it is read a second time; none where it is JSON."""
+        if self._source.format != "avro" or "topic" not in rows.columns:
+            return None
+        noted = self._notes.plan(batch)
+        if noted is None:
+            unknown = self._unknown(rows)
+            if unknown:
+                self._notes.commit(batch, {"unknown": unknown})
+        else:
+            unknown = noted["unknown"]
+        for number in numbers_in(self._folder) - self._kept.keys():
+            self._kept[number] = _text(self._folder / f"{number}.avsc")
+        return {number: text for number, text in self._kept.items() if number not in unknown}
+
+    def _unknown(self, rows: DataFrame) -> list[int]:
+        """The schemas that messages name and the lake does not have; NotNow while they may still be asked for."""
+        [row] = rows.agg(met().alias("met"), F.max("batch").alias("batch")).collect()
+        done = tables.last_batch(self._ledger, self._reads.query)
+        unknown = sorted(told(row.met) - numbers_in(self._folder))
+        if unknown and row.batch > done:
+            raise NotNow(f"schema {_first(unknown)} is still being asked for")
+        return unknown
 
 
 def _first(numbers: list[int], shown: int = 10) -> str:
