@@ -20,6 +20,7 @@ from vigie.lake import Lake, rows
 from vigie.pipeline import load
 from vigie.sinks.bigquery import BigQuery
 from vigie.sinks.mongo import Mongo
+from vigie.sinks.mongo_messages import MongoMessages
 
 ACTIVITY = Path(__file__).parents[2] / "examples/activity"
 INGESTION = ACTIVITY / "src/ingestion"
@@ -98,12 +99,20 @@ def test_the_streaming_job_shows_minutes_and_delivers_events(monkeypatch: pytest
 
 
 @pytest.mark.parametrize("sink", [Mongo, BigQuery])
-def test_the_raw_lake_and_the_warehouse_are_told_of_every_silver_table(sink: type) -> None:
+def test_mongodb_and_the_warehouse_are_told_of_every_silver_table(sink: type) -> None:
     graph = vigie.activity.pipeline.activity.graph()
 
     told = {node.table for each in graph.deliveries if isinstance(each.to, sink) and (node := graph.find(each.table))}
 
     assert told == {silver.table for silver in graph.silver}
+
+
+def test_the_raw_lake_is_told_of_every_message_that_comes_in() -> None:
+    graph = vigie.activity.pipeline.activity.graph()
+
+    told = [each for each in graph.deliveries if isinstance(each.to, MongoMessages)]
+
+    assert tuple(graph.find(each.table) for each in told) == graph.sources
 
 
 def test_the_statistics_of_a_day_are_kept_in_the_lake(tmp_path: Path) -> None:

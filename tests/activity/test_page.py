@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 from tests.activity.days import RECENT_CHANGES, USER_ACTIVITY, UTC_US, changes, events, kept
 from tests.servers.mongodb import Server, a_server
 from vigie.activity import figures
-from vigie.activity.figures import Question, RawLake, of_silver
+from vigie.activity.figures import Accepted, Question, of_silver
 from vigie.dashboard.look import literal
 from vigie.dashboard.view import View
 from vigie.errors import RequestError
@@ -101,7 +101,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 @pytest.fixture(scope="module")
 def mongo() -> Iterator[Server]:
     with a_server() as server, MongoClient[dict[str, Any]](server.address) as client:
-        for name, frame in (("user_activity", EVENTS), ("recent_changes", CHANGES)):
+        for name, frame in (("accepted_user_activity", EVENTS), ("accepted_recent_changes", CHANGES)):
             for batch in frame.to_arrow().to_batches():
                 client.get_default_database()[name].insert_many(documents(batch, ("event_id",)))
         yield server
@@ -170,10 +170,10 @@ def test_silver_answers_as_polars_does(lake: Lake, name: str) -> None:
 
 
 def test_documents_answer_as_silver_does(lake: Lake, mongo: Server) -> None:
-    raw = RawLake.at(mongo.address)
+    accepted = Accepted.at(mongo.address)
 
-    answers = {name: (raw.ask(asked(name)), of_silver(View(lake), asked(name))) for name in EXPECTED}
-    raw.close()
+    answers = {name: (accepted.ask(asked(name)), of_silver(View(lake), asked(name))) for name in EXPECTED}
+    accepted.close()
 
     assert {name: same(found, EXPECTED[name]) for name, (found, _) in answers.items()} == dict.fromkeys(EXPECTED, True)
     assert all([*one.columns] == [*other.columns] for one, other in answers.values())
@@ -241,11 +241,11 @@ def test_a_mongodb_that_is_away_is_a_sentence_without_its_address(lake: Lake, mo
 
 
 def test_a_database_without_documents_says_what_makes_them(mongo: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    raw = RawLake.at(mongo.address.replace("/lake", "/other"))
+    accepted = Accepted.at(mongo.address.replace("/lake", "/other"))
 
-    with pytest.raises(RequestError, match="no document in the collection user_activity yet.*database other"):
-        raw.ask(figures.ACTIONS)
-    raw.close()
+    with pytest.raises(RequestError, match="no document in the collection accepted_user_activity yet.*database other"):
+        accepted.ask(figures.ACTIONS)
+    accepted.close()
 
 
 def test_a_lake_that_is_not_there_is_a_sentence_with_the_command_that_makes_it(tmp_path: Path) -> None:

@@ -197,14 +197,19 @@ def test_mongodb_the_registry_and_kafka_are_stopped_in_the_middle_of_a_run_and_e
         feeding_on.join()
 
         until(lambda: holds(lake, "user_activity", users))
-        until(lambda: all(mongo.count(table) == len(expected[table].rows) for table in TABLES))
+        collections = {f"{kind}{table}": len(expected[table].rows) for kind in ("", "accepted_") for table in TABLES}
+        until(lambda: {name: mongo.count(name) for name in collections} == collections)
         until(lambda: gold(lake) == closed)
 
     assert "asked for again in 5 s" in told and "Nothing is lost." in told
     for table in TABLES:
         assert in_order(written(lake, f"silver/{table}")) == in_order(expected[table].rows.values())
-        assert [each["_id"] for each in mongo.all(table)] == sorted(expected[table].rows)
-        assert mongo.count(f"{table}_dead_letters") == 0
+        for collection in (table, f"accepted_{table}"):
+            assert [each["_id"] for each in mongo.all(collection)] == sorted(expected[table].rows)
+            assert mongo.count(f"{collection}_dead_letters") == 0
+    # No table has the field of version 2; the raw lake has it.
+    of_version = {1: False, 2: True}
+    assert {each["schema_version"]: "referrer" in each for each in mongo.all("user_activity")} == of_version
     assert set(tables.rows(lake, "silver/user_activity")["schema_version"]) == {1, 2}
 
 
@@ -381,9 +386,10 @@ def everything(torn: Torn, mongo: mongodb.Server) -> dict[str, Any]:
     names = [*(f"silver/{table}" for table in TABLES), *(f"gold/activity/{table}" for table in GOLD)]
     held: dict[str, Any] = {name: DeltaTable(torn.lake / name).version() for name in names}
     for table in TABLES:
-        documents, lines = mongo.all(table), torn.warehouse.ask(f"SELECT * FROM {table} ORDER BY event_id")
+        raw, documents = mongo.all(table), mongo.all(f"accepted_{table}")
+        lines = torn.warehouse.ask(f"SELECT * FROM {table} ORDER BY event_id")
         there = sorted(row["event_id"] for row in rows(torn.lake / f"silver/{table}"))
-        assert [document["_id"] for document in documents] == there
+        assert [document["_id"] for document in documents] == [document["_id"] for document in raw] == there
         assert [line[0] for line in lines] == there
-        held |= {f"mongo {table}": documents, f"bigquery {table}": lines}
+        held |= {f"raw {table}": raw, f"accepted {table}": documents, f"bigquery {table}": lines}
     return held

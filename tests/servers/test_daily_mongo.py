@@ -1,4 +1,4 @@
-"""A day's statistics out of the raw lake, on the stand-in for MongoDB: the same figures as out of silver."""
+"""A day's statistics out of what was accepted, on the stand-in for MongoDB: the same figures as out of silver."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def filled(server: Server, **frames: pl.DataFrame) -> SecretStr:
     with MongoClient[dict[str, Any]](server.address) as client:
         for name, frame in frames.items():
             for batch in frame.to_arrow().to_batches():
-                client.get_default_database()[name].insert_many(documents(batch, ("event_id",)))
+                client.get_default_database()[f"accepted_{name}"].insert_many(documents(batch, ("event_id",)))
     return SecretStr(server.address)
 
 
@@ -50,10 +50,10 @@ def test_mongodb_and_silver_come_to_the_same(mongo: Server, tmp_path: Path, monk
     assert rows(lake.gold(daily.TABLE)) == [row | {"origin": "mongodb"} for row in of_silver]
 
 
-def test_a_raw_lake_without_the_collections_says_what_makes_them(mongo: Server) -> None:
+def test_a_mongodb_without_the_collections_says_what_makes_them(mongo: Server) -> None:
     address = filled(mongo, user_activity=days.random_events(10, 1, seed=1))
 
-    with pytest.raises(RequestError, match="no collection recent_changes yet.*database lake") as problem:
+    with pytest.raises(RequestError, match="no collection accepted_recent_changes yet.*database lake") as problem:
         daily.of_mongo(address, days.day(0))
 
     assert problem.value.do == "Make it: vigie run activity, with VIGIE_MONGO set."

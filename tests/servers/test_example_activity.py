@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from functools import reduce
+from operator import getitem
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +27,7 @@ from vigie.settings import read_settings
 
 HOUSE = Path(__file__).parents[2]
 ACTIVITY = HOUSE / "examples/activity"
+IDS = {"user_activity": ("event_id",), "recent_changes": ("meta", "id")}
 DAGS = f"""
 from airflow.dag_processing.dagbag import DagBag
 found = DagBag({str(ACTIVITY / "dags")!r})
@@ -81,12 +87,32 @@ def test_the_raw_lake_has_each_event_once_and_the_day_is_counted_the_same_there(
 
     with a_server(tmp_path) as server:
         called("src/storage/mongo_consumer.py", *sources, "--lake", str(lake), VIGIE_MONGO=server.address)
-        there = {name: server.count(name) for name in ("user_activity", "recent_changes")}
+        accepted = {name: server.count(f"accepted_{name}") for name in IDS}
+        raw = {name: [as_key(document["_id"]) for document in server.all(name)] for name in IDS}
         counted = a_day(lake, VIGIE_MONGO=server.address), a_day(lake)
 
-    assert there == {name: len(rows(lake.silver(name))) for name in there}
+    assert accepted == {name: len(rows(lake.silver(name))) for name in IDS}
+    assert Counter(raw["user_activity"]) == Counter(ids(lake, "user_activity"))
+    assert Counter(raw["recent_changes"]) == Counter(ids(lake, "recent_changes"))
+    assert len(raw["user_activity"]) > accepted["user_activity"]
     assert [row.pop("origin") for row in counted] == ["mongodb", "silver"]
     assert counted[0] == counted[1]
+
+
+def ids(lake: Lake, source: str) -> set[object]:
+    """What the messages of bronze are called: by the id that Python's own reader of JSON finds, or the place."""
+    found: set[object] = set()
+    for row in rows(lake.bronze(source)):
+        try:
+            said = reduce(getitem, IDS[source], json.loads(row["value"]))
+        except (ValueError, LookupError, TypeError):
+            said = None
+        found.add(said or (row["file"], row["line"]))
+    return found
+
+
+def as_key(own: Any) -> object:
+    return tuple(own.values()) if isinstance(own, dict) else own
 
 
 def a_day(lake: Lake, **settings: str) -> dict[str, object]:

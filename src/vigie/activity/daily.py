@@ -1,8 +1,8 @@
-"""The statistics of one day: counted from the raw lake, and kept in a row that a second run of that day replaces.
+"""The statistics of one day: counted from accepted events, and kept in a row that a second run of that day replaces.
 
     python -m vigie.activity.daily 2026-11-20 --lake ./lake
 
-The raw lake is MongoDB where VIGIE_MONGO names one, else silver. One question is asked of both, by DuckDB, so
+They are MongoDB's where VIGIE_MONGO names one, else silver's. One question is asked of both, by DuckDB, so
 that what is counted does not hang on where it lies.
 """
 
@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 from deltalake import write_deltalake
 from deltalake.exceptions import CommitFailedError
 
+from vigie.activity.accepted import collection_of
 from vigie.errors import RequestError, RunFailed, VigieError
 from vigie.lake import Lake, is_table, opened, reading
 from vigie.settings import read_settings
@@ -36,7 +37,7 @@ AT_ONCE = 50_000  # documents
 INSTANT = pa.timestamp("us", "UTC")
 
 # What the question needs of each table, and what the table is called in it.
-RAW = {
+NEEDED = {
     "user_activity": pa.schema(
         {"event_timestamp": INSTANT, "user_id": pa.string(), "session_id": pa.string(), "page": pa.string(),
          "is_bot": pa.bool_()}
@@ -77,7 +78,7 @@ def of_silver(lake: Lake, day: date) -> pa.Table:
     start, end = _bounds(day)
     that_day = (pc.field("event_timestamp") >= start) & (pc.field("event_timestamp") < end)
     with _database() as database:
-        for name, schema in RAW.items():
+        for name, schema in NEEDED.items():
             path = lake.silver(name)
             if not is_table(path):
                 raise RequestError(
@@ -91,7 +92,7 @@ def of_silver(lake: Lake, day: date) -> pa.Table:
 
 
 def of_mongo(address: SecretStr, day: date) -> pa.Table:
-    """The statistics of a day, from the documents of the raw lake."""
+    """The statistics of a day, from the documents of what silver accepted."""
     from pymongo import MongoClient, errors
 
     from vigie.sinks.mongo import CONNECTION, check
@@ -101,14 +102,15 @@ def of_mongo(address: SecretStr, day: date) -> pa.Table:
     try:
         with _database() as database, MongoClient[dict[str, Any]](address.get_secret_value(), **CONNECTION) as client:
             there = client.get_default_database()
-            for name, schema in RAW.items():
-                if name not in there.list_collection_names():
+            for name, schema in NEEDED.items():
+                collection = collection_of(name)
+                if collection not in there.list_collection_names():
                     raise RequestError(
-                        f"there is no collection {name} yet",
+                        f"there is no collection {collection} yet",
                         where=f"database {there.name} of VIGIE_MONGO",
                         do="Make it: vigie run activity, with VIGIE_MONGO set.",
                     )
-                documents = there[name].find(
+                documents = there[collection].find(
                     {"event_timestamp": {"$gte": start, "$lt": end}},
                     {"_id": False} | dict.fromkeys(schema.names, True),
                 )

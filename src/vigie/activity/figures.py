@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from vigie.activity.accepted import collection_of
 from vigie.dashboard.reading import Slice
 from vigie.errors import RequestError, RunFailed
 
@@ -42,7 +43,7 @@ BY_DEVICE = Slice("gold/activity/devices_per_minute", ("window_start", "window_e
 BY_WIKI = Slice("gold/activity/edits_per_minute", ("window_start", "window_end", "wiki", "edits"),
                 by="window_end", last=A_DAY)  # fmt: skip
 
-CLOCK = "(SELECT max(event_timestamp) AS newest FROM raw)"
+CLOCK = "(SELECT max(event_timestamp) AS newest FROM accepted)"
 IS_EDIT = "type IN ('edit', 'new')"
 EDIT: Stage = {"$match": {"type": {"$in": ["edit", "new"]}}}
 THE_MINUTE = {"$dateToString": {"format": "%Y-%m-%dT%H:%M:00Z", "date": "$event_timestamp"}}
@@ -51,9 +52,9 @@ BOT = {"$sum": {"$cond": ["$is_bot", 1, 0]}}
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked of raw rows, in SQL and as an aggregation; both give the same columns, named here in order.
+    """What is asked of accepted rows, in SQL and as an aggregation; both give the same columns, named here in order.
 
-    In SQL the rows are called `raw`. The stages begin with the documents of the last half hour, and are told the
+    In SQL the rows are called `accepted`. The stages begin with the documents of the last half hour, and are told the
     newest instant among them.
     """
 
@@ -65,11 +66,11 @@ class Question:
 
 def of_silver(view: View, question: Question) -> DataFrame:
     """The answer of the lake's silver tables; NotYet when there is no such table."""
-    return view.ask(question.sql, raw=question.of)
+    return view.ask(question.sql, accepted=question.of)
 
 
-class RawLake:
-    """The collections that the deliveries to MongoDB fill."""
+class Accepted:
+    """The collections of MongoDB that silver's rows are delivered to."""
 
     def __init__(self, client: MongoClient[Stage]) -> None:
         self._client = client
@@ -78,7 +79,7 @@ class RawLake:
         self.name = self._database.name
 
     @classmethod
-    def at(cls, address: str) -> RawLake:
+    def at(cls, address: str) -> Accepted:
         from pymongo import MongoClient
 
         from vigie.sinks.mongo import CONNECTION
@@ -98,7 +99,7 @@ class RawLake:
         """The answer of its documents; RequestError when there is none yet."""
         import pandas as pd
 
-        name = question.of.table.rpartition("/")[2]
+        name = collection_of(question.of.table.rpartition("/")[2])
         time = str(question.of.by)
         with answering():
             newest = self._database[name].find_one(sort=[(time, -1)], projection=[time])
@@ -145,7 +146,7 @@ def _pulse(of: Slice, who: str, where: str = "true", *only: Stage) -> Question:
         count(*) FILTER (event_timestamp <= newest - INTERVAL 1 MINUTE
             AND event_timestamp > newest - INTERVAL 2 MINUTES) AS before,
         count(DISTINCT "{who}") AS users, count(*) AS all_events, count(*) FILTER (is_bot) AS bot_events
-    FROM raw, {CLOCK} WHERE {where} AND event_timestamp > newest - INTERVAL 5 MINUTES GROUP BY newest
+    FROM accepted, {CLOCK} WHERE {where} AND event_timestamp > newest - INTERVAL 5 MINUTES GROUP BY newest
     """
     columns = ("newest", "events", "before", "users", "all_events", "bot_events")
 
@@ -170,7 +171,7 @@ def _minutes(of: Slice, who: str, where: str = "true", *only: Stage) -> Question
     sql = f"""
     SELECT time_bucket(INTERVAL 1 MINUTE, event_timestamp) AS minute, count(*) AS events,
         count(*) FILTER (is_bot) AS bot_events, count(DISTINCT "{who}") AS users
-    FROM raw, {CLOCK}
+    FROM accepted, {CLOCK}
     WHERE {where} AND minute > newest - INTERVAL 30 MINUTES AND minute + INTERVAL 1 MINUTE <= newest
     GROUP BY minute ORDER BY minute
     """
@@ -194,7 +195,7 @@ def _by(of: Slice, what: str, who: str, top: int) -> Question:
     """What there is most of in the last half hour: `events`, `bot_events` among them, and how many `users`."""
     sql = f"""
     SELECT {what}, count(*) AS events, count(*) FILTER (is_bot) AS bot_events, count(DISTINCT "{who}") AS users
-    FROM raw GROUP BY {what} ORDER BY events DESC, {what} LIMIT {top}
+    FROM accepted GROUP BY {what} ORDER BY events DESC, {what} LIMIT {top}
     """
 
     def stages(_newest: datetime) -> list[Stage]:
@@ -215,7 +216,7 @@ def _wikis(top: int) -> Question:
     sql = f"""
     SELECT wiki, count(*) AS edits, count(*) FILTER (is_bot) AS bot_edits, count(DISTINCT "user") AS users,
         coalesce(sum(bytes_changed), 0)::BIGINT AS bytes_changed
-    FROM raw WHERE {IS_EDIT} GROUP BY wiki ORDER BY edits DESC, wiki LIMIT {top}
+    FROM accepted WHERE {IS_EDIT} GROUP BY wiki ORDER BY edits DESC, wiki LIMIT {top}
     """
     made = {"edits": {"$sum": 1}, "bot_edits": BOT, "bytes_changed": {"$sum": "$bytes_changed"}}
 

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from vigie.activity import figures
-from vigie.activity.figures import BY_DEVICE, BY_WIKI, CHANGES, EVENTS, Question, RawLake
+from vigie.activity.figures import BY_DEVICE, BY_WIKI, CHANGES, EVENTS, Accepted, Question
 from vigie.dashboard.chart import chart
 from vigie.dashboard.look import BLUE, GREY, SERIES, Tile, each_minute, tiles
 from vigie.dashboard.states import age, awaited, closed_until, live
@@ -52,7 +52,7 @@ def page(view: View) -> None:
 
 
 def _mongo() -> str | None:
-    """The address of the raw lake, where there is one."""
+    """The address of MongoDB, where it is named."""
     secret = read_settings().mongo
     return None if secret is None else secret.get_secret_value()
 
@@ -68,15 +68,15 @@ def ask(view: View, question: Question) -> DataFrame:
 
 
 @st.cache_resource(show_spinner=False)
-def _raw_lake(address: str) -> RawLake:
-    return RawLake.at(address)
+def _accepted(address: str) -> Accepted:
+    return Accepted.at(address)
 
 
 @st.cache_resource(ttl=EVERY_S, show_spinner=False)
 def _trouble(address: str) -> VigieError | None:
     """What keeps MongoDB from answering: found out once, not by each part of the page in turn."""
     try:
-        _raw_lake(address).check()
+        _accepted(address).check()
     except VigieError as problem:
         return problem
     return None
@@ -84,7 +84,7 @@ def _trouble(address: str) -> VigieError | None:
 
 @st.cache_data(ttl=EVERY_S, show_spinner=False, hash_funcs={Question: id})
 def _of_mongo(address: str, question: Question) -> DataFrame:
-    return _raw_lake(address).ask(question)
+    return _accepted(address).ask(question)
 
 
 @live(SELDOM_S, RUN)
@@ -102,7 +102,7 @@ def origin(view: View) -> None:
     if address is None:
         st.caption(f"Live figures are read from the lake's silver tables ({view.lake}).")
     else:
-        st.caption(f"Live figures are read from MongoDB, database {_raw_lake(address).name}.")
+        st.caption(f"Live figures are read from MongoDB, database {_accepted(address).name}.")
 
 
 @live(EVERY_S, RUN)

@@ -8,6 +8,7 @@ from vigie.activity import edits, simulator, wikimedia
 from vigie.detectors import BackAndForth, Burst
 from vigie.sinks.bigquery import BigQuery
 from vigie.sinks.mongo import Mongo
+from vigie.sinks.mongo_messages import MongoMessages
 
 EVENT = """event_id STRING, user_id STRING, session_id STRING, timestamp TIMESTAMP, action STRING, page STRING,
     device STRING, is_bot BOOLEAN, schema_version INT"""
@@ -174,12 +175,20 @@ pages = activity.watch(recent_changes, key="wiki_page")
 pages.alert("EDIT_WAR", BackAndForth("bytes_changed", times=4, within="10 minutes"))
 
 activity.deliver(
+    user_events,
+    to=MongoMessages("user_activity", id="event_id", indexes=("_vigie.received_at", ("user_id", "timestamp"))),
+)
+activity.deliver(
+    changes,
+    to=MongoMessages("recent_changes", id="meta.id", indexes=("_vigie.received_at", ("wiki", "timestamp"))),
+)
+activity.deliver(
     user_activity,
-    to=Mongo("user_activity", id="event_id", indexes=("event_timestamp", ("user_id", "event_timestamp"))),
+    to=Mongo("accepted_user_activity", id="event_id", indexes=("event_timestamp", ("user_id", "event_timestamp"))),
 )
 activity.deliver(
     recent_changes,
-    to=Mongo("recent_changes", id="event_id", indexes=("event_timestamp", ("wiki", "event_timestamp"))),
+    to=Mongo("accepted_recent_changes", id="event_id", indexes=("event_timestamp", ("wiki", "event_timestamp"))),
 )
 activity.deliver(
     user_activity,

@@ -1,4 +1,4 @@
-"""The statistics of one day, counted from the raw lake: from MongoDB where VIGIE_MONGO names one, else from silver.
+"""The statistics of one day, counted from accepted events: in MongoDB where VIGIE_MONGO names one, else in silver.
 
     python examples/activity/src/batch/daily_statistics.py 2026-11-20 --lake ./lake
 

@@ -1,11 +1,13 @@
-"""The raw lake in MongoDB: each event and each change as a document, once, however often it comes.
+"""The raw lake in MongoDB: each event and each change that came in, whole, as a document, once.
 
     VIGIE_MONGO=mongodb://localhost:27017/raw python examples/activity/src/storage/mongo_consumer.py
     python examples/activity/src/storage/mongo_consumer.py --from user_activity=kafka://localhost:9092/user-activity
 
-It runs the activity pipeline, whose silver tables go to MongoDB while VIGIE_MONGO is set, and takes the flags of
-`vigie run`. It keeps a lake of its own (./lake-mongo), so that it runs beside process_user_activity.py and reads the
-same topics for itself. Replaying a topic changes nothing in MongoDB.
+It runs the activity pipeline and takes the flags of `vigie run`. While VIGIE_MONGO is set, all that bronze has goes to
+the collections user_activity and recent_changes, late and broken events too. What silver accepted of it goes to
+accepted_user_activity and accepted_recent_changes, of which figures and statistics are asked. It keeps a lake of its
+own (./lake-mongo), so that it runs beside process_user_activity.py and reads the same topics for itself. Reading a
+topic again changes nothing in MongoDB.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Every task is a command that a person may type, run by the program that Airflow's environment names:
 
     VIGIE_BIN   the folder of `python` and `vigie`      DBT_BIN   the folder of `dbt`
-    VIGIE_LAKE  the lake                                VIGIE_MONGO  the raw lake, if it is MongoDB
+    VIGIE_LAKE  the lake                                VIGIE_MONGO  where to count, if not in silver
     VIGIE_DAILY_SINCE    the first day there is: Airflow passes over those before it without a word
     VIGIE_DAILY_RETRIES  how often a task that failed is tried again; 3
 
