@@ -9,7 +9,6 @@ from collections.abc import Mapping
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import TokenType
 
 Type = exp.DataType
 
@@ -64,11 +63,11 @@ def columns(ddl: str) -> dict[str, Type]:
 
 def _refuse_names_in_quotes(ddl: str) -> None:
     """sqlglot takes `"q" INT` for a column named q, and Spark takes it for a text that has no place there."""
-    before = None
+    before = ","
     for token in sqlglot.tokenize(ddl, dialect="spark"):
-        if token.token_type == TokenType.STRING and before in (None, TokenType.COMMA, TokenType.LT):
+        if token.token_type.name == "STRING" and before in {",", "<"}:
             raise NotSql(f"the name '{token.text}' stands in quotes: write it without them, or in `backticks`")
-        before = token.token_type
+        before = token.text
 
 
 def _names(column: exp.ColumnDef) -> list[str]:

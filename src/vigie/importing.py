@@ -79,8 +79,8 @@ def _line_of(problem: BaseException, path: Path) -> int:
 
 
 def _refuse_shadows(folder: Path) -> None:
-    """BadDeclaration for files beside the pipeline which would be imported in place of Python's own modules, or of those
-    that are installed: by Vigie and Spark too, and by the pipeline's own imports."""
+    """BadDeclaration for files beside the pipeline that would be imported in place of Python's own modules or of
+    installed ones, by Vigie and Spark too."""
     found = [f"{file.name} ({whose})" for name, file in _modules_in(folder) if (whose := _taken(name, file))]
     if found:
         raise BadDeclaration(
