@@ -70,8 +70,8 @@ class Pipeline:
         """Declare what comes in; it becomes the bronze table `bronze/NAME`, byte for byte.
 
         `schema` is the DDL of the JSON object that each message holds, and `key` the field that says whom
-        it is about: a message without it breaks the rule `has a key`. `simulated` and `live` bring messages
-        for `vigie feed`.
+        it is about: a message without it, or with blanks for it, breaks the rule `has a key`. `simulated` and
+        `live` bring messages for `vigie feed`.
 
         A source that is `context` changes slowly and says more of what the others bring: the weather, a
         calendar. It is looked at every ten seconds, need not be fed, and is never meant where a command
