@@ -108,6 +108,7 @@ def test_the_raw_lake_and_the_warehouse_are_told_of_every_silver_table(sink: typ
 
 def test_the_statistics_of_a_day_are_kept_in_the_lake(tmp_path: Path) -> None:
     lake = days.kept(Lake.at(tmp_path / "lake"), days.events(days.an_event()), days.changes(days.a_change()))
+    days.kept(lake, *days.after(1))
 
     answer = called(ACTIVITY / "src/batch/daily_statistics.py", "2026-03-28", "--lake", str(lake))
 

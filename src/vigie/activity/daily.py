@@ -2,6 +2,7 @@
 
     python -m vigie.activity.daily 2026-11-20 --lake ./lake
 
+A day that the pipeline has not read to its end is refused: half a day's figures look like a whole day's.
 The raw lake is MongoDB where VIGIE_MONGO names one, else silver. One question is asked of both, by DuckDB, so
 that what is counted does not hang on where it lies.
 """
@@ -23,12 +24,14 @@ import pyarrow.compute as pc
 from deltalake import write_deltalake
 from deltalake.exceptions import CommitFailedError
 
+from vigie.activity.finished import refuse_unfinished
 from vigie.errors import RequestError, RunFailed, VigieError
 from vigie.lake import Lake, is_table, opened, reading
 from vigie.settings import read_settings
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
+    from pymongo.database import Database
 
 TABLE = "activity/daily_statistics"
 TRIES = 3  # its files may be put together in that moment
@@ -64,7 +67,7 @@ SELECT $day::DATE AS day, $origin::TEXT AS origin, users.*, wikis.* FROM (
         count(*) AS changes,
         count(*) FILTER (type IN ('edit', 'new')) AS edits,
         count(*) FILTER (type IN ('edit', 'new') AND is_bot) AS bot_edits,
-        count(DISTINCT "user") AS editors,
+        count(DISTINCT "user") FILTER (type IN ('edit', 'new')) AS editors,
         count(DISTINCT wiki) AS wikis,
         coalesce(sum(bytes_changed), 0)::BIGINT AS bytes_changed
     FROM recent_changes
@@ -78,11 +81,7 @@ def of_silver(lake: Lake, day: date) -> pa.Table:
     that_day = (pc.field("event_timestamp") >= start) & (pc.field("event_timestamp") < end)
     with _database() as database:
         for name, schema in RAW.items():
-            path = lake.silver(name)
-            if not is_table(path):
-                raise RequestError(
-                    f"there is no table silver/{name} yet", where=str(path), do="Make it: vigie run activity --once"
-                )
+            path = _silver(lake, name)
             with reading(path):
                 rows = opened(path).to_pyarrow_dataset().scanner(schema.names, filter=that_day).to_reader()
                 database.register("rows", rows)
@@ -90,30 +89,69 @@ def of_silver(lake: Lake, day: date) -> pa.Table:
         return _counted(database, day, "silver")
 
 
+def newest_of_silver(lake: Lake, day: date) -> dict[str, datetime | None]:
+    """The newest event of each table; files whose events all lie before the end of the day are read only when no
+    other is there."""
+    _, end = _bounds(day)
+    found = {}
+    for name in RAW:
+        path = _silver(lake, name)
+        with reading(path):
+            rows = opened(path).to_pyarrow_dataset()
+            of_later = rows.to_table(["event_timestamp"], filter=pc.field("event_timestamp") >= end)
+            times = of_later if of_later.num_rows else rows.to_table(["event_timestamp"])
+        found[name] = pc.max(times["event_timestamp"]).as_py()
+    return found
+
+
+def _silver(lake: Lake, name: str) -> Path:
+    path = lake.silver(name)
+    if not is_table(path):
+        raise RequestError(
+            f"there is no table silver/{name} yet", where=str(path), do="Make it: vigie run activity --once"
+        )
+    return path
+
+
 def of_mongo(address: SecretStr, day: date) -> pa.Table:
     """The statistics of a day, from the documents of the raw lake."""
+    start, end = _bounds(day)
+    with _database() as database, _raw_lake(address) as there:
+        for name, schema in RAW.items():
+            documents = there[name].find(
+                {"event_timestamp": {"$gte": start, "$lt": end}},
+                {"_id": False} | dict.fromkeys(schema.names, True),
+            )
+            _taken(database, name, documents, schema)
+        return _counted(database, day, "mongodb")
+
+
+def newest_of_mongo(address: SecretStr) -> dict[str, datetime | None]:
+    """The newest event of each collection, by its index. Deliveries follow silver in its order."""
+    with _raw_lake(address) as there:
+        newest = {name: there[name].find_one(sort=[("event_timestamp", -1)]) for name in RAW}
+    return {name: None if document is None else document["event_timestamp"] for name, document in newest.items()}
+
+
+@contextmanager
+def _raw_lake(address: SecretStr) -> Iterator[Database[dict[str, Any]]]:
+    """The database that deliveries fill; RunFailed when it does not answer, without its address."""
     from pymongo import MongoClient, errors
 
     from vigie.sinks.mongo import CONNECTION, check
 
     check(address)
-    start, end = _bounds(day)
     try:
-        with _database() as database, MongoClient[dict[str, Any]](address.get_secret_value(), **CONNECTION) as client:
+        with MongoClient[dict[str, Any]](address.get_secret_value(), tz_aware=True, **CONNECTION) as client:
             there = client.get_default_database()
-            for name, schema in RAW.items():
+            for name in RAW:
                 if name not in there.list_collection_names():
                     raise RequestError(
                         f"there is no collection {name} yet",
                         where=f"database {there.name} of VIGIE_MONGO",
                         do="Make it: vigie run activity, with VIGIE_MONGO set.",
                     )
-                documents = there[name].find(
-                    {"event_timestamp": {"$gte": start, "$lt": end}},
-                    {"_id": False} | dict.fromkeys(schema.names, True),
-                )
-                _taken(database, name, documents, schema)
-            return _counted(database, day, "mongodb")
+            yield there
     except errors.PyMongoError as problem:
         raise RunFailed(
             f"MongoDB does not answer: {type(problem).__name__}",
@@ -176,12 +214,10 @@ def _counted(database: duckdb.DuckDBPyConnection, day: date, origin: str) -> pa.
 
 
 def _has_begun(day: date) -> None:
-    """RequestError for a day of the future; of one that is not over, it is said."""
+    """RequestError for a day of the future."""
     today = datetime.now(UTC).date()
     if day > today:
         raise RequestError(f"{day} has not begun: in UTC it is {today}", do="Name a day that is over, as yesterday.")
-    if day == today:
-        sys.stderr.write(f"{day} is not over: this is what there is of it so far. Run the day again tomorrow.\n")
 
 
 def main(words: list[str]) -> int:
@@ -189,11 +225,15 @@ def main(words: list[str]) -> int:
     asked = argparse.ArgumentParser(prog="python -m vigie.activity.daily", description="The statistics of one day.")
     asked.add_argument("day", type=date.fromisoformat, metavar="DAY", help="a day in UTC, for example 2026-11-20")
     asked.add_argument("--lake", help="the lake's folder; ./lake, or VIGIE_LAKE, unless said")
+    asked.add_argument("--unfinished", action="store_true", help="count it though not all of it was read yet")
     said = asked.parse_args(words)
     try:
         _has_begun(said.day)
         settings = read_settings()
         lake = Lake.at(said.lake or settings.lake)
+        if not said.unfinished:
+            newest = newest_of_mongo(settings.mongo) if settings.mongo else newest_of_silver(lake, said.day)
+            refuse_unfinished(said.day, _bounds(said.day)[1], newest)
         statistics = of_mongo(settings.mongo, said.day) if settings.mongo else of_silver(lake, said.day)
         keep(lake, statistics)
     except VigieError as problem:
