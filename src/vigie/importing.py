@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import logging
+import os
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -95,7 +96,7 @@ def _modules_in(folder: Path) -> Iterator[tuple[str, Path]]:
         suffix = next((suffix for suffix in all_suffixes() if file.name.endswith(suffix)), None)
         if suffix is not None:
             yield file.name.partition(".")[0], file
-        elif (file / "__init__.py").is_file():
+        elif os.path.isfile(file / "__init__.py"):  # False, and no error, for a folder that may not be looked into
             yield file.name, file
 
 
