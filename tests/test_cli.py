@@ -141,6 +141,26 @@ def test_check_prints_every_problem_and_exits_2(tmp_path: Path) -> None:
     assert len(json.loads(listed.stdout)) == shown.stderr.count("(mine.py:") > 1
 
 
+def test_check_without_a_name_says_what_can_be_checked() -> None:
+    shown = vigie("check")
+
+    assert (shown.exit_code, shown.stdout) == (2, "")
+    assert "flights, sensors, activity" in shown.stderr
+    assert "path/to/file.py" in shown.stderr
+
+
+@pytest.mark.parametrize("logs", ["text", "json"])
+def test_what_a_pipeline_prints_spoils_no_result(tmp_path: Path, logs: str) -> None:
+    path = a_pipeline(tmp_path, f"print('hello,\\nworld')\n{MINE}")
+
+    shown = vigie("check", path, "--json", "--log-format", logs)
+
+    assert (shown.exit_code, json.loads(shown.stdout)) == (0, [])
+    assert "mine.py prints when it is imported" in shown.stderr
+    assert "hello, world" in shown.stderr
+    assert len(shown.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize("name", ["nothing", "nothing.py"])
 def test_a_pipeline_that_is_not_there_is_exit_2_without_a_trace(name: str) -> None:
     shown = vigie("check", name)

@@ -59,3 +59,55 @@ def test_a_file_that_declares_nothing_useful_says_where_it_hurts(tmp_path: Path,
 
     with pytest.raises(BadDeclaration, match=words):
         load(str(file))
+
+
+NAMED_3 = """
+from vigie import Pipeline
+
+mine = Pipeline({pipeline})
+raw = mine.source({source}, schema={schema})
+
+@mine.silver({silver}, reads=raw, schema="a STRING")
+def good(rows):
+    return rows
+"""
+SOUND = {"pipeline": "'mine'", "source": "'raw'", "schema": "'a STRING'", "silver": "'good'"}
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("pipeline", r"a pipeline's name is no text: 3 \(mine.py:4\)"),
+        ("source", r"a source's name is no text: 3 \(mine.py:5\)"),
+        ("schema", r"the schema of 'raw' is no text: 3 \(mine.py:5\)"),
+        ("silver", r"a table's name is no text: 3 \(mine.py:7\)"),
+    ],
+)
+def test_a_name_that_is_no_text_is_refused_at_its_line(tmp_path: Path, part: str, words: str) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(NAMED_3.format(**SOUND | {part: "3"}))
+
+    with pytest.raises(BadDeclaration, match=words):
+        load(str(file))
+
+
+@pytest.mark.parametrize(
+    ("beside", "whose"),
+    [("json.py", "Python's own"), ("msgspec.py", "installed"), ("pyarrow/__init__.py", "installed")],
+)
+def test_what_would_be_imported_for_a_module_in_use_is_refused(tmp_path: Path, beside: str, whose: str) -> None:
+    (tmp_path / "mine.py").write_text("from vigie import Pipeline\nmine = Pipeline('mine')\n")
+    (tmp_path / beside).parent.mkdir(exist_ok=True)
+    (tmp_path / beside).write_text("")
+
+    with pytest.raises(BadDeclaration, match=rf"{beside.partition('/')[0]} \({whose}\)"):
+        load(str(tmp_path / "mine.py"))
+
+
+def test_what_is_harmless_may_lie_beside_a_pipeline(tmp_path: Path) -> None:
+    for name in ("json.txt", "test.py", "helpers_of_mine.py"):
+        (tmp_path / name).write_text("x = 1\n")
+    (tmp_path / "json").mkdir()
+    (tmp_path / "mine.py").write_text("import helpers_of_mine\nfrom vigie import Pipeline\nmine = Pipeline('mine')\n")
+
+    assert load(str(tmp_path / "mine.py")).name == "mine"

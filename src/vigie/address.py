@@ -17,7 +17,7 @@ TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """A folder of `*.jsonl` files, one message a line."""
+    """A folder of `*.jsonl` and `*.json` files, one message a line."""
 
     folder: Path
 

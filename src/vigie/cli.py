@@ -33,6 +33,7 @@ from vigie.flags import (
     MetricsPort,
     Name,
     Names,
+    NameToCheck,
     OlderThan,
     Once,
     Period,
@@ -193,13 +194,19 @@ def run(  # noqa: PLR0913  (each is a flag)
 
 @app.command()
 @command
-def check(pipeline: Name, json: Json = False) -> None:
+def check(pipeline: NameToCheck = None, json: Json = False) -> None:
     """Find everything that is wrong with a pipeline's declarations. Starts nothing; takes under a second.
 
     [dim]vigie check path/to/mine.py[/dim]
     """
     from vigie.check import problems
+    from vigie.pipeline import SHIPPED
 
+    if pipeline is None:
+        raise RequestError(
+            "no pipeline is named",
+            do=f"Name one that ships with Vigie ({', '.join(SHIPPED)}), or a file of your own: path/to/file.py.",
+        )
     declared = _pipeline(pipeline)
     found = problems(declared)
     if json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 
 import sqlglot
@@ -17,6 +18,8 @@ class NotSql(ValueError):
 
 
 NO_CONDITIONS = (exp.Literal, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.DPipe, exp.Concat)
+# The parser of messages has no name for a field with one of these in its name.
+UNNAMEABLE = re.compile(r'["\\\x00-\x1f]')
 READABLE = frozenset(
     {"TEXT", "TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL", "BOOLEAN", "DATE"}
     | {"TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMPLTZ", "ARRAY", "MAP", "STRUCT"}
@@ -33,6 +36,7 @@ def unreadable(kind: Type) -> str | None:
 def columns(ddl: str) -> dict[str, Type]:
     """The columns of a schema in their order, each with its type."""
     try:
+        _refuse_names_in_quotes(ddl)
         statement = sqlglot.parse_one(f"CREATE TABLE t ({ddl})", dialect="spark")
     except SqlglotError as problem:
         raise NotSql(_first_line(problem)) from problem
@@ -48,10 +52,27 @@ def columns(ddl: str) -> dict[str, Type]:
             raise NotSql(f"a column cannot be named '{column.name}': a dot means a field within one")
         if column.name.startswith("_"):
             raise NotSql(f"the name '{column.name}' is the engine's own")
+        for name in _names(column):
+            if not name or UNNAMEABLE.search(name):
+                raise NotSql(f"a column cannot be named {name!r}: no double quotes, backslashes or control characters")
         found[column.name] = kind
     if not found:
         raise NotSql("there are no columns in it")
     return found
+
+
+def _refuse_names_in_quotes(ddl: str) -> None:
+    """sqlglot takes `"q" INT` for a column named q, and Spark takes it for a text that has no place there."""
+    before = ","
+    for token in sqlglot.tokenize(ddl, dialect="spark"):
+        if token.token_type.name == "STRING" and before in {",", "<"}:
+            raise NotSql(f"the name '{token.text}' stands in quotes: write it without them, or in `backticks`")
+        before = token.text
+
+
+def _names(column: exp.ColumnDef) -> list[str]:
+    """The name of a column, and those of the fields within it."""
+    return [part.name for part in column.find_all(exp.ColumnDef)]
 
 
 def condition(text: str) -> exp.Expr:

@@ -19,6 +19,9 @@ Name = Annotated[
     str,
     typer.Argument(metavar="PIPELINE", help="A pipeline that ships (flights, sensors, activity), or path/to/file.py."),
 ]
+NameToCheck = Annotated[
+    str | None, typer.Argument(metavar="PIPELINE", help="One that ships, or path/to/file.py; their list without it.")
+]
 At = Annotated[
     str | None,
     typer.Option("--lake", metavar="ADDRESS", help="The lake's folder; ./lake, or VIGIE_LAKE, unless said."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +29,7 @@ from vigie.graph import (
     Source,
     Watch,
 )
+from vigie.importing import imported
 from vigie.question import Question
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ class Pipeline:
     """
 
     def __init__(self, name: str) -> None:
-        self.name = name
         self.place = _caller()
+        self.name = _text(name, "a pipeline's name", self.place)
         self._sources: list[Source] = []
         self._silver: list[Silver] = []
         self._gold: list[Gold] = []
@@ -70,8 +71,8 @@ class Pipeline:
         """Declare what comes in; it becomes the bronze table `bronze/NAME`, byte for byte.
 
         `schema` is the DDL of the JSON object that each message holds, and `key` the field that says whom
-        it is about: a message without it breaks the rule `has a key`. `simulated` and `live` bring messages
-        for `vigie feed`.
+        it is about: a message without it, or with blanks for it, breaks the rule `has a key`. `simulated` and
+        `live` bring messages for `vigie feed`.
 
         A source that is `context` changes slowly and says more of what the others bring: the weather, a
         calendar. It is looked at every ten seconds, need not be fed, and is never meant where a command
@@ -83,6 +84,8 @@ class Pipeline:
         folder of the declaring file: the last is what `vigie feed` writes with.
         """
         place = _caller()
+        _text(name, "a source's name", place)
+        _text(schema, f"the schema of '{name}'", place)
         paths = (avro,) if isinstance(avro, str | Path) else tuple(avro)
         files = tuple(Path(place.file).parent / path for path in paths)
         source = Source(name, schema, key, place, simulated, live, context, format, registry, files)
@@ -112,6 +115,8 @@ class Pipeline:
         `late_by`), else it is accepted.
         """
         place = _caller()
+        _text(name, "a table's name", place)
+        _text(schema, f"the schema of '{name}'", place)
 
         def declare(function: F) -> F:
             self._silver.append(
@@ -157,6 +162,7 @@ class Pipeline:
         the rows that the function makes, each of one row of silver, in whatever order they came.
         """
         place = _caller()
+        _text(name, "a table's name", place)
         latest = (latest_by,) if isinstance(latest_by, str) else tuple(latest_by)
         tables = tuple(beside) if isinstance(beside, list | tuple) else (beside,)
 
@@ -210,7 +216,8 @@ class Watching:
         Readings are judged in the order of their time; one that comes after a newer one of its key was judged
         raises nothing, though what is usual is worked out from it too.
         """
-        self._rules.append(Rule(name, detector, severity, _caller()))
+        place = _caller()
+        self._rules.append(Rule(_text(name, "a rule's name", place), detector, severity, place))
 
     def deliver(self, *, to: AlertSink, at_least: str = "info") -> None:
         """Tell a place outside the lake of each alert that opens or closes, too, when it is `at_least` so severe; not
@@ -248,46 +255,7 @@ def load(text: str) -> Pipeline:
         )
     if not path.is_file():
         raise RequestError(f"there is no file '{text}'", do="Check the path, or look where you stand with `pwd`.")
-    return _only_pipeline(_import(path), text)
-
-
-def _import(path: Path) -> ModuleType:
-    name = f"vigie_pipeline_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    sys.path.insert(0, str(path.resolve().parent))  # what lies beside the file can be imported by it
-    try:
-        spec.loader.exec_module(module)
-    except SyntaxError as problem:
-        raise BadDeclaration(
-            f"this is not Python: {problem.msg}", where=f"{path.name}:{problem.lineno}", do="Mend that line."
-        ) from problem
-    except BadDeclaration:
-        raise
-    except SystemExit as problem:
-        raise BadDeclaration(
-            "the file ends the program when it is imported",
-            where=f"{path.name}:{_line_of(problem, path)}",
-            do='Take that line out, or put it under `if __name__ == "__main__":`.',
-        ) from problem
-    except Exception as problem:
-        raise BadDeclaration(
-            f"the file cannot be imported: {type(problem).__name__}: {problem}",
-            where=f"{path.name}:{_line_of(problem, path)}",
-            do="Mend that line, or run the file with Python to see the whole trace.",
-        ) from problem
-    return module
-
-
-def _line_of(problem: BaseException, path: Path) -> int:
-    line, trace = 0, problem.__traceback__
-    while trace:
-        if Path(trace.tb_frame.f_code.co_filename).name == path.name:
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
+    return _only_pipeline(imported(path), text)
 
 
 def _only_pipeline(module: ModuleType, text: str) -> Pipeline:
@@ -299,6 +267,12 @@ def _only_pipeline(module: ModuleType, text: str) -> Pipeline:
         where=text,
         do='Declare one: pipeline = Pipeline("name"). Put others into files of their own.',
     )
+
+
+def _text(given: object, what: str, place: Place) -> str:
+    if not isinstance(given, str):
+        raise BadDeclaration(f"{what} is no text: {given!r}", where=str(place), do="Write it in quotes.")
+    return given
 
 
 def _rules(expect: Mapping[str, str], place: Place) -> dict[str, str]:

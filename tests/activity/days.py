@@ -135,6 +135,14 @@ def kept(lake: Lake, activity: pl.DataFrame, wikis: pl.DataFrame) -> Lake:
     return lake
 
 
+def after(number: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """An event and a change of ten minutes after the end of a day: with them the day has been read to its end."""
+    at = datetime(FIRST.year, FIRST.month, FIRST.day, 0, 10, tzinfo=UTC) + timedelta(days=number + 1)
+    return events(an_event(event_id="after", event_timestamp=at)), changes(
+        a_change(event_id="after", event_timestamp=at)
+    )
+
+
 def on(frame: pl.DataFrame, day: date) -> pl.DataFrame:
     return frame.filter(pl.col("event_timestamp").dt.date() == day)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ import pytest
 from deltalake import DeltaTable
 
 from tests.activity import days
-from vigie.activity import daily
+from vigie.activity import daily, finished
 from vigie.errors import RequestError
-from vigie.lake import Lake, rows
+from vigie.lake import Lake, is_table, rows
+from vigie.pipeline import load
 
 WRITES = pl.col("type").is_in(["edit", "new"])
 
@@ -37,7 +38,7 @@ def expected(activity: pl.DataFrame, wikis: pl.DataFrame, day: date) -> dict[str
         "changes": changes.height,
         "edits": changes.filter(WRITES).height,
         "bot_edits": changes.filter(WRITES & pl.col("is_bot")).height,
-        "editors": changes["user"].n_unique(),
+        "editors": changes.filter(WRITES)["user"].n_unique(),
         "wikis": changes["wiki"].n_unique(),
         "bytes_changed": changes["bytes_changed"].sum(),
     }
@@ -114,6 +115,7 @@ def test_the_command_keeps_the_day_and_says_it(
 ) -> None:
     monkeypatch.setenv("VIGIE_MONGO", "")
     lake = days.kept(Lake.at(tmp_path), days.events(days.an_event()), days.changes(days.a_change()))
+    days.kept(lake, *days.after(1))
 
     done = daily.main(["2026-03-28", "--lake", str(lake)])
     refused = daily.main(["2026-03-28", "--lake", str(tmp_path / "nowhere")])
@@ -123,3 +125,67 @@ def test_the_command_keeps_the_day_and_says_it(
     assert "events  1\n" in said.out
     assert "Make it: vigie run activity --once" in said.err
     assert len(rows(lake.gold(daily.TABLE))) == 1
+
+
+def test_who_only_files_a_page_under_a_category_is_no_editor(tmp_path: Path) -> None:
+    kinds = {"Ada": "edit", "Grace": "new", "Edsger": "categorize", "Alan": "log"}
+    wikis = days.changes(*(days.a_change(event_id=user, user=user, type=kind) for user, kind in kinds.items()))
+    lake = days.kept(Lake.at(tmp_path), days.events(), wikis)
+
+    [row] = daily.of_silver(lake, days.day(1)).to_pylist()
+
+    assert (row["changes"], row["edits"], row["editors"]) == (4, 2, 2)
+
+
+def at(hour: int, minute: int, micros: int = 0) -> datetime:
+    return datetime(2026, 3, 29, hour, minute, tzinfo=UTC) + timedelta(microseconds=micros)
+
+
+BEFORE, AFTER = at(0, 10, -1), at(0, 10)  # rows of the 28th may come until the newest event is as new as this
+
+
+@pytest.mark.parametrize(
+    ("event", "change", "behind"),
+    [
+        (AFTER, AFTER, ""),
+        (AFTER, None, ""),
+        (None, AFTER, ""),
+        (BEFORE, AFTER, "user_activity up to 2026-03-28 23:59:59 UTC"),
+        (AFTER, at(0, 0, -1), "recent_changes up to 2026-03-28 23:49:59 UTC"),
+        (at(0, 0), at(0, 1), "user_activity up to 2026-03-28 23:50:00 UTC and recent_changes up to 2026-03-28 23:51"),
+        (None, None, "nothing was read yet, so 2026-03-28"),
+    ],
+)
+def test_a_day_that_was_not_read_to_its_end_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    event: datetime | None, change: datetime | None, behind: str,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("VIGIE_MONGO", "")
+    events = [days.an_event(event_id=str(n), event_timestamp=when) for n, when in enumerate([at(0, 0), event]) if when]
+    changes = [days.a_change(event_timestamp=change)] if change else []
+    lake = days.kept(Lake.at(tmp_path), days.events(*(events if event else [])), days.changes(*changes))
+
+    code = daily.main(["2026-03-28", "--lake", str(lake)])
+
+    said = capsys.readouterr().err
+    assert (code, behind in said) == (2 if behind else 0, True)
+    assert ("--unfinished" in said) == bool(behind)
+    assert is_table(lake.gold(daily.TABLE)) == (not behind)
+
+
+def test_a_day_is_counted_as_far_as_it_was_read_when_that_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIGIE_MONGO", "")
+    lake = days.kept(Lake.at(tmp_path), days.events(days.an_event()), days.changes(days.a_change()))
+
+    code = daily.main(["2026-03-28", "--unfinished", "--lake", str(lake)])
+
+    assert code == 0
+    assert [row["events"] for row in rows(lake.gold(daily.TABLE))] == [1]
+
+
+def test_the_pipeline_waits_for_late_rows_as_long_as_a_day_does() -> None:
+    graph = load("activity").graph()
+
+    assert {table.late_by for table in graph.silver} == {finished.LATE_BY}

@@ -117,6 +117,7 @@ def test_the_raw_lake_is_told_of_every_message_that_comes_in() -> None:
 
 def test_the_statistics_of_a_day_are_kept_in_the_lake(tmp_path: Path) -> None:
     lake = days.kept(Lake.at(tmp_path / "lake"), days.events(days.an_event()), days.changes(days.a_change()))
+    days.kept(lake, *days.after(1))
 
     answer = called(ACTIVITY / "src/batch/daily_statistics.py", "2026-03-28", "--lake", str(lake))
 

@@ -84,7 +84,7 @@ def expected(activity: pl.DataFrame, wikis: pl.DataFrame) -> dict[str, pl.DataFr
         (WRITES & pl.col("is_minor")).sum().alias("minor_edits"),
         BYTES.filter(BYTES > 0).sum().alias("bytes_added"),
         (-BYTES.filter(BYTES < 0)).sum().alias("bytes_removed"),
-        pl.col("user").n_unique().alias("editors"),
+        pl.col("user").filter(WRITES).n_unique().alias("editors"),
         pl.col("title").n_unique().alias("titles"),
     )
     people = activity.group_by("user_id").agg(

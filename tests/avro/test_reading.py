@@ -262,6 +262,7 @@ MILLI = {"type": "long", "logicalType": "timestamp-millis"}
 MICRO = {"type": "long", "logicalType": "timestamp-micros"}
 DAY = {"type": "int", "logicalType": "date"}
 PRICE = {"type": "bytes", "logicalType": "decimal", "precision": 20, "scale": 4}
+NO_NUMBERS = ["NaN", "Infinity", "-inf", "1_000", "١٢", "１２", " 12", "12 ", "12\u00a0", "1,5", "0x1f", ""]
 UNFIT = [
     ("long", 2**31, pa.int32()),
     ("int", 128, pa.int8()),
@@ -280,7 +281,12 @@ UNFIT = [
     ("string", "noon", INSTANT),
     ("string", "2025-02-30", pa.date32()),
     ("string", "9999-12-31T23:59:59-14:00", INSTANT),
-    ("string", "NaN", pa.decimal128(10, 2)),
+    *(("string", text, pa.decimal128(10, 2)) for text in NO_NUMBERS),
+    ("string", "٢٠٢٥-٠٦-٠١T١٢:٠٠:٠٠Z", INSTANT),
+    ("string", " 2025-06-01T12:00:00Z", INSTANT),
+    ("string", "20250601T120000Z", INSTANT),
+    ("string", "٢٠٢٥-٠٦-٠١", pa.date32()),
+    ("string", "2025-W22-7", pa.date32()),
     ("string", "text", pa.int32()),
     ("boolean", True, pa.int32()),
     ("long", 5, INSTANT),

@@ -123,6 +123,47 @@ def test_hidden_and_strange_names_are_not_read_and_old_files_are(spark: SparkSes
     assert [row["k"] for row in rows(tmp_path / "lake", "silver/even")] == ["seen"]
 
 
+def test_json_files_are_read_like_jsonl_one_message_a_line(spark: SparkSession, tmp_path: Path) -> None:
+    folder = an_inbox(tmp_path / "inbox", [a_number(2, k="jsonl")])
+    (folder / "b.json").write_bytes(a_number(2, k="json") + b"\n[1]\n" + a_number(4, k="last"))
+    (folder / "c.json").write_bytes(b"")
+    (folder / ".d.json").write_bytes(a_number(2, k="hidden"))
+
+    take(spark, numbers(), tmp_path / "lake", InboxSource(folder))
+
+    assert sorted(row["k"] for row in rows(tmp_path / "lake", "silver/even")) == ["json", "jsonl", "last"]
+    [aside] = rows(tmp_path / "lake", "quarantine/numbers")
+    assert (Path(aside["file"]).name, aside["line"], aside["value"]) == ("b.json", 2, b"[1]")
+
+
+def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
+    told = [record.getMessage() for record in caplog.records if "not read" in record.getMessage()]
+    caplog.clear()
+    return told
+
+
+def test_files_that_are_not_read_are_named_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = an_inbox(tmp_path / "inbox", FIRST)
+    hidden = (".a.csv", "_a.csv", "a.jsonl.tmp", "a.jsonl.part", "a.json~")
+    for name in (*hidden, "b.json", "a.csv"):
+        (folder / name).write_bytes(b"x")
+    (folder / "archive").mkdir()
+    source = InboxSource(folder)
+
+    source.check()
+    first = warnings_of(caplog)
+    for name in ("d.JSONL", "c.jsonl.gz", "b.txt", "e"):
+        (folder / name).write_bytes(b"x")
+    source.rests_until = 0
+    source.watch()
+    source.rests_until = 0
+    source.watch()
+
+    said = "not read: an inbox takes *.jsonl and *.json, with one message a line"
+    assert first == [f"a.csv is {said}"]
+    assert warnings_of(caplog) == [f"b.txt, c.jsonl.gz, d.JSONL and 1 more are {said}"]
+
+
 def test_a_file_that_changes_after_it_was_read_stops_the_run_by_name(spark: SparkSession, tmp_path: Path) -> None:
     folder = an_inbox(tmp_path / "inbox", FIRST)
     source = InboxSource(folder)

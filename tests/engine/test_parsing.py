@@ -1,12 +1,14 @@
 import json
 import math
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Context, Decimal
+from fractions import Fraction
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vigie.engine.parsing import decoder, parser
@@ -99,6 +101,10 @@ UNHOLDABLE = [
     ("price", "12345678901"),
     ("price", '"1.234"'),
     ("price", '"NaN"'),
+    ("price", '"1e99999999999999999999"'),
+    ("price", "1e99999999999999999999"),
+    ("price", "true"),
+    ("price", "[1]"),
     ("price", "1e-999999999"),
     ("price", "1e999999999"),
     ("price", "1e-77"),
@@ -165,6 +171,52 @@ def test_nothing_is_nothing_whatever_its_exponent() -> None:
 
     assert rows.column("_broken").to_pylist() == [None, None]
     assert rows.column("price").to_pylist() == [0, 0]
+
+
+SPELLED = re.compile(r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
+LOOKS_NUMERIC = st.text(st.sampled_from("0123456789+-._eE ,xInfNa\t\u00a0\u0661\u0662\uff11\u00b2"), max_size=8)
+
+
+@given(LOOKS_NUMERIC | st.from_regex(SPELLED, fullmatch=True))
+@example("1_000")
+@example("١٢")
+@example("１２")
+@example(" 12")
+@example("Infinity")
+@example("-inf")
+@example("1.e2")
+def test_a_text_is_a_decimal_where_it_spells_a_number_in_plain_digits(text: str) -> None:
+    schema = pa.schema([("price", pa.decimal128(38, 10))])
+
+    rows = parsed(schema, [json.dumps({"price": text}).encode()])
+
+    [broken], [held] = rows.column("_broken").to_pylist(), rows.column("price").to_pylist()
+    if not SPELLED.fullmatch(text):
+        assert (broken, held) == (MATCHES, None)
+    elif broken is None:
+        assert Fraction(held) == Fraction(text.removesuffix(".").replace(".e", "e").replace(".E", "E"))
+
+
+PLAIN_KINDS = {
+    pa.timestamp("us", tz="UTC"): re.compile(
+        r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?"
+    ),
+    pa.date32(): re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
+    pa.int64(): re.compile(r"(?!)"),
+    pa.float64(): re.compile(r"(?!)"),
+    pa.bool_(): re.compile(r"(?!)"),
+}
+DAYS = r"(2025|٢٠٢٥|[+]2025|0000)[-/ ]?(W22|0[16]|٠٦|13)[-/]?(01|٣٠|7)"
+HOURS = r"[Tt ](12|24|١٢):?(00|60)(:(00|60))?([.,][0-9]{1,9})?(Z|z|[+-]01(:?00)?)?"
+LOOKS_LIKE_TIME = st.from_regex(f"{DAYS}({HOURS})?", fullmatch=True)
+
+
+@given(LOOKS_LIKE_TIME | LOOKS_NUMERIC, st.sampled_from(list(PLAIN_KINDS)))
+def test_no_text_is_a_value_but_in_the_one_form_that_the_docs_name(text: str, kind: pa.DataType) -> None:
+    rows = parsed(pa.schema([("it", kind)]), [json.dumps({"it": text}).encode()])
+
+    [broken] = rows.column("_broken").to_pylist()
+    assert broken == MATCHES or PLAIN_KINDS[kind].fullmatch(text)
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False), st.integers(1, 38), st.integers(0, 38))

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
 from vigie.engine import shaping, verdict
+from vigie.engine.tables import spark_schema
 from vigie.errors import BadDeclaration, RunFailed
 from vigie.graph import Place, Silver, Source
+from vigie.pipeline import SHIPPED, load
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -114,6 +116,51 @@ def test_a_broken_row_names_every_rule_it_breaks_in_their_order(spark: SparkSess
     assert judged["f", 2][1] == ["is small", "is even"], "a rule holds only when it is TRUE"
     assert judged["f", 3][1] == ["is even"]
     assert judged["f", 4][1] == ["is valid JSON"], "what could not be parsed was never asked the others"
+
+
+BLANKS = [
+    "",
+    " ",
+    " \t\r\n",
+    "\u00a0",
+    "\u2003\u3000",
+    "\u2028",
+    "\u200b",
+    "\ufeff",
+    "\u200d\u2060",
+    "\u00ad",
+    "\x00",
+    "\x1b",
+]
+SHOWN_KEYS = ["0", " a ", "\u00a0a", "-", "null", "\U0001f600", "é", "e\u0301", "\u200b1"]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_key_that_shows_nothing_is_none_in_every_pipeline(spark: SparkSession, name: str) -> None:
+    graph = load(name).graph()
+    for table in graph.silver:
+        source = next(source for source in graph.sources if source is table.reads)
+        nulls = spark.createDataFrame([(key,) for key in (*BLANKS, *SHOWN_KEYS, None)], f"{source.key} STRING")
+        others = [
+            F.lit(None).cast(field.dataType).alias(field.name)
+            for field in spark_schema(source.schema).fields
+            if field.name != source.key
+        ]
+        rows = nulls.select("*", *others, F.current_timestamp().alias("received_at"), F.expr("NULL AS _broken"))
+        shaped = shaping.shaped(table, source, rows.withColumn("_origin", F.struct(F.col(str(source.key)).alias("of"))))
+
+        broke = {row["of"]: row["_rules"] for row in shaped.select("_origin.of", "_rules").collect()}
+
+        assert {key for key, rules in broke.items() if "has a key" in rules} == {*BLANKS, None}
+
+
+def test_a_key_that_is_a_number_is_never_blank(spark: SparkSession) -> None:
+    source = Source("words", SOURCE.schema, "n", PLACE)
+    rows = spark.createDataFrame([Row(n=0).values(), Row(n=None, line=2).values()], PARSED)
+
+    shaped = shaping.shaped(a_table(expect={}), source, rows).orderBy("_origin.line")
+
+    assert [row["_rules"] for row in shaped.collect()] == [[], ["has a key"]]
 
 
 def test_an_instant_that_other_readers_cannot_hold_is_none(spark: SparkSession) -> None:
@@ -263,7 +310,7 @@ def by_hand(rows: list[Row], late_before: datetime | None, known: set[tuple[str 
     found = []
     for row in sorted(rows, key=lambda row: (row.file, row.line)):
         small, even = row.n is not None and row.n < 100, row.n is not None and row.n % 2 == 0
-        if row.broken or row.k is None or row.at is None or not small or not even:
+        if row.broken or not row.k or row.at is None or not small or not even:
             found.append("broken")
         elif late_before and row.at < late_before:
             found.append("late")

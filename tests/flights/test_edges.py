@@ -6,7 +6,9 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vigie.flights.pipeline import anomaly_alerts, flights
+import pytest
+
+from vigie.flights.pipeline import anomaly_alerts, flight_phase_counts, flights
 from vigie.sources.inbox import InboxSource
 
 from ..reference import compare
@@ -71,3 +73,21 @@ def test_values_at_the_edge_go_where_their_rule_says(spark: SparkSession, tmp_pa
     counted = anomaly_alerts(spark.read.format("delta").load(str(lake / "silver/flights_ml"))).collect()
     noon = [row for row in counted if row.window.start.year == 2025]
     assert {(row.total_observations, row.altitude_anomalies, row.velocity_anomalies) for row in noon} == {(13, 0, 1)}
+
+
+def test_what_cannot_be_is_counted_and_spoils_no_average(spark: SparkSession, tmp_path: Path) -> None:
+    speeds = [200.0, 300.0, 1e308, -1e200, 1e154, 1e9]
+    states = [a_state(at, icao24=f"a{at}", velocity=speed) for at, speed in enumerate(speeds)]
+    states.append(a_state(9, icao24="high", velocity=None, baro_altitude=1e308))
+    take(spark, flights, tmp_path / "lake", InboxSource(an_inbox(tmp_path / "inbox", states)))
+    silver = spark.read.format("delta").load(str(tmp_path / "lake/silver/flights_ml"))
+
+    [counts] = flight_phase_counts(silver).collect()
+    first, *_ = anomaly_alerts(silver).collect()
+
+    assert (counts.flight_count, counts.avg_velocity) == (7, pytest.approx(900.0))
+    assert (first.total_observations, first.velocity_anomalies, first.altitude_anomalies) == (7, 5, 1)
+    assert (first.avg_velocity, first.max_velocity) == (pytest.approx(900.0), math.inf)
+    assert first.stddev_velocity == pytest.approx(math.sqrt(2 * 180.0**2))
+    assert math.isfinite(first.avg_altitude)
+    assert math.isfinite(first.stddev_altitude)

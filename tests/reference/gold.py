@@ -7,6 +7,7 @@ import polars as pl
 from .judgement import MINUTE, SECOND
 
 EARTH_RADIUS_M = 6_371_008.8
+MOST = 1e9  # metres or km/h that averages take
 
 
 def _windows(silver: pl.DataFrame, minutes: int, late_by: int) -> pl.DataFrame:
@@ -38,8 +39,8 @@ def flight_phase_counts(silver: pl.DataFrame) -> pl.DataFrame:
         .group_by("window_start", "window_end", "flight_phase")
         .agg(
             flight_count=pl.col("icao24").n_unique().cast(pl.Int64),
-            avg_altitude=pl.col("altitude_meters").mean(),
-            avg_velocity=pl.col("velocity_kmh").mean(),
+            avg_altitude=_sane("altitude_meters").mean(),
+            avg_velocity=_sane("velocity_kmh").mean(),
         )
     )
 
@@ -60,12 +61,17 @@ def anomaly_alerts(silver: pl.DataFrame) -> pl.DataFrame:
             max_altitude=altitude.max(),
             min_altitude=altitude.min(),
             max_velocity=velocity.max(),
-            avg_altitude=altitude.mean(),
-            avg_velocity=velocity.mean(),
-            stddev_altitude=altitude.std(ddof=1),
-            stddev_velocity=velocity.std(ddof=1),
+            avg_altitude=_sane("altitude_meters").mean(),
+            avg_velocity=_sane("velocity_kmh").mean(),
+            stddev_altitude=_sane("altitude_meters").std(ddof=1),
+            stddev_velocity=_sane("velocity_kmh").std(ddof=1),
         )
     )
+
+
+def _sane(column: str) -> pl.Expr:
+    value = pl.col(column)
+    return value.filter((value >= -MOST) & (value <= MOST))
 
 
 def _great_circle_m() -> pl.Expr:

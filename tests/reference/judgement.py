@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -52,11 +53,16 @@ def is_on_earth(report: Report) -> bool:
     return (latitude is None or abs(latitude) <= 90) and (longitude is None or abs(longitude) <= 180)
 
 
+def is_visible(text: str | None) -> bool:
+    """Whether there is anything to see in a text: no blanks alone, of whatever kind, nor what has no width."""
+    return any(unicodedata.category(letter) not in {"Zs", "Zl", "Zp", "Cc", "Cf"} for letter in text or "")
+
+
 def broken_rules(report: Report, received_at: int) -> list[str]:
     """Every rule that is not TRUE of a report, in the order in which rules are named."""
     at = event_time(report)
     holds = {
-        "has a key": report.get("icao24") is not None,
+        "has a key": is_visible(report.get("icao24")),
         "has an event time": at is not None,
         "has a position": report.get("latitude") is not None and report.get("longitude") is not None,
         "is on Earth": is_on_earth(report),

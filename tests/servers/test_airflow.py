@@ -41,11 +41,15 @@ def test_a_day_that_runs_twice_comes_to_the_same(tmp_path: Path) -> None:
     activity, wikis = days.random_events(2_000, DAYS, seed=1), days.random_changes(1_000, DAYS, seed=1)
     lake = days.kept(Lake.at(tmp_path / "lake"), activity, wikis)
     day = days.day(DAYS - 1)
+    too_early = run(lake, day)
+    days.kept(lake, *days.after(DAYS - 1))
 
     first = run(lake, day)
     once = rows(lake.gold(daily.TABLE)), marts(lake)
     second = run(lake, day)
 
+    assert too_early.returncode != 0
+    assert f"{day} has not been read to its end" in too_early.stdout + too_early.stderr
     assert (first.returncode, second.returncode) == (0, 0), first.stdout + second.stdout
     [row] = once[0]
     assert (row["day"], row["events"]) == (day, days.on(activity, day).height)
@@ -59,13 +63,14 @@ def test_a_day_that_runs_twice_comes_to_the_same(tmp_path: Path) -> None:
 
 def test_a_day_that_fails_says_so_and_ends_there(tmp_path: Path) -> None:
     lake = days.kept(
-        Lake.at(tmp_path / "lake"), days.events(days.an_event(device="toaster")), days.changes(days.a_change())
+        Lake.at(tmp_path / "lake"), days.events(days.an_event(), days.an_event()), days.changes(days.a_change())
     )
+    days.kept(lake, *days.after(1))
 
     answer = run(lake, days.day(1))
 
     assert answer.returncode != 0
     said = answer.stdout + answer.stderr
-    assert "Failure in test accepted_values_stg_user_activity_device" in said
+    assert "Failure in test unique_stg_user_activity_event_id" in said
     assert "Looking after" not in said
     assert len(rows(lake.gold(daily.TABLE))) == 1

@@ -38,7 +38,8 @@ def filled(server: Server, **frames: pl.DataFrame) -> SecretStr:
 def test_mongodb_and_silver_come_to_the_same(mongo: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     activity, wikis = days.random_events(3_000, 3, seed=1), days.random_changes(2_000, 3, seed=1)
     lake = days.kept(Lake.at(tmp_path), activity, wikis)
-    address = filled(mongo, user_activity=activity, recent_changes=wikis)
+    later = days.after(2)
+    address = filled(mongo, user_activity=pl.concat([activity, later[0]]), recent_changes=pl.concat([wikis, later[1]]))
     monkeypatch.setattr(daily, "AT_ONCE", 300)
     monkeypatch.setenv("VIGIE_MONGO", address.get_secret_value())
 
@@ -48,6 +49,19 @@ def test_mongodb_and_silver_come_to_the_same(mongo: Server, tmp_path: Path, monk
     assert codes == [0, 0, 0]
     assert of_silver[1]["events"] > 500
     assert rows(lake.gold(daily.TABLE)) == [row | {"origin": "mongodb"} for row in of_silver]
+
+
+def test_a_day_that_has_not_come_to_mongodb_whole_is_refused(
+    mongo: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake = days.kept(Lake.at(tmp_path), *days.after(1))
+    address = filled(mongo, user_activity=days.after(1)[0], recent_changes=days.changes(days.a_change()))
+    monkeypatch.setenv("VIGIE_MONGO", address.get_secret_value())
+
+    codes = [daily.main([str(days.day(1)), "--lake", str(lake), *more]) for more in ([], ["--unfinished"])]
+
+    assert codes == [2, 0]
+    assert "recent_changes up to 2026-03-28 11:50:00 UTC" in capsys.readouterr().err
 
 
 def test_a_mongodb_without_the_collections_says_what_makes_them(mongo: Server) -> None:

@@ -95,7 +95,6 @@ def test_broken_rows_are_named_by_the_test_that_they_break(tmp_path: Path) -> No
         days.an_event(),
         days.an_event(page="/again"),
         days.an_event(event_id="e-2", user_id=None),
-        days.an_event(event_id="e-3", device="toaster"),
     )
     lake = days.kept(Lake.at(tmp_path / "lake"), broken, days.changes(days.a_change()))
 
@@ -106,8 +105,30 @@ def test_broken_rows_are_named_by_the_test_that_they_break(tmp_path: Path) -> No
     assert failed == {
         "unique_stg_user_activity_event_id",
         "not_null_stg_user_activity_user_id",
-        "accepted_values_stg_user_activity_device__desktop__mobile__tablet",
     }
+
+
+def test_a_word_that_is_new_is_a_warning_and_its_day_is_built(tmp_path: Path) -> None:
+    activity = days.events(
+        days.an_event(),
+        days.an_event(event_id="e-2", device="toaster"),
+        days.an_event(event_id="e-3", action="yodel"),
+        days.an_event(event_id="e-4", schema_version=3),
+    )
+    wikis = days.changes(days.a_change(), days.a_change(event_id="c-2", type="abuse", user="Eve"))
+    lake = days.kept(Lake.at(tmp_path / "lake"), activity, wikis)
+
+    answer = build(lake)
+
+    assert answer.returncode == 0, answer.stdout
+    warned = set(re.findall(r"Warning in test accepted_values_stg_(\w+?)__", answer.stdout))
+    assert warned == {
+        "user_activity_device",
+        "user_activity_action",
+        "user_activity_schema_version",
+        "recent_changes_change_type",
+    }
+    all_same(marts(lake), expected(activity, wikis))
 
 
 def test_a_mart_that_lost_rows_is_found_out(whole: Lake, tmp_path: Path, dbt: Path) -> None:

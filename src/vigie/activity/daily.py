@@ -2,6 +2,7 @@
 
     python -m vigie.activity.daily 2026-11-20 --lake ./lake
 
+A day that the pipeline has not read to its end is refused: half a day's figures look like a whole day's.
 They are MongoDB's where VIGIE_MONGO names one, else silver's. One question is asked of both, by DuckDB, so
 that what is counted does not hang on where it lies.
 """
@@ -24,12 +25,14 @@ from deltalake import write_deltalake
 from deltalake.exceptions import CommitFailedError
 
 from vigie.activity.accepted import collection_of
+from vigie.activity.finished import refuse_unfinished
 from vigie.errors import RequestError, RunFailed, VigieError
 from vigie.lake import Lake, is_table, opened, reading
 from vigie.settings import read_settings
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
+    from pymongo.database import Database
 
 TABLE = "activity/daily_statistics"
 TRIES = 3  # its files may be put together in that moment
@@ -65,7 +68,7 @@ SELECT $day::DATE AS day, $origin::TEXT AS origin, users.*, wikis.* FROM (
         count(*) AS changes,
         count(*) FILTER (type IN ('edit', 'new')) AS edits,
         count(*) FILTER (type IN ('edit', 'new') AND is_bot) AS bot_edits,
-        count(DISTINCT "user") AS editors,
+        count(DISTINCT "user") FILTER (type IN ('edit', 'new')) AS editors,
         count(DISTINCT wiki) AS wikis,
         coalesce(sum(bytes_changed), 0)::BIGINT AS bytes_changed
     FROM recent_changes
@@ -79,11 +82,7 @@ def of_silver(lake: Lake, day: date) -> pa.Table:
     that_day = (pc.field("event_timestamp") >= start) & (pc.field("event_timestamp") < end)
     with _database() as database:
         for name, schema in NEEDED.items():
-            path = lake.silver(name)
-            if not is_table(path):
-                raise RequestError(
-                    f"there is no table silver/{name} yet", where=str(path), do="Make it: vigie run activity --once"
-                )
+            path = _silver(lake, name)
             with reading(path):
                 rows = opened(path).to_pyarrow_dataset().scanner(schema.names, filter=that_day).to_reader()
                 database.register("rows", rows)
@@ -91,31 +90,69 @@ def of_silver(lake: Lake, day: date) -> pa.Table:
         return _counted(database, day, "silver")
 
 
+def newest_of_silver(lake: Lake, day: date) -> dict[str, datetime | None]:
+    """The newest event of each table; files whose events all lie before the end of the day are read only when no
+    other is there."""
+    _, end = _bounds(day)
+    found = {}
+    for name in NEEDED:
+        path = _silver(lake, name)
+        with reading(path):
+            rows = opened(path).to_pyarrow_dataset()
+            of_later = rows.to_table(["event_timestamp"], filter=pc.field("event_timestamp") >= end)
+            times = of_later if of_later.num_rows else rows.to_table(["event_timestamp"])
+        found[name] = pc.max(times["event_timestamp"]).as_py()
+    return found
+
+
+def _silver(lake: Lake, name: str) -> Path:
+    path = lake.silver(name)
+    if not is_table(path):
+        raise RequestError(
+            f"there is no table silver/{name} yet", where=str(path), do="Make it: vigie run activity --once"
+        )
+    return path
+
+
 def of_mongo(address: SecretStr, day: date) -> pa.Table:
     """The statistics of a day, from the documents of what silver accepted."""
+    start, end = _bounds(day)
+    with _database() as database, _accepted(address) as there:
+        for name, schema in NEEDED.items():
+            documents = there[collection_of(name)].find(
+                {"event_timestamp": {"$gte": start, "$lt": end}},
+                {"_id": False} | dict.fromkeys(schema.names, True),
+            )
+            _taken(database, name, documents, schema)
+        return _counted(database, day, "mongodb")
+
+
+def newest_of_mongo(address: SecretStr) -> dict[str, datetime | None]:
+    """The newest event of each collection, by its index. Deliveries follow silver in its order."""
+    with _accepted(address) as there:
+        newest = {name: there[collection_of(name)].find_one(sort=[("event_timestamp", -1)]) for name in NEEDED}
+    return {name: None if document is None else document["event_timestamp"] for name, document in newest.items()}
+
+
+@contextmanager
+def _accepted(address: SecretStr) -> Iterator[Database[dict[str, Any]]]:
+    """The database that deliveries fill; RunFailed when it does not answer, without its address."""
     from pymongo import MongoClient, errors
 
     from vigie.sinks.mongo import CONNECTION, check
 
     check(address)
-    start, end = _bounds(day)
     try:
-        with _database() as database, MongoClient[dict[str, Any]](address.get_secret_value(), **CONNECTION) as client:
+        with MongoClient[dict[str, Any]](address.get_secret_value(), tz_aware=True, **CONNECTION) as client:
             there = client.get_default_database()
-            for name, schema in NEEDED.items():
-                collection = collection_of(name)
+            for collection in map(collection_of, NEEDED):
                 if collection not in there.list_collection_names():
                     raise RequestError(
                         f"there is no collection {collection} yet",
                         where=f"database {there.name} of VIGIE_MONGO",
                         do="Make it: vigie run activity, with VIGIE_MONGO set.",
                     )
-                documents = there[collection].find(
-                    {"event_timestamp": {"$gte": start, "$lt": end}},
-                    {"_id": False} | dict.fromkeys(schema.names, True),
-                )
-                _taken(database, name, documents, schema)
-            return _counted(database, day, "mongodb")
+            yield there
     except errors.PyMongoError as problem:
         raise RunFailed(
             f"MongoDB does not answer: {type(problem).__name__}",
@@ -178,12 +215,10 @@ def _counted(database: duckdb.DuckDBPyConnection, day: date, origin: str) -> pa.
 
 
 def _has_begun(day: date) -> None:
-    """RequestError for a day of the future; of one that is not over, it is said."""
+    """RequestError for a day of the future."""
     today = datetime.now(UTC).date()
     if day > today:
         raise RequestError(f"{day} has not begun: in UTC it is {today}", do="Name a day that is over, as yesterday.")
-    if day == today:
-        sys.stderr.write(f"{day} is not over: this is what there is of it so far. Run the day again tomorrow.\n")
 
 
 def main(words: list[str]) -> int:
@@ -191,11 +226,15 @@ def main(words: list[str]) -> int:
     asked = argparse.ArgumentParser(prog="python -m vigie.activity.daily", description="The statistics of one day.")
     asked.add_argument("day", type=date.fromisoformat, metavar="DAY", help="a day in UTC, for example 2026-11-20")
     asked.add_argument("--lake", help="the lake's folder; ./lake, or VIGIE_LAKE, unless said")
+    asked.add_argument("--unfinished", action="store_true", help="count it though not all of it was read yet")
     said = asked.parse_args(words)
     try:
         _has_begun(said.day)
         settings = read_settings()
         lake = Lake.at(said.lake or settings.lake)
+        if not said.unfinished:
+            newest = newest_of_mongo(settings.mongo) if settings.mongo else newest_of_silver(lake, said.day)
+            refuse_unfinished(said.day, _bounds(said.day)[1], newest)
         statistics = of_mongo(settings.mongo, said.day) if settings.mongo else of_silver(lake, said.day)
         keep(lake, statistics)
     except VigieError as problem:

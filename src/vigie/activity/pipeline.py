@@ -5,6 +5,7 @@ from pyspark.sql import functions as F
 
 from vigie import Pipeline
 from vigie.activity import edits, simulator, wikimedia
+from vigie.activity.finished import LATE_BY
 from vigie.detectors import BackAndForth, Burst
 from vigie.sinks.bigquery import BigQuery
 from vigie.sinks.mongo import Mongo
@@ -48,7 +49,7 @@ changes = activity.source(
     reads=user_events,
     schema=USER_ACTIVITY,
     event_time="event_timestamp",
-    late_by="10 minutes",
+    late_by=LATE_BY,
     unique="event_id",
     expect={
         "has an event id": "event_id <> ''",
@@ -69,7 +70,7 @@ def user_activity(rows: DataFrame) -> DataFrame:
     reads=changes,
     schema=RECENT_CHANGES,
     event_time="event_timestamp",
-    late_by="10 minutes",
+    late_by=LATE_BY,
     unique="event_id",
     expect={
         "has an event id": "event_id <> ''",

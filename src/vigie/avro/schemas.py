@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from vigie import ddl
 from vigie.errors import BadDeclaration
+from vigie.numerals import decimal_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EPOCH_DAY = date(1970, 1, 1).toordinal()
@@ -198,6 +199,13 @@ def _days(value: int) -> int:
     return value
 
 
+def _spelled(text: str) -> Decimal:
+    try:
+        return decimal_of(text)
+    except ValueError as problem:
+        raise Unfit(str(problem)) from problem
+
+
 def _instant(text: str) -> int:
     """An instant as JSON has it: without a zone it is UTC."""
     said = msgspec.convert(text, datetime)
@@ -218,7 +226,7 @@ PLACES: tuple[tuple[set[str], Callable[[pa.DataType], bool], Convert | None], ..
     ({"string", "enum"}, pa.types.is_string, None),
     ({"string"}, pa.types.is_timestamp, _instant),
     ({"string"}, pa.types.is_date, partial(msgspec.convert, type=date)),
-    ({"string"}, pa.types.is_decimal, partial(msgspec.convert, type=Decimal)),
+    ({"string"}, pa.types.is_decimal, _spelled),
     ({"long timestamp-millis"}, pa.types.is_timestamp, _millis),
     ({"long timestamp-micros"}, pa.types.is_timestamp, _micros),
     ({"int date"}, pa.types.is_date, _days),

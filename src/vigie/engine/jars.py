@@ -1,4 +1,4 @@
-"""The jars that pyspark does not bring: pinned, fetched once by pyspark's own Ivy, checked, and kept."""
+"""The jars that pyspark does not bring: pinned, fetched once by pyspark's own Ivy, kept, and checked at each start."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ def kafka_jars(cache: Path, java: Path) -> list[Path]:
 
 def kept(name: str, size: str, cache: Path, java: Path, folder_of_pins: Path | None = None) -> list[Path]:
     """The jars that are pinned under a name, by Vigie unless another folder is named; fetched when one is not there
-    yet. Any number of processes may do so at once."""
+    yet, or is not what was pinned. Any number of processes may do so at once."""
     place = (folder_of_pins or PINS) / name
     pins = place.with_suffix(".sha256").read_text()
     digests = {jar: digest for digest, jar in (line.split() for line in pins.splitlines())}
     folder = cache / "jars" / f"{name}-{sha256(pins.encode()).hexdigest()[:12]}"
     kept = [folder / jar for jar in digests]
-    if all(jar.exists() for jar in kept):
-        return kept
-    print(f"Fetching {len(kept)} jars ({size}), once, to {folder} ...", file=sys.stderr, flush=True)
     try:
+        if all([_is_sound(folder / jar, digest) for jar, digest in digests.items()]):
+            return kept
+        print(f"Fetching {len(kept)} jars ({size}), once, to {folder} ...", file=sys.stderr, flush=True)
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".fetching-") as aside:
             for jar in _fetched(place, digests, Path(aside), java):
@@ -56,6 +56,26 @@ def kept(name: str, size: str, cache: Path, java: Path, folder_of_pins: Path | N
     except OSError as problem:
         raise _not_kept(folder, str(problem.strerror)) from problem
     return kept
+
+
+def _is_sound(jar: Path, digest: str) -> bool:
+    """Whether a jar is there as it was pinned; one that is not is taken away, before any Java loads it.
+
+    It is read through each time: a changed file may have its old size and time, and 65 MB take a tenth of a second.
+    """
+    try:
+        if _digest(jar) == digest:
+            return True
+    except FileNotFoundError:
+        return False
+    jar.unlink()
+    print(f"{jar} was changed or cut short since it was fetched: it is deleted.", file=sys.stderr, flush=True)
+    return False
+
+
+def _digest(jar: Path) -> str:
+    with jar.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _not_kept(folder: Path, why: str) -> VigieError:
@@ -82,12 +102,11 @@ def _fetched(place: Path, digests: dict[str, str], aside: Path, java: Path) -> l
             "network, copy the cache of one that has it, and set VIGIE_CACHE to that folder.",
         )
     for jar, digest in digests.items():
-        with (aside / jar).open("rb") as file:
-            if file_digest(file, "sha256").hexdigest() != digest:
-                raise VigieError(
-                    f"{jar} is not the jar that Vigie was tried with: its SHA-256 is another one",
-                    do="Something between here and the registry changes it: ask whoever runs your proxy.",
-                )
+        if _digest(aside / jar) != digest:
+            raise VigieError(
+                f"{jar} is not the jar that Vigie was tried with: its SHA-256 is another one",
+                do="Something between here and the registry changes it: ask whoever runs your proxy.",
+            )
     return [aside / jar for jar in digests]
 
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vigie.graph import IS_JSON, MATCHES
+from vigie.numerals import Numeral, json_decoder
 
 REFUSED = (pa.ArrowException, decimal.DecimalException)
 FLOAT_LIMIT = (2 - 2**-24) * 2.0**127  # from here on, the nearest number of four bytes is infinity
@@ -66,7 +67,7 @@ def decoder(schema: pa.Schema) -> Callable[[pa.Array], tuple[list[Any], list[str
     """A function from messages to rows (objects with `f0`, `f1` ...) and, for each, the rule it broke."""
     shape = _row(schema)
     nothing = shape()
-    decode = msgspec.json.Decoder(shape).decode
+    decode = json_decoder(shape).decode
 
     def rows_of(values: pa.Array) -> tuple[list[Any], list[str | None]]:
         rows: list[Any] = []
@@ -223,5 +224,5 @@ PLAIN_TYPES: tuple[tuple[Callable[[pa.DataType], bool], Any], ...] = (
     (pa.types.is_boolean, bool),
     (pa.types.is_timestamp, datetime.datetime),
     (pa.types.is_date, datetime.date),
-    (pa.types.is_decimal, decimal.Decimal),
+    (pa.types.is_decimal, Numeral),
 )

@@ -16,6 +16,8 @@ from vigie.graph import HAS_KEY, HAS_TIME, Silver, Source
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+# Anything but blanks of every kind, controls, and what has no width.
+VISIBLE = r"[^\p{Z}\p{Cc}\p{Cf}]"
 ENGINE = ("_origin", "_broken", "received_at")
 
 
@@ -25,7 +27,7 @@ def shaped(table: Silver, source: Source, rows: DataFrame) -> DataFrame:
     BadDeclaration names the table when the function owes a column, or gives one of another type.
     """
     place = f"silver table '{table.name}' ({table.place})"
-    key = F.lit(True) if source.key is None else F.col(f"`{source.key}`").isNotNull()
+    key = F.lit(True) if source.key is None else F.col(f"`{source.key}`").cast("string").rlike(VISIBLE)
     made = failures.made(table, rows.withColumn("_has_key", key))
     schema = spark_schema(table.schema)
     lost = [name for name in (*ENGINE, "_has_key") if name not in made.columns]

@@ -7,7 +7,7 @@ from vigie import Pipeline
 from vigie.duration import parse_duration
 from vigie.flights import opensky, questions, simulator
 from vigie.flights.classes import aircraft_class
-from vigie.flights.limits import ALTITUDES_M, SPEEDS_KMH
+from vigie.flights.limits import ALTITUDES_M, SPEEDS_KMH, averaged
 from vigie.flights.phases import flight_phase
 from vigie.sinks.elastic import Elastic
 
@@ -69,8 +69,8 @@ def flight_phase_counts(rows: DataFrame) -> DataFrame:
     minute = F.window("event_timestamp", "1 minute")
     return rows.groupBy(minute, "flight_phase").agg(
         F.size(F.collect_set("icao24")).cast("bigint").alias("flight_count"),
-        F.avg("altitude_meters").alias("avg_altitude"),
-        F.avg("velocity_kmh").alias("avg_velocity"),
+        F.avg(averaged(F.col("altitude_meters"))).alias("avg_altitude"),
+        F.avg(averaged(F.col("velocity_kmh"))).alias("avg_velocity"),
     )
 
 
@@ -88,10 +88,10 @@ def anomaly_alerts(rows: DataFrame) -> DataFrame:
         F.max(altitude).alias("max_altitude"),
         F.min(altitude).alias("min_altitude"),
         F.max(speed).alias("max_velocity"),
-        F.avg(altitude).alias("avg_altitude"),
-        F.avg(speed).alias("avg_velocity"),
-        F.stddev_samp(altitude).alias("stddev_altitude"),
-        F.stddev_samp(speed).alias("stddev_velocity"),
+        F.avg(averaged(altitude)).alias("avg_altitude"),
+        F.avg(averaged(speed)).alias("avg_velocity"),
+        F.stddev_samp(averaged(altitude)).alias("stddev_altitude"),
+        F.stddev_samp(averaged(speed)).alias("stddev_velocity"),
     )
 
 

@@ -3,6 +3,8 @@
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from vigie.flights.limits import averaged
+
 
 def busiest_countries(flights_ml: DataFrame) -> DataFrame:
     """Which countries have the most aircraft in the sky, how high do they fly and how fast?"""
@@ -12,8 +14,8 @@ def busiest_countries(flights_ml: DataFrame) -> DataFrame:
         .agg(
             F.count_distinct("icao24").alias("aircraft"),
             F.count(F.lit(1)).alias("reports"),
-            F.round(F.avg("altitude_meters"), 1).alias("avg_altitude_meters"),
-            F.round(F.avg("velocity_kmh"), 1).alias("avg_velocity_kmh"),
+            F.round(F.avg(averaged(F.col("altitude_meters"))), 1).alias("avg_altitude_meters"),
+            F.round(F.avg(averaged(F.col("velocity_kmh"))), 1).alias("avg_velocity_kmh"),
         )
         .orderBy(F.desc("aircraft"), "origin_country")
     )

@@ -1,4 +1,4 @@
-"""A folder of `*.jsonl` files, one message a line: bytes are kept, and a line ends at LF alone."""
+"""A folder of `*.jsonl` and `*.json` files, one message a line: bytes are kept, and a line ends at LF alone."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 from urllib.parse import unquote
 
 from vigie.errors import BadAddress, RunFailed
+from vigie.sources.unread import Unread
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,6 +37,7 @@ class InboxSource:
     folder: Path
     still_there: Callable[[], None] = lambda: None  # asks whoever fills the folder for us, if anyone does
     known: dict[str, tuple[int, int]] = field(default_factory=dict)
+    unread: Unread = field(default_factory=Unread)
     rests_until: float = 0.0
     kind: ClassVar[str] = "inbox"
     origin: ClassVar[tuple[str, ...]] = ("file", "line")
@@ -62,6 +64,8 @@ class InboxSource:
                 where=path,
                 do="Rename the folder, or use another.",
             )
+        with os.scandir(path) as files:
+            self.unread.look(files)
 
     def stream(self, spark: SparkSession) -> DataFrame:
         from pyspark.sql import functions as F
@@ -70,7 +74,7 @@ class InboxSource:
         files = (
             spark.readStream.format("binaryFile")
             .schema("path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY")
-            .option("pathGlobFilter", "*.jsonl")
+            .option("pathGlobFilter", "*.{jsonl,json}")
             # Otherwise sub-folders named `a=1` are taken for partitions, and a file named `[1]` makes Spark list
             # the other files of its batch twice.
             .option("recursiveFileLookup", "true")
@@ -143,11 +147,13 @@ class InboxSource:
 
     def _compare(self) -> None:
         began = time.monotonic()
-        with os.scandir(self.folder.resolve()) as files:
-            for file in files:
-                known = self.known.get(file.path)
-                if known is not None and _now(file) not in (known, None):
-                    raise changed(file.path)
+        with os.scandir(self.folder.resolve()) as listed:
+            files = list(listed)
+        for file in files:
+            known = self.known.get(file.path)
+            if known is not None and _now(file) not in (known, None):
+                raise changed(file.path)
+        self.unread.look(files)
         ended = time.monotonic()
         self.rests_until = ended + (ended - began) / SHARE_OF_WATCHING
 

@@ -7,7 +7,8 @@ Every task is a command that a person may type, run by the program that Airflow'
     VIGIE_DAILY_SINCE    the first day there is: Airflow passes over those before it without a word
     VIGIE_DAILY_RETRIES  how often a task that failed is tried again; 3
 
-A day that runs again replaces what it wrote.
+A day that runs again replaces what it wrote. One that the pipeline has not read to its end fails at `statistics`,
+and is tried again: half a day is never written.
 """
 
 import os

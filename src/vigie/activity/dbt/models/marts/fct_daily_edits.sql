@@ -10,7 +10,7 @@ select
     {{ count_where("change_type in ('edit', 'new') and is_minor") }} as minor_edits,
     coalesce(sum(case when bytes_changed > 0 then bytes_changed end), 0) as bytes_added,
     coalesce(-sum(case when bytes_changed < 0 then bytes_changed end), 0) as bytes_removed,
-    count(distinct editor) as editors,
+    count(distinct case when change_type in ('edit', 'new') then editor end) as editors,
     count(distinct title) as titles
 from {{ ref('stg_recent_changes') }}
 group by activity_date, wiki
