@@ -13,6 +13,7 @@ nothing is written to the sources. It ends with 1 when a pipeline has a survivor
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import os
 import signal
@@ -32,6 +33,8 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, NoReturn
 
+import pytest
+
 from tools.mutations import Mutant, mutants
 
 if TYPE_CHECKING:
@@ -46,8 +49,9 @@ HEAD = """# Mutants
 | module | mutants | killed | equivalent | survived | on | commit |
 |---|---|---|---|---|---|---|
 """  # noqa: E501
-DEAR = ("pytest", "hypothesis", "numpy", "pandas", "polars", "pyarrow", "duckdb", "sqlglot", "pyspark.sql.functions")
-NOT_IMPORTED = 99
+DEAR = ("hypothesis", "numpy", "pandas", "polars", "pyarrow", "duckdb", "sqlglot", "pyspark.sql.functions")
+FELL, NOT_IMPORTED = 98, 99  # beside pytest's own: 0 passed, 1 and 2 failed, 4 and 5 found no tests
+NO_JUDGEMENT = {4, 5, FELL, NOT_IMPORTED}
 LONGEST_S = 600.0
 
 
@@ -137,6 +141,19 @@ class Mutated(MetaPathFinder, Loader):
         exec(self.code, module.__dict__)
 
 
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """A plugin of pytest that begins with the tests in which a function's name stands."""
+
+    name: str
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items.sort(key=lambda item: not self._is_named_in(item))
+
+    def _is_named_in(self, item: pytest.Item) -> bool:
+        return isinstance(item, pytest.Function) and self.name in item.function.__code__.co_names
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Make small mistakes, and list those that no test sees.")
     parser.add_argument("words", nargs="*", help="only modules whose path has one of these words in it")
@@ -153,6 +170,7 @@ def main() -> int:
     os.chdir(HOUSE)
     for name in DEAR:
         importlib.import_module(name)
+    gc.freeze()
     survived = {each: survivors(each, asked.jobs) for each in held}
     return 1 if any(left for each, left in survived.items() if each.is_pipeline) else 0
 
@@ -162,12 +180,15 @@ def survivors(held: Held, jobs: int) -> list[Mutant]:
     every = held.mutants()
     left = [one for one in every if (held.path, one.was, one.now) not in EQUIVALENT]
     judged, began = len(left), time.monotonic()
-    for stage in held.stages:
-        if left:
-            left = stage_of(held, stage, left, jobs)
+    for at, stage in enumerate(held.stages):
+        # What a pipeline's functions compute is not for the tests of what it declares.
+        passed_on = [one for one in left if held.is_pipeline and one.within and at < len(held.stages) - 1]
+        tried = [one for one in left if one not in passed_on]
+        left = passed_on + (stage_of(held, stage, tried, jobs) if tried else [])
     seconds = time.monotonic() - began
     sys.stderr.write(f"{held.path}: {judged} judged, {len(left)} survived, {seconds / 60:.0f} min\n")
     sys.stderr.writelines(f"{line_of(held, mutant)}\n" for mutant in left)
+    left.sort(key=lambda one: one.line)
     write_down(held, len(every), judged, left)
     return left
 
@@ -177,34 +198,34 @@ def stage_of(held: Held, tests: Sequence[str], left: Sequence[Mutant], jobs: int
     shared = the_spark() if any("spark" in (HOUSE / test).read_text() for test in tests) else None
     began = time.monotonic()
     nothing = Mutant(0, "", "", sound)
-    [(_, status)] = forked([(nothing, lambda: judge(held.module, sound, tests, shared))], 1, LONGEST_S)
+    [(_, status)] = forked([(nothing, lambda: judge(held.module, nothing, tests, shared))], 1, LONGEST_S)
     if status:
         raise SystemExit(f"{held.path}: {' '.join(tests)} failed without a mutant, or never imported it ({status})")
     patience = max(60.0, 5 * jobs * (time.monotonic() - began))
 
     def work(mutant: Mutant) -> Callable[[], int]:
-        return lambda: judge(held.module, mutant.code, tests, shared)
+        return lambda: judge(held.module, mutant, tests, shared)
 
     survived = []
     for mutant, status in forked([(one, work(one)) for one in left], jobs, patience):
+        if status in NO_JUDGEMENT:
+            raise SystemExit(f"{line_of(held, mutant)}: the tests could not be run ({status}); see MUTANTS_TRANSCRIPT")
         sys.stderr.write("." if status else "s")
         sys.stderr.flush()
         survived += [] if status else [mutant]
     sys.stderr.write("\n")
-    return sorted(survived, key=lambda one: one.line)
+    return survived
 
 
-def judge(module: str, code: CodeType, tests: Sequence[str], shared: SparkSession | None) -> int:
+def judge(module: str, mutant: Mutant, tests: Sequence[str], shared: SparkSession | None) -> int:
     """Run the tests with the module's code in place: 0 when all passed."""
-    import pytest
-
     if shared is not None:
         borrow(shared)
-    mutated = Mutated(module, code, [])
+    mutated = Mutated(module, mutant.code, [])
     sys.meta_path.insert(0, mutated)
     left_out = [flag for name in LEFT_OUT for flag in ("--deselect", f"{tests[-1]}::{name}")]
     quiet = ("-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
-    status = int(pytest.main(["-x", *quiet, "--timeout", "0", *left_out, *tests]))
+    status = int(pytest.main(["-x", *quiet, "--timeout", "0", *left_out, *tests], [Nearest(mutant.within)]))
     return status if mutated.imported else NOT_IMPORTED
 
 
@@ -242,7 +263,7 @@ def flat(text: str) -> str:
 def forked(
     works: Sequence[tuple[Mutant, Callable[[], int]]], jobs: int, patience: float
 ) -> Iterator[tuple[Mutant, int]]:
-    """Do each in a fork, so many at once; what it gave, or 1 when it took too long or fell."""
+    """Do each in a fork, so many at once; what it gave, or less than 0 when it took too long."""
     waiting, running = list(works)[::-1], dict[int, tuple[Mutant, float]]()
     while waiting or running:
         while waiting and len(running) < jobs:
@@ -261,8 +282,11 @@ def forked(
 
 
 def alone(work: Callable[[], int]) -> NoReturn:
-    """In a fork: do it unheard, and end without what the parent does at its end."""
-    status = 1
+    """In a fork: do it unheard, and end without what the parent does at its end.
+
+    MUTANTS_TRANSCRIPT names a file for what the last of them said.
+    """
+    status = FELL
     with tempfile.TemporaryFile() as unheard:
         os.dup2(unheard.fileno(), 1)
         os.dup2(unheard.fileno(), 2)

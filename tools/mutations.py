@@ -47,23 +47,26 @@ PART = re.compile(r"\s+AND\s+")
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A module with one mistake in it, on this line of it."""
+    """A module with one mistake in it, on this line of it, `within` the body of a function or method, or of none."""
 
     line: int
     was: str
     now: str
     code: CodeType
+    within: str = ""
 
 
 def mutants(source: str, file: str, *, names: bool) -> Iterator[Mutant]:
     """Every mutant of a module; with `names` also those in which a text that is a name is another."""
     tree = ast.parse(source)
+    bodies = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     for node, change, undo in _changes(tree, names):
         was = ast.unparse(node)
         changed = change()
         now = ast.unparse(changed)
         ast.fix_missing_locations(tree)
-        yield Mutant(node.lineno, *_apart(was, now), compile(tree, file, "exec"))
+        within = next((body.name for body in bodies if body.lineno < node.lineno <= (body.end_lineno or 0)), "")
+        yield Mutant(node.lineno, *_apart(was, now), compile(tree, file, "exec"), within)
         undo()
 
 
@@ -130,7 +133,7 @@ def _instead(node: ast.expr | ast.stmt, names: bool) -> Iterator[ast.expr | ast.
 
 def _other_numbers(number: float) -> Iterator[float]:
     """A little more, and a lot."""
-    yield number + 1 if isinstance(number, int) else number * 1.001 if number else 0.001
+    yield number + 1 if isinstance(number, int) else number + number / 1000 if number else 0.001
     if number not in {0, 1}:
         yield number * 2
 
