@@ -1,6 +1,6 @@
 """What takes longer than a change can wait for; each part's last result is written to docs/nightly.md.
 
-    make nightly                 all parts: about two hours on two cores
+    make nightly                 all parts: about four hours on two cores
     make nightly PARTS="map"     one of them; the results of the others stay
 
 It ends with 1 when a part failed.
@@ -132,6 +132,10 @@ PARTS = {
         lambda: pytest("tests/nightly/test_bench.py"),
     ),
     "first": Part("a newcomer's commands in an empty home, then offline in another clone", first_minutes),
+    "mutants": Part(
+        "small mistakes in the pipelines, the verdict and the detectors are seen by a test (docs/mutants.md)",
+        lambda: outcome_of([PYTHON, "-m", "tools.mutants"], HOUSE, os.environ),
+    ),
     "soak": Part(
         "half an hour of live feed: latency and memory stay flat",
         lambda: outcome_of([PYTHON, "-m", "bench", "soak"], HOUSE, os.environ),

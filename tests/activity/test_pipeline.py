@@ -149,9 +149,10 @@ def test_a_session_is_over_ten_minutes_after_its_last_event(spark: SparkSession)
 
 
 def test_of_a_session_that_is_too_long_the_last_hour_is_looked_at(spark: SparkSession) -> None:
-    [just], [more] = visits(spark, just=range(0, 50, 5), more=range(0, 90, 5)).values()
+    [just], [edge], [more] = visits(spark, just=range(0, 50, 5), edge=range(0, 51, 5), more=range(0, 90, 5)).values()
 
     assert (just.is_whole, just.events, after_noon(just.started_at)) == (True, 10, 0)
+    assert (edge.is_whole, edge.events, after_noon(edge.started_at)) == (False, 10, 5)
     assert (more.is_whole, more.events, after_noon(more.started_at), after_noon(more.ended_at)) == (False, 10, 40, 85)
 
 

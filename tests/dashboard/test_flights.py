@@ -299,6 +299,44 @@ def test_a_full_lake_is_shown_with_its_figures_and_their_units(lake: Lake) -> No
     assert "Windows closed up to 2026-11-21 12:00 UTC." in texts(app)
 
 
+def figures(app: AppTest) -> dict[str, list[dict[str, Any]]]:
+    """The traces of each chart of a page, as the browser is given them."""
+    charts = [element.proto for element in app.get("bidi_component") if "figure" in json.loads(element.proto.json)]
+    return {
+        each.id.split("-", 1)[1].split("-", 1)[1]: json.loads(json.loads(each.json)["figure"])["data"]
+        for each in charts
+    }
+
+
+def numbers(column: Any) -> list[float]:
+    """A column of a trace: Plotly packs those that are long."""
+    if isinstance(column, dict):
+        return np.frombuffer(base64.b64decode(column["bdata"]), column["dtype"]).tolist()  # type: ignore[no-any-return]
+    return [float(value) for value in column]
+
+
+def test_pie_and_bars_have_every_phase_those_on_the_ground_among_them(lake: Lake, reports: pl.DataFrame) -> None:
+    newest = minute(reports, 0).sort("event_timestamp").group_by("icao24").last()
+    expected = {phase.capitalize(): count for phase, count in newest["flight_phase"].value_counts().iter_rows()}
+
+    drawn = figures(run(lake.root))
+
+    [pie], [bars] = drawn["flights-shares"], drawn["flights-bars"]
+    assert pie["type"] == "pie" and bars["type"] == "bar"
+    assert dict(zip(pie["labels"], numbers(pie["values"]), strict=True)) == expected
+    assert dict(zip(bars["y"], numbers(bars["x"]), strict=True)) == expected
+    assert expected.keys() == {"Ground", "Takeoff", "Climb", "Cruise", "Descent"}
+
+
+def test_phases_over_time_are_areas_that_stand_on_one_another(lake: Lake) -> None:
+    areas = figures(run(lake.root))["flights-area"]
+
+    assert {area["stackgroup"] for area in areas} == {areas[0]["stackgroup"]}
+    counted = pl.from_dicts(phase_counts(20)).group_by("flight_phase").agg(pl.col("flight_count").sum())
+    expected = {phase.capitalize(): float(count) for phase, count in counted.iter_rows()}
+    assert {area["name"]: sum(numbers(area["y"])) for area in areas} == expected
+
+
 def test_data_that_is_old_is_called_stale_and_says_what_to_start(lake: Lake) -> None:
     assert f"If the feed or the run has stopped: `vigie run flights --lake {lake}`" in texts(run(lake.root))
 

@@ -82,7 +82,7 @@ def test_spark_and_the_rule_in_words_agree_on_any_motion(spark: SparkSession, mo
 @pytest.mark.parametrize(
     ("categories", "name"),
     [
-        ([None, 0, 1], None),
+        ([None, -1, 0, 1, 21, 22, 40], None),
         ([2, 3], "Light"),
         ([4, 5, 6], "Heavy"),
         ([7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20], "Other"),

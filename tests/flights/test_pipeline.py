@@ -179,8 +179,19 @@ def test_a_movement_that_no_aircraft_can_make_is_a_jump(spark: SparkSession) -> 
     assert row.is_jump
 
 
-@pytest.mark.parametrize(("seconds", "count"), [(648, 1), (900, 1), (901, 0)])
-def test_a_movement_takes_a_quarter_of_an_hour_at_most(spark: SparkSession, seconds: int, count: int) -> None:
+@pytest.mark.parametrize(("kmh", "is_jump"), [(1_499.9, False), (1_500.1, True)])
+def test_a_jump_is_faster_than_1500_km_an_hour(spark: SparkSession, kmh: float, is_jump: bool) -> None:
+    degrees = kmh / 3.6 * 10 / 111_195.08  # along a meridian, in ten seconds
+    rows = reports(spark, {"at": 0}, {"at": 10, "latitude": 48 + degrees})
+
+    [row] = movements(rows).collect()
+
+    assert row.implied_speed_kmh == pytest.approx(kmh, abs=0.01)
+    assert row.is_jump is is_jump
+
+
+@pytest.mark.parametrize(("seconds", "count"), [(648, 1), (900, 1), (900.000001, 0)])
+def test_a_movement_takes_a_quarter_of_an_hour_at_most(spark: SparkSession, seconds: float, count: int) -> None:
     rows = reports(spark, {"at": 0}, {"at": seconds})
 
     assert movements(rows).count() == count

@@ -1,0 +1,38 @@
+"""What a pipeline declares, held to what was asked for: its rules are judged by DuckDB on rows written by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import sqlglot
+
+from vigie.graph import Graph, Rule, Silver, name_of
+
+
+def broken(table: Silver, row: dict[str, Any]) -> list[str]:
+    """The rules of a table that a row breaks: those that are not TRUE of it."""
+    with duckdb.connect() as database:
+        database.execute("SET TimeZone = 'UTC'")
+        database.register("rows", pa.Table.from_pylist([row]))
+        rules = ", ".join(f"({sqlglot.transpile(rule, 'spark', 'duckdb')[0]})" for rule in table.expect.values())
+        [held] = database.execute(f"SELECT {rules} FROM rows").fetchall()
+    return [name for name, holds in zip(table.expect, held, strict=True) if holds is not True]
+
+
+def the_rule(graph: Graph, name: str) -> Rule:
+    [found] = [rule for watch in graph.watches for rule in watch.rules if rule.name == name]
+    return found
+
+
+def silver_tables(graph: Graph) -> dict[str, tuple[object, ...]]:
+    """Of each what it reads, its event time, watermark and key."""
+    return {table.name: (name_of(table.reads), table.event_time, table.late_by, table.unique) for table in graph.silver}
+
+
+def gold_tables(graph: Graph) -> dict[str, tuple[object, ...]]:
+    """Of each what it reads, its watermark, how far it looks back, and whose newest row it has."""
+    return {
+        table.name: (name_of(table.reads), table.late_by, table.looks_back, table.latest_by) for table in graph.gold
+    }

@@ -1,0 +1,325 @@
+"""Which small mistakes in the pipelines, the verdict and the detectors would pass the tests.
+
+    make mutants                              every module: an hour or more on two cores
+    make mutants PARTS="flights limits"       those whose path has one of these words
+    python -m tools.mutants --list flights    the mutants, without running anything
+
+A mutant is a module with one mistake in it (tools/mutations.py). It is killed when a test that holds the module fails;
+a survivor is listed in docs/mutants.md. The tests of a module come in stages, the quick ones first, and the next stage
+is for what survived. Each mutant runs in a fork of a process that has imported what takes long and started Spark;
+nothing is written to the sources. It ends with 1 when a pipeline has a survivor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_loader
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+from tools.mutations import Mutant, mutants
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+HOUSE = Path(__file__).resolve().parent.parent
+RESULTS = HOUSE / "docs/mutants.md"
+HEAD = """# Mutants
+
+`make mutants` makes small mistakes in the pipelines, the verdict and the detectors, one at a time, and runs the tests that hold them. What no test sees is listed here; `tools/mutants.py` says of which mutants nothing can be seen, and why.
+
+| module | mutants | killed | equivalent | survived | on | commit |
+|---|---|---|---|---|---|---|
+"""  # noqa: E501
+DEAR = ("hypothesis", "numpy", "pandas", "polars", "pyarrow", "duckdb", "sqlglot", "pyspark.sql.functions")
+FELL, NOT_IMPORTED = 98, 99  # beside pytest's own: 0 passed, 1 and 2 failed, 4 and 5 found no tests
+NO_JUDGEMENT = {4, 5, FELL, NOT_IMPORTED}
+LONGEST_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A module and the tests that hold it, in stages. A pipeline's names are mutated too, and none may survive."""
+
+    path: str
+    stages: tuple[tuple[str, ...], ...]
+    is_pipeline: bool = False
+
+    @property
+    def module(self) -> str:
+        return self.path.removeprefix("src/").removesuffix(".py").replace("/", ".")
+
+    @property
+    def file(self) -> str:
+        return str(HOUSE / self.path)
+
+    def mutants(self) -> list[Mutant]:
+        return list(mutants(Path(self.file).read_text(), self.file, names=self.is_pipeline))
+
+
+FLIGHTS = (("tests/flights/test_declared.py",), ("tests/flights/test_pipeline.py",))
+DETECTORS = (
+    tuple(
+        f"tests/detectors/test_{name}.py"
+        for name in ("settings", "limits", "streaks", "bursts", "changes", "usual", "judging", "course")
+    ),
+    ("tests/sensors/test_declared.py", "tests/activity/test_declared.py"),
+    ("tests/detectors/test_against_the_reference.py",),
+)
+MODULES = (
+    Held("src/vigie/flights/pipeline.py", FLIGHTS, is_pipeline=True),
+    Held("src/vigie/flights/phases.py", (("tests/flights/test_phases.py",),), is_pipeline=True),
+    Held("src/vigie/flights/classes.py", (("tests/flights/test_phases.py",),), is_pipeline=True),
+    Held("src/vigie/flights/limits.py", (("tests/flights/test_pipeline.py",),), is_pipeline=True),
+    Held("src/vigie/flights/questions.py", (("tests/flights/test_questions.py",),), is_pipeline=True),
+    Held(
+        "src/vigie/sensors/pipeline.py",
+        (("tests/sensors/test_declared.py",), ("tests/sensors/test_pipeline.py",)),
+        is_pipeline=True,
+    ),
+    Held(
+        "src/vigie/activity/pipeline.py",
+        (("tests/activity/test_declared.py",), ("tests/activity/test_tables.py", "tests/activity/test_pipeline.py")),
+        is_pipeline=True,
+    ),
+    Held("src/vigie/engine/verdict.py", (("tests/engine/test_verdict.py",),)),
+    *(
+        Held(f"src/vigie/detectors/{name}.py", DETECTORS)
+        for name in (
+            "limits",
+            "streaks",
+            "bursts",
+            "changes",
+            "usual",
+            "course",
+            "exact",
+            "silence",
+            "judgement",
+            "judging",
+            "readings",
+        )  # fmt: skip
+    ),
+)
+# Of these no test can see that they are mutants: (file, what was, what is) and why.
+EQUIVALENT: dict[tuple[str, str, str], str] = {}
+# Tests that need what a fork has not: Spark calls back to the process that started it.
+LEFT_OUT = ("test_silver_and_gold_are_what_python_and_duckdb_make_of_the_messages",)
+
+
+@dataclass(frozen=True, slots=True)
+class Mutated(MetaPathFinder, Loader):
+    """Imports a module from other code than its file's."""
+
+    module: str
+    code: CodeType
+    imported: list[str]
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
+        return spec_from_loader(name, self, origin=self.code.co_filename) if name == self.module else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__file__ = self.code.co_filename
+        self.imported.append(self.module)
+        exec(self.code, module.__dict__)
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """A plugin of pytest that begins with the tests in which a function's name stands."""
+
+    name: str
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items.sort(key=lambda item: not self._is_named_in(item))
+
+    def _is_named_in(self, item: pytest.Item) -> bool:
+        return isinstance(item, pytest.Function) and self.name in item.function.__code__.co_names
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Make small mistakes, and list those that no test sees.")
+    parser.add_argument("words", nargs="*", help="only modules whose path has one of these words in it")
+    parser.add_argument("--list", action="store_true", help="list the mutants, and run nothing")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2, help="how many run at once")
+    asked = parser.parse_args()
+    held = [each for each in MODULES if not asked.words or any(word in each.path for word in asked.words)]
+    if not held:
+        parser.error(f"no module has {' or '.join(asked.words)} in its path")
+    if asked.list:
+        for each in held:
+            sys.stdout.writelines(f"{line_of(each, mutant)}\n" for mutant in each.mutants())
+        return 0
+    os.chdir(HOUSE)
+    for name in DEAR:
+        importlib.import_module(name)
+    gc.freeze()
+    survived = {each: survivors(each, asked.jobs) for each in held}
+    return 1 if any(left for each, left in survived.items() if each.is_pipeline) else 0
+
+
+def survivors(held: Held, jobs: int) -> list[Mutant]:
+    """Judge the mutants of a module, write down what came of them, and give those that no test saw."""
+    every = held.mutants()
+    left = [one for one in every if (held.path, one.was, one.now) not in EQUIVALENT]
+    judged, began = len(left), time.monotonic()
+    for at, stage in enumerate(held.stages):
+        # What a pipeline's functions compute is not for the tests of what it declares.
+        passed_on = [one for one in left if held.is_pipeline and one.within and at < len(held.stages) - 1]
+        tried = [one for one in left if one not in passed_on]
+        left = passed_on + (stage_of(held, stage, tried, jobs) if tried else [])
+    seconds = time.monotonic() - began
+    sys.stderr.write(f"{held.path}: {judged} judged, {len(left)} survived, {seconds / 60:.0f} min\n")
+    sys.stderr.writelines(f"{line_of(held, mutant)}\n" for mutant in left)
+    left.sort(key=lambda one: one.line)
+    write_down(held, len(every), judged, left)
+    return left
+
+
+def stage_of(held: Held, tests: Sequence[str], left: Sequence[Mutant], jobs: int) -> list[Mutant]:
+    sound = compile(Path(held.file).read_text(), held.file, "exec")
+    shared = the_spark() if any("spark" in (HOUSE / test).read_text() for test in tests) else None
+    began = time.monotonic()
+    nothing = Mutant(0, "", "", sound)
+    [(_, status)] = forked([(nothing, lambda: judge(held.module, nothing, tests, shared))], 1, LONGEST_S)
+    if status:
+        raise SystemExit(f"{held.path}: {' '.join(tests)} failed without a mutant, or never imported it ({status})")
+    patience = max(60.0, 5 * jobs * (time.monotonic() - began))
+
+    def work(mutant: Mutant) -> Callable[[], int]:
+        return lambda: judge(held.module, mutant, tests, shared)
+
+    survived = []
+    for mutant, status in forked([(one, work(one)) for one in left], jobs, patience):
+        if status in NO_JUDGEMENT:
+            raise SystemExit(f"{line_of(held, mutant)}: the tests could not be run ({status}); see MUTANTS_TRANSCRIPT")
+        sys.stderr.write("." if status else "s")
+        sys.stderr.flush()
+        survived += [] if status else [mutant]
+    sys.stderr.write("\n")
+    return survived
+
+
+def judge(module: str, mutant: Mutant, tests: Sequence[str], shared: SparkSession | None) -> int:
+    """Run the tests with the module's code in place: 0 when all passed."""
+    if shared is not None:
+        borrow(shared)
+    mutated = Mutated(module, mutant.code, [])
+    sys.meta_path.insert(0, mutated)
+    left_out = [flag for name in LEFT_OUT for flag in ("--deselect", f"{tests[-1]}::{name}")]
+    quiet = ("-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+    status = int(pytest.main(["-x", *quiet, "--timeout", "0", *left_out, *tests], [Nearest(mutant.within)]))
+    return status if mutated.imported else NOT_IMPORTED
+
+
+def the_spark() -> SparkSession:
+    """One Spark for all forks, or the one that there is already."""
+    from vigie.engine import session
+    from vigie.settings import Settings
+
+    os.environ.setdefault("SPARK_SUBMIT_OPTS", session.BRIEF)
+    return session.start(Settings(), "mutants")
+
+
+def borrow(shared: SparkSession) -> None:
+    """In a fork: talk to the parent's Spark over a connection of our own, and leave it running."""
+    from vigie.engine import session
+
+    gateway = shared.sparkContext._gateway
+    assert gateway is not None
+    client = gateway._gateway_client
+    client.lent = (list(client.deque), client.thread_connection)  # to be kept: what is freed is closed
+    client.deque.clear()
+    client.thread_connection = threading.local()
+    vars(shared)["stop"] = lambda: None
+    vars(session)["start"] = lambda *_, **__: shared
+
+
+def line_of(held: Held, mutant: Mutant) -> str:
+    return f"`{held.path}:{mutant.line}`: `{flat(mutant.was)}` → `{flat(mutant.now)}`"
+
+
+def flat(text: str) -> str:
+    return " ".join(text.replace("\\n", " ").split()).replace("`", "'")
+
+
+def forked(
+    works: Sequence[tuple[Mutant, Callable[[], int]]], jobs: int, patience: float
+) -> Iterator[tuple[Mutant, int]]:
+    """Do each in a fork, so many at once; what it gave, or less than 0 when it took too long."""
+    waiting, running = list(works)[::-1], dict[int, tuple[Mutant, float]]()
+    while waiting or running:
+        while waiting and len(running) < jobs:
+            mutant, work = waiting.pop()
+            if (child := os.fork()) == 0:
+                alone(work)
+            running[child] = mutant, time.monotonic() + patience
+        for child, (mutant, until) in list(running.items()):
+            if time.monotonic() > until:
+                os.kill(child, signal.SIGKILL)
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                del running[child]
+                yield mutant, os.waitstatus_to_exitcode(status)
+        time.sleep(0.02)
+
+
+def alone(work: Callable[[], int]) -> NoReturn:
+    """In a fork: do it unheard, and end without what the parent does at its end.
+
+    MUTANTS_TRANSCRIPT names a file for what the last of them said.
+    """
+    status = FELL
+    with tempfile.TemporaryFile() as unheard:
+        os.dup2(unheard.fileno(), 1)
+        os.dup2(unheard.fileno(), 2)
+        try:
+            status = work()
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            if transcript := os.environ.get("MUTANTS_TRANSCRIPT"):
+                unheard.seek(0)
+                Path(transcript).write_bytes(unheard.read())
+            os._exit(status)
+
+
+def write_down(held: Held, every: int, judged: int, left: Sequence[Mutant]) -> None:
+    """Replace what docs/mutants.md says of a module."""
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=HOUSE, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    counts = (every, judged - len(left), every - judged, len(left))
+    row = f"| `{held.path}` | {' | '.join(map(str, counts))} | {datetime.now(UTC):%Y-%m-%d} | {commit} |"
+    lines = RESULTS.read_text().splitlines() if RESULTS.exists() else []
+    rows = {each.path: line for each in MODULES for line in lines if line.startswith(f"| `{each.path}` |")}
+    rows[held.path] = row
+    listed = [line for line in lines if line.startswith("- `") and not line.startswith(f"- `{held.path}:")]
+    listed += [f"- {line_of(held, mutant)}" for mutant in left]
+    order = [each.path for each in MODULES]
+    listed.sort(key=lambda line: order.index(line[3:].split(":")[0]))
+    table = "\n".join(rows[path] for path in order if path in rows)
+    RESULTS.write_text(f"{HEAD}{table}\n" + ("\n## Survivors\n" + "\n".join(listed) + "\n" if listed else ""))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
