@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from vigie.cli_alerts import alerts, backtest
-from vigie.cli_monitoring import measured, status
+from vigie.cli_monitoring import dashboard, measured, status
 from vigie.errors import BadSetting, RequestError
 from vigie.flags import (
-    AllowActions,
     At,
     DrawnAs,
     Every,
     Faults,
     Form,
     From,
-    Host,
     Interval,
     Json,
     Kafka,
@@ -32,12 +30,10 @@ from vigie.flags import (
     MetricsHost,
     MetricsPort,
     Name,
-    Names,
     NameToCheck,
     OlderThan,
     Once,
     Period,
-    Port,
     QuestionName,
     Rate,
     Rows,
@@ -49,7 +45,6 @@ from vigie.flags import (
     Start,
     To,
     Verb,
-    Watched,
     addresses,
     lake_at,
     span,
@@ -263,39 +258,7 @@ def ledger(pipeline: Name, json: Json = False, lake: At = None) -> None:
 
 
 app.command()(status)
-
-
-@app.command()
-@command
-def dashboard(  # noqa: PLR0913  (each is a flag)
-    pipeline: Watched = None,
-    *,
-    host: Host = "127.0.0.1",
-    port: Port = 8501,
-    name: Names = None,
-    allow_actions: AllowActions = False,
-    lake: At = None,
-) -> None:
-    """Watch the lake in a browser: live aircraft, sensors, users, alerts, and what became of each row. No Spark.
-
-    It only shows: acknowledging and silencing alerts needs --allow-actions. Ctrl-C ends it.
-
-    [dim]vigie dashboard[/dim]
-    [dim]vigie dashboard flights --lake ./lake --port 8600[/dim]
-    [dim]vigie dashboard sensors --allow-actions[/dim]
-    [dim]vigie dashboard --host 0.0.0.0 --name vigie.example.com[/dim]
-    """
-    from vigie.dashboard.serving import Door, address, check, serve
-
-    if pipeline is not None:
-        _pipeline(pipeline)
-    place = lake_at(lake)
-    check(host, port, name or ())
-    door = Door(host, port, tuple(name or ()), allow_actions)
-    say(f"The dashboard of {place} is at {address(host, port)}; Ctrl-C ends it.")
-    for said in door.said():
-        say(said)
-    serve(place, pipeline, door)
+app.command()(dashboard)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Watching a run from the command line: how a pipeline stands, and the metrics of one that runs."""
+"""Watching a run from the command line: how a pipeline stands, its dashboard, and the metrics of one that runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,21 @@ from typing import TYPE_CHECKING
 import typer
 
 from vigie.errors import BadSetting
-from vigie.flags import At, Json, LooksEvery, Name, OneLook, Plain, lake_at, span
+from vigie.flags import (
+    AllowActions,
+    At,
+    Host,
+    Json,
+    LooksEvery,
+    Name,
+    Names,
+    OneLook,
+    Plain,
+    Port,
+    Watched,
+    lake_at,
+    span,
+)  # fmt: skip
 from vigie.terminal import command, say, stop_when_asked
 
 if TYPE_CHECKING:
@@ -56,6 +70,39 @@ def status(  # noqa: PLR0913  (each is a flag)
         view.report(look(), _put)
     else:
         (view.live if is_live else partial(view.plain, put=_put))(look, seconds, stop_when_asked())
+
+
+@command
+def dashboard(  # noqa: PLR0913  (each is a flag)
+    pipeline: Watched = None,
+    *,
+    host: Host = "127.0.0.1",
+    port: Port = 8501,
+    name: Names = None,
+    allow_actions: AllowActions = False,
+    lake: At = None,
+) -> None:
+    """Watch the lake in a browser: live aircraft, sensors, users, alerts, and what became of each row. No Spark.
+
+    It only shows: acknowledging and silencing alerts needs --allow-actions. Ctrl-C ends it.
+
+    [dim]vigie dashboard[/dim]
+    [dim]vigie dashboard flights --lake ./lake --port 8600[/dim]
+    [dim]vigie dashboard sensors --allow-actions[/dim]
+    [dim]vigie dashboard --host 0.0.0.0 --name vigie.example.com[/dim]
+    """
+    from vigie.dashboard.serving import Door, address, check, serve
+    from vigie.pipeline import load
+
+    if pipeline is not None:
+        load(pipeline)
+    place = lake_at(lake)
+    check(host, port, name or ())
+    door = Door(host, port, tuple(name or ()), allow_actions)
+    say(f"The dashboard of {place} is at {address(host, port)}; Ctrl-C ends it.")
+    for said in door.said():
+        say(said)
+    serve(place, pipeline, door)
 
 
 @contextmanager
