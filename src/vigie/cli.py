@@ -54,7 +54,7 @@ from vigie.flags import (
     lake_at,
     span,
 )  # fmt: skip
-from vigie.terminal import command, leave, meter, say, stop_when_asked
+from vigie.terminal import command, leave, meter, put, say, stop_when_asked
 
 if TYPE_CHECKING:
     from vigie.engine.run import OwnKafka
@@ -224,7 +224,7 @@ def check(pipeline: NameToCheck = None, json: Json = False) -> None:
         say(f"{len(found)} {noun} in pipeline '{declared.name}'.")
         raise typer.Exit(2)
     tables = len(list(declared.graph().nodes()))
-    typer.echo(f"Pipeline '{declared.name}' makes sense: {tables} table{'s' if tables > 1 else ''}.")
+    put(f"Pipeline '{declared.name}' makes sense: {tables} table{'s' if tables > 1 else ''}.")
 
 
 @app.command()
@@ -237,7 +237,7 @@ def graph(pipeline: Name, form: DrawnAs = Form.TEXT) -> None:
     """
     from vigie.drawing import draw
 
-    typer.echo(draw(_pipeline(pipeline).graph(), form.value))
+    put(draw(_pipeline(pipeline).graph(), form.value))
 
 
 @app.command()
@@ -256,9 +256,9 @@ def ledger(pipeline: Name, json: Json = False, lake: At = None) -> None:
     if json:
         Listing.of(entries).print_json()
         return
-    typer.echo(f"Rows read are rows accounted for: {name}")
+    put(f"Rows read are rows accounted for: {name}")
     totals(entries).print_table()
-    typer.echo("The last batches")
+    put("The last batches")
     batches(entries).print_table()
 
 
@@ -332,7 +332,7 @@ def quarantine(  # noqa: PLR0913  (each is a flag)
     origins(found).print_table(50 if limit is None else limit)
     counts = Counter(each for entry in found for each in entry["rules"])
     for each, count in counts.most_common():
-        typer.echo(f"{count:>10,}  {each}")
+        put(f"{count:>10,}  {each}")
 
 
 @app.command()

@@ -12,7 +12,7 @@ import typer
 
 from vigie.errors import BadSetting
 from vigie.flags import At, Json, LooksEvery, Name, OneLook, Plain, lake_at, span
-from vigie.terminal import command, say, stop_when_asked
+from vigie.terminal import command, put, say, stop_when_asked
 
 if TYPE_CHECKING:
     from vigie.engine.watcher import Watcher
@@ -82,6 +82,6 @@ def measured(pipeline: Pipeline, lake: Lake, port: int | None, host: str) -> Ite
 
 def _put(part: str | Listing) -> None:
     if isinstance(part, str):
-        typer.echo(part)
+        put(part)
     else:
         part.print_table()

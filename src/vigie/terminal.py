@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_type_hints
 import typer
 
 from vigie.errors import VigieError
+from vigie.oneline import harmless
 from vigie.redaction import without_secrets
 
 if TYPE_CHECKING:
@@ -118,8 +119,13 @@ def _tell(text: str, debug: bool) -> None:
         log.error("%s", text, exc_info=debug)
         return
     if debug:
-        sys.stderr.write(without_secrets(traceback.format_exc()))
-    sys.stderr.write(f"{text}\n")
+        sys.stderr.write(harmless(without_secrets(traceback.format_exc())))
+    sys.stderr.write(f"{harmless(text)}\n")
+
+
+def put(text: object) -> None:
+    """What a person asked for, in words, on standard output."""
+    sys.stdout.write(f"{harmless(str(text))}\n")
 
 
 def say(text: str) -> None:
@@ -127,7 +133,7 @@ def say(text: str) -> None:
     if in_json():
         log.info("%s", text.strip())
     else:
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{harmless(text)}\n")
 
 
 def in_json() -> bool:
@@ -155,7 +161,7 @@ class _JsonLines(logging.Formatter):
 class _Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return "\n".join(f"{at} {line}" for line in without_secrets(super().format(record)).splitlines())
+        return "\n".join(f"{at} {line}" for line in harmless(without_secrets(super().format(record))).splitlines())
 
 
 def _log(form: LogFormat, debug: bool) -> None:
