@@ -15,10 +15,12 @@ import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_type_hints
 
 import typer
 
+from vigie.disk import full, is_full
 from vigie.errors import VigieError
 from vigie.oneline import harmless
 from vigie.redaction import without_secrets
@@ -88,6 +90,11 @@ def _code(act: Callable[[], None], debug: bool) -> int:
             _give_up_output()
             _tell(f"the output could not be written: {problem.strerror}\nSend it to where there is room.", debug)
             return 1
+        if is_full(problem):
+            place = problem.filename if isinstance(problem, OSError) else None
+            full_disk = full(place or os.getcwd(), gettempdir())
+            _tell(str(full_disk), debug)
+            return full_disk.exit_code
         more = "" if debug else "\nThis was not foreseen: run it again with --debug for the whole trace."
         _tell(f"{type(problem).__name__}: {problem}{more}", debug)
         return 1
