@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +28,7 @@ from vigie.flags import (
     Limit,
     Live,
     MayCost,
+    Memory,
     MetricsHost,
     MetricsPort,
     Name,
@@ -47,6 +47,7 @@ from vigie.flags import (
     SourceName,
     Sql,
     Start,
+    Timeout,
     To,
     Verb,
     Watched,
@@ -58,9 +59,11 @@ from vigie.terminal import command, leave, meter, put, say, stop_when_asked
 
 if TYPE_CHECKING:
     from vigie.engine.run import OwnKafka
+    from vigie.lake import Table
     from vigie.pipeline import Pipeline
 
 SHOWN = 100  # rows of a query that a person is shown
+BROKEN_SHOWN = 50
 
 app = typer.Typer(
     help="Vigie keeps watch over live data: declare a pipeline in one Python file, and every row is "
@@ -248,18 +251,17 @@ def ledger(pipeline: Name, json: Json = False, lake: At = None) -> None:
     [dim]vigie ledger flights[/dim]
     [dim]vigie ledger flights --json | jq '.[] | select(.quarantined > 0)'[/dim]
     """
-    from vigie.accounts import batches, totals
-    from vigie.listing import Listing
+    from vigie.accounts import Ledger
 
     name = _pipeline(pipeline).name
-    entries = _rows(lake_at(lake).ledger(name), "ledger", pipeline)
+    entries = Ledger(_table(lake_at(lake).ledger(name), "ledger", pipeline))
     if json:
-        Listing.of(entries).print_json()
+        entries.entries().print_json()
         return
     put(f"Rows read are rows accounted for: {name}")
-    totals(entries).print_table()
+    entries.totals().print_table()
     put("The last batches")
-    batches(entries).print_table()
+    entries.batches().print_table()
 
 
 app.command()(status)
@@ -314,8 +316,7 @@ def quarantine(  # noqa: PLR0913  (each is a flag)
     [dim]vigie quarantine flights --rule "has a position"[/dim]
     [dim]vigie quarantine flights --json > broken.json[/dim]
     """
-    from vigie.accounts import broken, origins
-    from vigie.listing import Listing
+    from vigie.accounts import Quarantine
 
     if verb != "list":
         later = verb == "requeue"
@@ -324,14 +325,14 @@ def quarantine(  # noqa: PLR0913  (each is a flag)
             do="Look at them: vigie quarantine PIPELINE list",
         )
     name = _pipeline(pipeline).name
-    entries = _rows(lake_at(lake).quarantine(name), "quarantine", pipeline)
-    found = broken(entries, rule)
+    broken = Quarantine(_table(lake_at(lake).quarantine(name), "quarantine", pipeline), rule)
+    counts = broken.counts()
     if json:
-        Listing.of(found if limit is None else found[:limit]).print_json()
+        broken.newest(limit).print_json()
         return
-    origins(found).print_table(50 if limit is None else limit)
-    counts = Counter(each for entry in found for each in entry["rules"])
-    for each, count in counts.most_common():
+    shown = BROKEN_SHOWN if limit is None else limit
+    broken.origins(shown + 1).print_table(shown)  # one more, which says that there are more
+    for each, count in counts.items():
         put(f"{count:>10,}  {each}")
 
 
@@ -361,18 +362,25 @@ def ask(pipeline: Name, question: QuestionName = None, json: Json = False, lake:
 
 @app.command()
 @command
-def query(sql: Sql, json: Json = False, lake: At = None) -> None:
+def query(  # noqa: PLR0913  (each is a flag)
+    sql: Sql, *, timeout: Timeout = "60s", memory: Memory = "1GB", json: Json = False, lake: At = None
+) -> None:
     """Ask the lake in SQL, at once and without Spark.
 
     Tables are bronze.NAME, silver.NAME, gold.NAME, quarantine.PIPELINE, late.PIPELINE, and
     vigie.PIPELINE_ledger, _alerts, _alert_events and _commands; SHOW ALL TABLES lists them. Instants are in UTC.
 
     [dim]vigie query "SELECT flight_phase, count(*) FROM silver.flights_ml GROUP BY ALL"[/dim]
+    [dim]vigie query "SELECT * FROM bronze.flights_raw ORDER BY received_at" --timeout 10m --memory 4GB --json[/dim]
     """
-    from vigie.lake import query as answer
     from vigie.listing import Listing
+    from vigie.sql import Limits
+    from vigie.sql import query as answer
 
-    asked = answer(lake_at(lake), sql)
+    seconds = span(timeout, "--timeout").total_seconds()
+    if seconds <= 0:
+        raise BadSetting("a query cannot be answered in 0 seconds", where="--timeout", do="Write for example 60s.")
+    asked = answer(lake_at(lake), sql, Limits(seconds, memory))
     _show(Listing(asked.columns, asked.rows), json)
 
 
@@ -406,12 +414,12 @@ def _pipeline(text: str) -> Pipeline:
     return load(text)
 
 
-def _rows(path: Path, noun: str, pipeline: str) -> list[dict[str, Any]]:
-    from vigie.lake import is_table, rows
+def _table(path: Path, noun: str, pipeline: str) -> Table:
+    from vigie.lake import Table, is_table
 
     if not is_table(path):
         raise RequestError(f"there is no {noun} yet", where=str(path), do=f"Make it: vigie run {pipeline}")
-    return rows(path)
+    return Table("vigie", noun, path)
 
 
 def _show(listing: Any, json: bool) -> None:
