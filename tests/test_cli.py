@@ -504,6 +504,48 @@ def test_a_value_is_shown_on_one_line_that_is_not_too_long(value: object) -> Non
     assert len(shown.splitlines()) <= 1
 
 
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [(1e308, "1e+308"), (-1e15, "-1e+15"), (123456.7891, "123456.789"), (42.0, "42"), (1e-7, "1e-07"), (0.0, "0")],
+)
+def test_a_number_is_shown_as_a_person_reads_it(value: float, read: str) -> None:
+    assert text_of(value) == read
+    assert text_of([value]) == read
+
+
+OBEYED = "\x1b[2J \x7f \x85 \x9b31m \u061c \u200e \u200f \u2028 \u202e \u2066 \u2069"
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_nothing_in_the_data_or_a_name_of_it_moves_a_cursor(tmp_path: Path, form: list[str]) -> None:
+    place = a_lake(tmp_path, [], [a_broken_row(value=OBEYED.encode(), rules=[OBEYED])])
+    sql = f"""SELECT decode(value) AS "{OBEYED}", rules FROM quarantine.mine"""
+
+    listed = vigie("quarantine", a_pipeline(tmp_path), *form, *place)
+    asked = vigie("query", sql, *form, *place)
+
+    for shown in (listed, asked):
+        assert shown.exit_code == 0
+        assert [letter for letter in shown.stdout if not letter.isprintable() and letter != "\n"] == []
+        assert "\\u202e" in shown.stdout
+    if form:
+        assert json.loads(listed.stdout)[0]["value"] == OBEYED
+        assert json.loads(asked.stdout) == [{OBEYED: OBEYED, "rules": [OBEYED]}]
+
+
+def test_nothing_in_an_error_moves_a_cursor(tmp_path: Path) -> None:
+    shown = vigie("query", f"SELECT CAST('{OBEYED}' AS INTEGER)", *a_lake(tmp_path, [], []))
+
+    assert shown.exit_code == 2
+    assert [letter for letter in shown.stderr if not letter.isprintable() and letter != "\n"] == []
+    assert "\\x9b31m" in shown.stderr
+
+
+@given(st.text())
+def test_any_text_can_be_had_back_from_json(text: str) -> None:
+    assert json.loads(encoded({text: [text]})) == {text: [text]}
+
+
 def _timed(args: list[str]) -> tuple[float, str]:
     """The least processor time of three tries: other work on the machine is not what is measured."""
     tries = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vigie.errors import BadAddress, LakeDamaged, RequestError
-from vigie.lake import Lake, _distinct, query, rows
+from vigie.lake import Lake, opened, rows
+from vigie.maintenance import maintain
+from vigie.sql import _distinct, query
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -240,3 +242,65 @@ def test_columns_are_given_names_that_differ(names: list[str]) -> None:
 
     assert len(set(distinct)) == len(names)
     assert all(new.startswith(old) for new, old in zip(distinct, names, strict=True))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "p%20q",
+        "a%2Fb",
+        "a\\b",
+        "a[b",
+        "a]b",
+        "a|b",
+        "a^b",
+        "a#b",
+        "a?b",
+        "a\nb",
+        "a\rb",
+        "a\x00b",
+        "\udcff",
+        "\u202ea",
+        "\x85",
+    ],
+)
+def test_a_path_that_would_be_read_as_another_is_refused(tmp_path: Path, name: str) -> None:
+    for path in (f"{tmp_path}/{name}", f"{tmp_path}/{name}/lake"):
+        with pytest.raises(BadAddress, match="must not hold") as problem:
+            Lake.at(path)
+        assert problem.value.exit_code == 2
+        assert len(problem.value.where.splitlines()) == 1
+
+
+def test_a_folder_above_the_lake_counts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "p%20q" / "lake").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "p%20q")
+    monkeypatch.chdir(tmp_path / "p%20q")
+
+    for path in ("lake", tmp_path / "link" / "lake"):
+        with pytest.raises(BadAddress, match="'%20'"):
+            Lake.at(path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["100%", "it's", 'say "so"', "b l a n k", "é漢😀", "e\u0301", "a:b", "{x}*", "a&b=c+d,e;f", "$HOME", "<a>", "(`)~"],
+)
+def test_a_lake_in_a_folder_of_any_other_name_is_the_folder_of_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    lake = a_lake(tmp_path / name)
+
+    assert [folder.name for folder in tmp_path.iterdir()] == [name]
+    assert list(query(Lake.at(name), "SELECT read FROM vigie.flights_ledger").rows) == [(3,)]
+    assert len(opened(lake.ledger("flights")).history()) == 1
+    assert all(upkeep.files_after == 1 for upkeep in maintain(lake, timedelta(days=7)))
+
+
+def test_a_home_of_nobody_is_no_place_for_a_lake() -> None:
+    assert Lake.at("./~nobody-of-that-name").root == Path("~nobody-of-that-name")
+    assert Lake.at("~/lake").root == Path.home() / "lake"
+    with pytest.raises(BadAddress, match="nobody of that name"):
+        Lake.at("~nobody-of-that-name/lake")

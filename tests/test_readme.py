@@ -20,9 +20,10 @@ from vigie.check import problems
 from vigie.cli import app
 from vigie.engine import aside, ledger
 from vigie.engine.dead_letters import DEAD_LETTERS
-from vigie.lake import Lake, query
+from vigie.lake import Lake
 from vigie.pipeline import load
 from vigie.settings import PREFIX, Settings
+from vigie.sql import query
 
 HOUSE = Path(__file__).parent.parent
 PAGES = [HOUSE / "README.md", *sorted((HOUSE / "docs").rglob("*.md")), *sorted((HOUSE / "examples").rglob("*.md"))]

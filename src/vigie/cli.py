@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +26,7 @@ from vigie.flags import (
     Limit,
     Live,
     MayCost,
+    Memory,
     MetricsHost,
     MetricsPort,
     Name,
@@ -43,19 +43,22 @@ from vigie.flags import (
     SourceName,
     Sql,
     Start,
+    Timeout,
     To,
     Verb,
     addresses,
     lake_at,
     span,
 )  # fmt: skip
-from vigie.terminal import command, leave, meter, say, stop_when_asked
+from vigie.terminal import command, leave, meter, put, say, stop_when_asked
 
 if TYPE_CHECKING:
     from vigie.engine.run import OwnKafka
+    from vigie.lake import Table
     from vigie.pipeline import Pipeline
 
 SHOWN = 100  # rows of a query that a person is shown
+BROKEN_SHOWN = 50
 
 app = typer.Typer(
     help="Vigie keeps watch over live data: declare a pipeline in one Python file, and every row is "
@@ -219,7 +222,7 @@ def check(pipeline: NameToCheck = None, json: Json = False) -> None:
         say(f"{len(found)} {noun} in pipeline '{declared.name}'.")
         raise typer.Exit(2)
     tables = len(list(declared.graph().nodes()))
-    typer.echo(f"Pipeline '{declared.name}' makes sense: {tables} table{'s' if tables > 1 else ''}.")
+    put(f"Pipeline '{declared.name}' makes sense: {tables} table{'s' if tables > 1 else ''}.")
 
 
 @app.command()
@@ -232,7 +235,7 @@ def graph(pipeline: Name, form: DrawnAs = Form.TEXT) -> None:
     """
     from vigie.drawing import draw
 
-    typer.echo(draw(_pipeline(pipeline).graph(), form.value))
+    put(draw(_pipeline(pipeline).graph(), form.value))
 
 
 @app.command()
@@ -243,18 +246,17 @@ def ledger(pipeline: Name, json: Json = False, lake: At = None) -> None:
     [dim]vigie ledger flights[/dim]
     [dim]vigie ledger flights --json | jq '.[] | select(.quarantined > 0)'[/dim]
     """
-    from vigie.accounts import batches, totals
-    from vigie.listing import Listing
+    from vigie.accounts import Ledger
 
     name = _pipeline(pipeline).name
-    entries = _rows(lake_at(lake).ledger(name), "ledger", pipeline)
+    entries = Ledger(_table(lake_at(lake).ledger(name), "ledger", pipeline))
     if json:
-        Listing.of(entries).print_json()
+        entries.entries().print_json()
         return
-    typer.echo(f"Rows read are rows accounted for: {name}")
-    totals(entries).print_table()
-    typer.echo("The last batches")
-    batches(entries).print_table()
+    put(f"Rows read are rows accounted for: {name}")
+    entries.totals().print_table()
+    put("The last batches")
+    entries.batches().print_table()
 
 
 app.command()(status)
@@ -277,8 +279,7 @@ def quarantine(  # noqa: PLR0913  (each is a flag)
     [dim]vigie quarantine flights --rule "has a position"[/dim]
     [dim]vigie quarantine flights --json > broken.json[/dim]
     """
-    from vigie.accounts import broken, origins
-    from vigie.listing import Listing
+    from vigie.accounts import Quarantine
 
     if verb != "list":
         later = verb == "requeue"
@@ -287,15 +288,15 @@ def quarantine(  # noqa: PLR0913  (each is a flag)
             do="Look at them: vigie quarantine PIPELINE list",
         )
     name = _pipeline(pipeline).name
-    entries = _rows(lake_at(lake).quarantine(name), "quarantine", pipeline)
-    found = broken(entries, rule)
+    broken = Quarantine(_table(lake_at(lake).quarantine(name), "quarantine", pipeline), rule)
+    counts = broken.counts()
     if json:
-        Listing.of(found if limit is None else found[:limit]).print_json()
+        broken.newest(limit).print_json()
         return
-    origins(found).print_table(50 if limit is None else limit)
-    counts = Counter(each for entry in found for each in entry["rules"])
-    for each, count in counts.most_common():
-        typer.echo(f"{count:>10,}  {each}")
+    shown = BROKEN_SHOWN if limit is None else limit
+    broken.origins(shown + 1).print_table(shown)  # one more, which says that there are more
+    for each, count in counts.items():
+        put(f"{count:>10,}  {each}")
 
 
 @app.command()
@@ -324,18 +325,25 @@ def ask(pipeline: Name, question: QuestionName = None, json: Json = False, lake:
 
 @app.command()
 @command
-def query(sql: Sql, json: Json = False, lake: At = None) -> None:
+def query(  # noqa: PLR0913  (each is a flag)
+    sql: Sql, *, timeout: Timeout = "60s", memory: Memory = "1GB", json: Json = False, lake: At = None
+) -> None:
     """Ask the lake in SQL, at once and without Spark.
 
     Tables are bronze.NAME, silver.NAME, gold.NAME, quarantine.PIPELINE, late.PIPELINE, and
     vigie.PIPELINE_ledger, _alerts, _alert_events and _commands; SHOW ALL TABLES lists them. Instants are in UTC.
 
     [dim]vigie query "SELECT flight_phase, count(*) FROM silver.flights_ml GROUP BY ALL"[/dim]
+    [dim]vigie query "SELECT * FROM bronze.flights_raw ORDER BY received_at" --timeout 10m --memory 4GB --json[/dim]
     """
-    from vigie.lake import query as answer
     from vigie.listing import Listing
+    from vigie.sql import Limits
+    from vigie.sql import query as answer
 
-    asked = answer(lake_at(lake), sql)
+    seconds = span(timeout, "--timeout").total_seconds()
+    if seconds <= 0:
+        raise BadSetting("a query cannot be answered in 0 seconds", where="--timeout", do="Write for example 60s.")
+    asked = answer(lake_at(lake), sql, Limits(seconds, memory))
     _show(Listing(asked.columns, asked.rows), json)
 
 
@@ -369,12 +377,12 @@ def _pipeline(text: str) -> Pipeline:
     return load(text)
 
 
-def _rows(path: Path, noun: str, pipeline: str) -> list[dict[str, Any]]:
-    from vigie.lake import is_table, rows
+def _table(path: Path, noun: str, pipeline: str) -> Table:
+    from vigie.lake import Table, is_table
 
     if not is_table(path):
         raise RequestError(f"there is no {noun} yet", where=str(path), do=f"Make it: vigie run {pipeline}")
-    return rows(path)
+    return Table("vigie", noun, path)
 
 
 def _show(listing: Any, json: bool) -> None:

@@ -28,7 +28,7 @@ from vigie.flags import (
     lake_at,
     span,
 )  # fmt: skip
-from vigie.terminal import command, say
+from vigie.terminal import command, put, say
 
 if TYPE_CHECKING:
     from vigie.commands import Command
@@ -138,7 +138,7 @@ def _list(found: list[Row], limit: int | None, json: bool) -> None:
         return
     page(found).print_table(SHOWN if limit is None else limit)
     for line in counts(found) or ["There are none."]:
-        typer.echo(line)
+        put(line)
 
 
 def _explain(book: Watchbook, alert: str, json: bool) -> None:
@@ -155,7 +155,7 @@ def _explain(book: Watchbook, alert: str, json: bool) -> None:
 def _put(parts: Iterable[str | Listing]) -> None:
     for part in parts:
         if isinstance(part, str):
-            typer.echo(part)
+            put(part)
         else:
             part.print_table()
 
@@ -168,4 +168,4 @@ def _said(given: Command, json: bool) -> None:
     if json:
         Listing.of([asdict(given)]).print_json()
     else:
-        typer.echo(given)
+        put(given)

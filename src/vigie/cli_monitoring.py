@@ -26,7 +26,7 @@ from vigie.flags import (
     lake_at,
     span,
 )  # fmt: skip
-from vigie.terminal import command, say, stop_when_asked
+from vigie.terminal import command, put, say, stop_when_asked
 
 if TYPE_CHECKING:
     from vigie.engine.watcher import Watcher
@@ -129,6 +129,6 @@ def measured(pipeline: Pipeline, lake: Lake, port: int | None, host: str) -> Ite
 
 def _put(part: str | Listing) -> None:
     if isinstance(part, str):
-        typer.echo(part)
+        put(part)
     else:
         part.print_table()

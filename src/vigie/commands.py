@@ -17,6 +17,7 @@ import pyarrow as pa
 from deltalake import write_deltalake
 
 from vigie.alerts import INSTANT, Event
+from vigie.disk import written
 from vigie.lake import Lake, is_table, opened, rows
 from vigie.oneline import on_one_line
 
@@ -69,7 +70,7 @@ class Command:
 def give(lake: Lake, pipeline: str, command: Command) -> None:
     """Append a command; it stands when this returns."""
     path = lake.commands(pipeline)
-    with _alone(path):
+    with written(path), _alone(path):
         write_deltalake(str(path), pa.Table.from_pylist([asdict(command)], COMMANDS), mode="append", name=pipeline)
 
 

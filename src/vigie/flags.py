@@ -117,6 +117,8 @@ Limit = Annotated[
 ]
 QuestionName = Annotated[str | None, typer.Argument(metavar="[QUESTION]", help="Which one; without it, their list.")]
 Sql = Annotated[str, typer.Argument(metavar="SQL", help="One statement that reads.")]
+Timeout = Annotated[str, typer.Option("--timeout", metavar="SPAN", help="How long DuckDB may work on it.")]
+Memory = Annotated[str, typer.Option("--memory", metavar="SIZE", help="How much memory it may take: 500MB, 4GB.")]
 OlderThan = Annotated[
     str,
     typer.Option("--older-than", metavar="SPAN", help="Delete files replaced longer ago than this."),

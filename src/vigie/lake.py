@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vigie.errors import BadAddress, BadSetting, LakeDamaged, RequestError, VigieError
+from vigie.disk import written
+from vigie.errors import BadAddress, BadSetting, LakeDamaged
+from vigie.oneline import on_one_line
 from vigie.redaction import redacted
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
-    from duckdb import DuckDBPyConnection
 
 LAYERS = ("bronze", "silver", "gold", "quarantine", "late")
-AT_ONCE = 10_000  # rows taken from DuckDB at a time: `SELECT *` of a large table must not fill the memory
 PUT_BACK = "Put it back from a copy of the lake, or read everything again into another one with --lake."
-UNREADABLE = re.compile(r"reading the stream registered as '([^']+)' failed: (?:\w+: )?(.*)", re.DOTALL)
-NO_SUCH_TABLE = re.compile(r'Table with name "?([^"!]+?)"?(?: does not exist|!)')
+# delta-rs reads `%20` as a blank and `\\` as `/`, and stumbles over the others, each in its own way.
+READ_OTHERWISE = re.compile(
+    "%[0-9A-Fa-f]{2}|[\\\\\\[\\]|^#?\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,6 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a query gives: its columns at once, its rows as they are read."""
-
-    columns: tuple[str, ...]
-    rows: Iterator[tuple[Any, ...]]
-
-
-@dataclass(frozen=True, slots=True)
 class Lake:
     """A folder of Delta tables."""
 
@@ -72,7 +64,12 @@ class Lake:
             )
         if "://" in text or not text.strip():
             raise BadAddress(f"'{redacted(text)}' is not a place for a lake", do="Name a folder, for example ./lake.")
-        root = Path(text).expanduser()
+        root = Path(os.path.expanduser(text))
+        if text.startswith("~") and root == Path(text):
+            raise BadAddress("there is nobody of that name here", where=on_one_line(text), do="Name a folder.")
+        root = root.absolute() if ":" in text else root  # what stands before a colon would be taken for a protocol
+        for path in (root.absolute(), root.resolve()) if "\0" not in text else (root,):
+            _refuse_what_is_read_otherwise(path)
         if root.exists() and not root.is_dir():
             raise BadAddress("the lake is a file, not a folder", where=text, do="Name a folder.")
         return cls(root)
@@ -152,6 +149,16 @@ class Lake:
         return [folder.name for folder in _folders(self.root / "_vigie")]
 
 
+def _refuse_what_is_read_otherwise(path: Path) -> None:
+    """BadAddress for a path that delta-rs would take for another folder, or could not read back from."""
+    if found := READ_OTHERWISE.search(str(path)):
+        raise BadAddress(
+            f"the path of a lake must not hold '{on_one_line(found[0])}'",
+            where=on_one_line(str(path)),
+            do="Name another folder: without \\ [ ] | ^ # ?, without % before two digits, without line ends.",
+        )
+
+
 def is_table(path: Path) -> bool:
     """Whether a Delta table was written there; a folder whose first commit is under way is none yet."""
     try:
@@ -196,14 +203,15 @@ def reading(path: Path) -> Iterator[None]:
     from pyarrow import ArrowException
 
     try:
-        yield
+        with written(path):  # whoever reads may write what was read
+            yield
     except (DeltaError, ArrowException, OSError) as problem:
         if isinstance(problem, OSError) and problem.errno is not None:
             raise  # the machine's own words, and not those of a reader of files
-        raise _damaged(path, str(problem)) from problem
+        raise damaged(path, str(problem)) from problem
 
 
-def _damaged(path: Path, said: str) -> LakeDamaged:
+def damaged(path: Path, said: str) -> LakeDamaged:
     return LakeDamaged(f"the table cannot be read: {in_a_line(said)}", where=str(path), do=PUT_BACK)
 
 
@@ -212,99 +220,6 @@ def in_a_line(said: str) -> str:
     plain, _, _ = re.sub(r"\x1b\[\d*m", "", said).partition("\n   0: ")
     plain, _, _ = plain.partition(" Detail: Python exception")
     return ": ".join(line.strip(" ↳.") for line in plain.splitlines() if line.strip(" ↳."))
-
-
-def query(lake: Lake, sql: str) -> Answer:
-    """Ask DuckDB about the lake; the lake cannot be changed, and nothing outside it read, from there."""
-    if not lake.root.is_dir():
-        raise BadAddress("there is no lake", where=str(lake), do="Make one: vigie demo flights")
-    import duckdb
-
-    tables = lake.tables()
-    connection = duckdb.connect()
-    try:
-        _refuse_anything_but_reading(connection, sql)
-        _add_views(connection, _needed(tables, sql))
-        # Only what has been registered can be read from here on: no file, no network, no extension.
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
-        connection.execute(sql)
-        columns = _distinct([column[0] for column in connection.description or []])
-        first = connection.fetchmany(AT_ONCE)  # most queries that fail do so before the first row is out
-    except duckdb.Error as problem:
-        raise _refusal(problem, lake, tables) from problem
-    return Answer(columns, _rest(connection, first, lake, tables))
-
-
-def _rest(
-    connection: DuckDBPyConnection, rows: list[tuple[Any, ...]], lake: Lake, tables: list[Table]
-) -> Iterator[tuple[Any, ...]]:
-    import duckdb
-
-    while rows:
-        yield from rows
-        try:
-            rows = connection.fetchmany(AT_ONCE)
-        except duckdb.Error as problem:
-            raise _refusal(problem, lake, tables) from problem
-
-
-def _refuse_anything_but_reading(connection: DuckDBPyConnection, sql: str) -> None:
-    import duckdb
-
-    # DuckDB calls DESCRIBE, SHOW, SUMMARIZE, VALUES and WITH a SELECT too, and PIVOT several statements.
-    reading = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI}
-    statements = connection.extract_statements(sql)
-    if len(statements) != 1:
-        raise RequestError(
-            "the query is empty" if not statements else f"these are {len(statements)} statements",
-            do='Ask one question: vigie query "SELECT ..."',
-        )
-    [statement] = statements
-    if statement.type not in reading:
-        raise RequestError(
-            f"a query only reads, and this is {statement.type.name}",
-            do="Write SELECT, WITH, DESCRIBE, SHOW, SUMMARIZE or EXPLAIN.",
-        )
-
-
-def _needed(tables: list[Table], sql: str) -> list[Table]:
-    """The tables whose names occur in the SQL; all of them when none does, for SHOW and its like."""
-    named = [table for table in tables if re.search(rf"(?<!\w){re.escape(table.last_name)}(?!\w)", sql, re.IGNORECASE)]
-    return named or tables
-
-
-def _add_views(connection: DuckDBPyConnection, tables: list[Table]) -> None:
-    connection.execute("LOAD icu")  # it is inside DuckDB's wheel; without it there are no time zones
-    connection.execute("SET TimeZone = 'UTC'")
-    namesakes = Counter(table.view for table in tables)
-    for table in tables:
-        with reading(table.path):
-            dataset = opened(table.path).to_pyarrow_dataset()
-        connection.register(str(table), dataset)
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(table.layer)}")
-        names = {table.name} if namesakes[table.view] > 1 else {table.name, table.last_name}
-        for name in names:
-            connection.execute(f"CREATE VIEW {quoted(table.layer)}.{quoted(name)} AS FROM {quoted(str(table))}")
-
-
-def _refusal(problem: Exception, lake: Lake, tables: list[Table]) -> VigieError:
-    if unread := UNREADABLE.search(str(problem)):
-        return _damaged(next((t.path for t in tables if str(t) == unread[1]), lake.root), unread[2])
-    missing = NO_SUCH_TABLE.search(str(problem))
-    if not missing:
-        return RequestError(f"DuckDB cannot answer: {problem}")
-    if not tables:
-        return RequestError(f"there is no table in the lake {lake} yet", do="Fill it: vigie demo flights")
-    name = missing[1]
-    near = difflib.get_close_matches(name, [table.view for table in tables], 1) or difflib.get_close_matches(
-        name.rpartition(".")[2], [table.last_name for table in tables], 1
-    )
-    meant = next((table.view for table in tables if near and near[0] in {table.view, table.last_name}), "")
-    return RequestError(
-        f"there is no table '{name}' in the lake {lake}",
-        do=(f"Did you mean {meant}? " if meant else "") + f"There are: {', '.join(t.view for t in tables)}.",
-    )
 
 
 def _tables_under(folder: Path) -> Iterator[Path]:
@@ -321,18 +236,6 @@ def _folders(folder: Path) -> list[Path]:
     # Among the many files of a table, it need not ask what each of them is.
     with _allowed(), os.scandir(folder) as entries:
         return sorted(Path(entry) for entry in entries if entry.is_dir())
-
-
-def _distinct(names: Sequence[str]) -> tuple[str, ...]:
-    """Column names made different, because a row is shown as an object: `a, a` becomes `a, a_2`."""
-    given: list[str] = []
-    for name in names:
-        number, free = 1, name
-        while free in given:
-            number += 1
-            free = f"{name}_{number}"
-        given.append(free)
-    return tuple(given)
 
 
 def quoted(name: str) -> str:

@@ -17,8 +17,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from vigie.oneline import on_one_line
+from vigie.oneline import harmless_json, on_one_line
 
+DIGITS = 1e15  # a float has no more of them: what stands behind is not known
 ENCODER = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
 
@@ -58,7 +59,7 @@ class Listing:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for number, column in enumerate(self.columns):
             figures = all(isinstance(row[number], int | float | Decimal | None) for row in shown)
-            table.add_column(escape(column), justify="right" if figures and shown else "left")
+            table.add_column(escape(text_of(column)), justify="right" if figures and shown else "left")
         for row in shown:
             table.add_row(*(escape(text_of(value)) for value in row))
         console.print(table)
@@ -67,8 +68,8 @@ class Listing:
 
 
 def encoded(value: Any) -> str:
-    """JSON as Vigie prints it: instants in UTC with Z, NaN and infinities as null."""
-    return ENCODER.encode(_plain(value)).decode()
+    """JSON as Vigie prints it: instants in UTC with Z, NaN and infinities as null, nothing that a terminal obeys."""
+    return harmless_json(ENCODER.encode(_plain(value)).decode())
 
 
 def _plain(value: Any) -> Any:
@@ -112,7 +113,8 @@ def text_of(value: Any) -> str:
     elif isinstance(value, datetime):
         value = _utc(value).replace(tzinfo=None).isoformat(sep=" ") + "Z"
     elif isinstance(value, float):
-        value = f"{value:.6g}" if abs(value) < 1 else f"{value:.3f}".rstrip("0").rstrip(".")
+        is_in_full = 1 <= abs(value) < DIGITS
+        value = f"{value:.3f}".rstrip("0").rstrip(".") if is_in_full else f"{value:.6g}"
     elif isinstance(value, list):
         value = ", ".join(map(text_of, value))
     return on_one_line(str(value))

@@ -15,6 +15,7 @@ version in its note, and then what came since; who is told of alerts reads their
 from __future__ import annotations
 
 import json
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import PostCommitHookProperties
 
+from vigie.disk import is_full, written
 from vigie.errors import BadAddress, BadSetting, VigieError
 from vigie.lake import Lake, Table
 
@@ -39,6 +41,8 @@ SHORTEST = timedelta(hours=1)
 # Checkpoints and clean-up of the log are left to Spark, which runs the pipeline: its `txn` entries are what
 # makes a batch that runs twice write once, and they must not hang on how another writer keeps them.
 ONLY_THE_COMMIT = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +91,25 @@ def _maintained(lake: Lake, older_than: timedelta, say: Callable[[str], None]) -
     for table in lake.tables():
         say(f"Looking after {table}")
         try:
-            yield _look_after(lake, table, older_than)
+            with written(table.path):
+                done = _look_after(lake, table, older_than)
         except DeltaError as problem:
             raise VigieError(
                 f"{table} cannot be maintained: {problem}",
                 where=str(table.path),
                 do="Run it again; tables that were done before stay done.",
             ) from problem
+        yield done
 
 
 def _look_after(lake: Lake, table: Table, older_than: timedelta) -> Upkeep:
     before = len(DeltaTable(table.path).file_uris())
-    _compact(table.path, LARGE)
+    try:
+        _compact(table.path, LARGE)
+    except (DeltaError, OSError) as problem:
+        if not is_full(problem):
+            raise
+        log.warning("%s keeps its small files: the disk is full", table)  # deleting is what makes room
     delta = DeltaTable(table.path)
     need = oldest_need(lake, str(delta.metadata().id), table.path)
     asked_since = time.time() - older_than.total_seconds()
@@ -154,12 +165,19 @@ def _vacuum(delta: DeltaTable, path: Path, since: float) -> tuple[int, int]:
     if not old:
         return 0, 0
     freed = sum((path / name).stat().st_size for name in old if (path / name).exists())
-    gone = delta.vacuum(
-        retention_hours=hours,
-        dry_run=False,
-        enforce_retention_duration=False,
-        post_commithook_properties=ONLY_THE_COMMIT,
-    )
+    try:
+        gone = delta.vacuum(
+            retention_hours=hours,
+            dry_run=False,
+            enforce_retention_duration=False,
+            post_commithook_properties=ONLY_THE_COMMIT,
+        )
+    except (DeltaError, OSError) as problem:
+        if not is_full(problem):
+            raise
+        gone = old  # there is no room for the note that it is about to delete
+        for name in old:
+            (path / name).unlink(missing_ok=True)
     return len(gone), freed
 
 

@@ -15,11 +15,14 @@ import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_type_hints
 
 import typer
 
+from vigie.disk import full, is_full
 from vigie.errors import VigieError
+from vigie.oneline import harmless
 from vigie.redaction import without_secrets
 
 if TYPE_CHECKING:
@@ -87,6 +90,11 @@ def _code(act: Callable[[], None], debug: bool) -> int:
             _give_up_output()
             _tell(f"the output could not be written: {problem.strerror}\nSend it to where there is room.", debug)
             return 1
+        if is_full(problem):
+            place = problem.filename if isinstance(problem, OSError) else None
+            full_disk = full(place or os.getcwd(), gettempdir())
+            _tell(str(full_disk), debug)
+            return full_disk.exit_code
         more = "" if debug else "\nThis was not foreseen: run it again with --debug for the whole trace."
         _tell(f"{type(problem).__name__}: {problem}{more}", debug)
         return 1
@@ -118,8 +126,13 @@ def _tell(text: str, debug: bool) -> None:
         log.error("%s", text, exc_info=debug)
         return
     if debug:
-        sys.stderr.write(without_secrets(traceback.format_exc()))
-    sys.stderr.write(f"{text}\n")
+        sys.stderr.write(harmless(without_secrets(traceback.format_exc())))
+    sys.stderr.write(f"{harmless(text)}\n")
+
+
+def put(text: object) -> None:
+    """What a person asked for, in words, on standard output."""
+    sys.stdout.write(f"{harmless(str(text))}\n")
 
 
 def say(text: str) -> None:
@@ -127,7 +140,7 @@ def say(text: str) -> None:
     if in_json():
         log.info("%s", text.strip())
     else:
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{harmless(text)}\n")
 
 
 def in_json() -> bool:
@@ -155,7 +168,7 @@ class _JsonLines(logging.Formatter):
 class _Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return "\n".join(f"{at} {line}" for line in without_secrets(super().format(record)).splitlines())
+        return "\n".join(f"{at} {line}" for line in harmless(without_secrets(super().format(record))).splitlines())
 
 
 def _log(form: LogFormat, debug: bool) -> None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from vigie.disk import written
 from vigie.errors import LakeMismatch, RequestError
 from vigie.lake import Lake
 
@@ -44,15 +45,16 @@ def only_writer(lake: Lake, pipeline: str) -> Iterator[None]:
     with path.open("a+") as lock:
         _lock(lock, pipeline, path)
         lock.truncate(0)
-        lock.write(f"{os.getpid()} {datetime.now(UTC).isoformat()}")
-        lock.flush()
+        with written(path.parent):
+            os.write(lock.fileno(), f"{os.getpid()} {datetime.now(UTC).isoformat()}".encode())
         yield
 
 
 def make_folder(folder: Path) -> None:
     """Make a folder of a lake; RequestError when the lake cannot be written."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        with written(folder):
+            folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise RequestError(
             f"the lake cannot be written: {problem.strerror}",

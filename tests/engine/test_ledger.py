@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable
 
@@ -16,6 +18,7 @@ from vigie.engine import tables
 from vigie.engine.ledger import Entry, Ledger
 from vigie.engine.tables import Stamp
 from vigie.errors import LakeDamaged, LakeMismatch, LedgerBroken, RunFailed
+from vigie.lake import Lake
 from vigie.sources import inbox
 
 from ..runs import an_inbox, take
@@ -24,6 +27,7 @@ from .numbers import FIRST, LEDGER, SECOND, THIRD, numbers, rows, with_time
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+ALL = pc.scalar(True)
 SETTLED = Entry("raw", "silver/even", 3, 10, 4, 3, 2, 1)
 COUNTS = ("table", "batch", "read", "accepted", "quarantined", "duplicate", "late")
 
@@ -51,7 +55,20 @@ def test_an_entry_that_does_not_settle_is_never_written_nor_are_those_beside_it(
     with pytest.raises(LedgerBroken):
         ledger.write([SETTLED, replace(SETTLED, table="silver/odd", read=11)], Stamp("query", 3))
 
-    assert ledger.entries("table") == []
+    assert list(ledger.entries(ALL, "table")) == []
+
+
+def test_the_ledger_is_read_a_few_entries_at_a_time(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger", "p")
+    ledger.write([replace(SETTLED, offsets="x" * 100 + str(n)) for n in range(20_000)], Stamp("query", 3))
+    tracemalloc.start()
+
+    read = sum(1 for _ in ledger.entries(pc.field("query") == "raw", "table", "offsets"))
+
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert read == 20_000
+    assert most < 3e6
 
 
 def test_a_batch_is_written_down_once(tmp_path: Path) -> None:
@@ -61,7 +78,7 @@ def test_a_batch_is_written_down_once(tmp_path: Path) -> None:
     ledger.write([SETTLED], Stamp("query", 3))
     ledger.write([replace(SETTLED, batch=4)], Stamp("query", 4))
 
-    assert sorted(entry["batch"] for entry in ledger.entries("batch")) == [3, 4]
+    assert sorted(entry["batch"] for entry in ledger.entries(ALL, "batch")) == [3, 4]
 
 
 @pytest.fixture
@@ -85,6 +102,25 @@ def test_the_ledger_says_of_each_batch_what_became_of_its_rows(
         ("silver/even", 1, 2, 2, 0, 0, 0),
         ("silver/even", 2, 3, 1, 0, 0, 2),
     ]
+
+
+def test_a_lake_in_a_folder_of_an_odd_name_is_filled_there(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = """100% "it's" a:b é漢 {x}*&+=!@$;,<a>~(`)"""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    lake = Lake.at(odd)
+    reading = inbox.InboxSource(an_inbox(lake.inbox("raw"), FIRST))
+
+    told = take(spark, numbers(), lake.root, reading)
+
+    assert [folder.name for folder in (tmp_path / "here").iterdir()] == [odd]
+    assert [(entry.table, entry.read, entry.accepted) for entry in told] == [
+        ("bronze/raw", 4, 4),
+        ("silver/even", 4, 1),
+    ]
+    assert len(rows(lake.root, "quarantine/numbers")) == 2
 
 
 def lost_from(table: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,8 @@ from tests.runs import until
 from tests.servers.browser import chromium
 from tests.servers.map_page import DRAWN, RADAR, ask
 from tests.servers.watching import VIGIE, Demo, a_dashboard, a_demo, went_to
-from vigie.lake import Lake, query
+from vigie.lake import Lake
+from vigie.sql import query
 
 FULL_PAGE_S = 5.0
 FIRST_PAINT_S = 2.0

@@ -21,7 +21,8 @@ from tests.servers.browser import Seen, chromium
 from tests.servers.test_dashboard import faults, tile
 from tests.servers.watching import VIGIE, went_to
 from vigie.commands import ACK, given
-from vigie.lake import Lake, query
+from vigie.lake import Lake
+from vigie.sql import query
 
 PAGES = ("Sensors", "Activity", "Alerts")
 PHONE = 768  # pixels: narrower pages put the list of pages away

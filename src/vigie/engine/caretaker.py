@@ -42,5 +42,5 @@ class Caretaker:
                     return
                 try:
                     compact_small(table.path)
-                except DeltaError as problem:
+                except (DeltaError, OSError) as problem:  # a disk that is full, too
                     log.warning("%s keeps its small files for now: %s", table, problem)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from vigie.disk import written
 from vigie.errors import LakeDamaged, LakeMismatch
 from vigie.lake import PUT_BACK
 
@@ -160,10 +161,11 @@ def _damaged(path: Path) -> LakeDamaged:
 
 def write_whole(path: Path, text: str) -> None:
     """Write a note, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.tmp")
-    with aside.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(aside, path)
+    with written(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with aside.open("w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)

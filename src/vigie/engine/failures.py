@@ -6,6 +6,7 @@ import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -14,6 +15,7 @@ from py4j.protocol import Py4JError
 from pyarrow import ArrowException
 from pyspark.errors import PySparkException
 
+from vigie.disk import full, is_full
 from vigie.errors import BadSetting, LakeDamaged, RunFailed, VigieError
 from vigie.graph import Gold, Place, Silver
 from vigie.lake import PUT_BACK, Lake, in_a_line
@@ -24,12 +26,6 @@ if TYPE_CHECKING:
 
 AWAY = "the Kafka broker went away"
 SIGNS: tuple[tuple[str, type[VigieError], str, str], ...] = (
-    (
-        "No space left on device",
-        BadSetting,
-        "the disk is full",
-        "Free some space and start again: nothing is lost.",
-    ),
     (
         "Permission denied",
         BadSetting,
@@ -81,8 +77,10 @@ def explained(lake: Lake) -> Iterator[None]:
     except OSError as problem:
         raise _of_the_disk(problem, lake) from problem
     except (PySparkException, Py4JError) as problem:
-        raise died("the run", str(problem)) from problem
+        raise died("the run", str(problem), lake) from problem
     except (DeltaError, ArrowException, duckdb.Error) as problem:
+        if is_full(problem):
+            raise full(lake.root, gettempdir()) from problem
         said = f"a table cannot be read or written: {in_a_line(str(problem))}"
         raise LakeDamaged(said, where=str(lake), do=PUT_BACK) from problem
 
@@ -123,8 +121,8 @@ def _raised_at(problem: BaseException, declared: Place) -> Place:
 
 def _of_the_disk(problem: OSError, lake: Lake) -> VigieError:
     where = str(problem.filename or lake)
-    if problem.errno == errno.ENOSPC:
-        return BadSetting("the disk is full", where=where, do="Free some space and start again: nothing is lost.")
+    if is_full(problem):
+        return full(where)
     if problem.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
         return BadSetting(
             f"the lake cannot be written: {problem.strerror}",
@@ -140,8 +138,10 @@ def _of_the_disk(problem: OSError, lake: Lake) -> VigieError:
     )
 
 
-def died(query: str, said: str) -> VigieError:
+def died(query: str, said: str, lake: Lake | None = None) -> VigieError:
     """The error of a query that died, from the text of its exception."""
+    if is_full(said):
+        return full(*([lake.root] if lake else []), gettempdir())
     for sign, kind, what, do in SIGNS:
         if re.search(sign, said):
             return kind(what, where=query, do=do)

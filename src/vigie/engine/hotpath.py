@@ -277,9 +277,8 @@ class HotPath:
         """The last batch that the ledger has of each table of this query; what was read before is remembered."""
         done: dict[str, int] = {}
         written: dict[str, int] = {}
-        for entry in self._shop.ledger.entries("query", "table", "batch", "accepted", "offsets"):
-            if entry["query"] != self._source.name:
-                continue
+        own = pc.field("query") == self._source.name
+        for entry in self._shop.ledger.entries(own, "table", "batch", "accepted", "offsets"):
             done[entry["table"]] = max(entry["batch"], done.get(entry["table"], -1))
             if entry["accepted"]:
                 written[entry["table"]] = max(entry["batch"], written.get(entry["table"], -1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +11,12 @@ from threading import Lock
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from vigie.engine import tables
 from vigie.engine.tables import Stamp
 from vigie.errors import LedgerBroken
-from vigie.lake import opened, reading
+from vigie.lake import reading
 
 SCHEMA = pa.schema(
     [
@@ -33,6 +34,7 @@ SCHEMA = pa.schema(
     ]
 )
 
+AT_ONCE = 1_000  # entries that are held while the ledger is read
 FIGURES = ("read", "accepted", "quarantined", "duplicate", "late")
 
 
@@ -102,8 +104,9 @@ class Ledger:
         with self._lock:
             tables.append_arrow(pa.Table.from_pylist(rows, SCHEMA), self._path, stamp)
 
-    def entries(self, *columns: str) -> list[dict[str, Any]]:
-        """Everything written so far, in the columns asked for."""
+    def entries(self, where: pc.Expression, *columns: str) -> Iterator[dict[str, Any]]:
+        """What was written so far and is so, in the columns asked for, a few at a time: a ledger grows for years."""
         with reading(self._path):
-            found: list[dict[str, Any]] = opened(self._path).to_pyarrow_table(columns=list(columns)).to_pylist()
-        return found
+            for batch in tables.reader(self._path, where, {name: pc.field(name) for name in columns}):
+                for first in range(0, len(batch), AT_ONCE):
+                    yield from batch.slice(first, AT_ONCE).to_pylist()

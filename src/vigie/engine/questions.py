@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from vigie.engine import failures, session
 from vigie.errors import RequestError
-from vigie.lake import Answer, Lake, is_table
+from vigie.lake import Lake, is_table
 from vigie.pipeline import Pipeline
 from vigie.question import Question
 from vigie.settings import Settings
+from vigie.sql import Answer
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.compute as pc
+
 from vigie.address import Address, Inbox, Kafka, Tcp
 from vigie.avro.registry import registry_of
 from vigie.check import checked
@@ -367,7 +369,7 @@ class _Run:
         for query in queries:
             problem = query.exception()
             if problem is not None:
-                raise failures.died(query.name, str(problem)) from problem
+                raise failures.died(query.name, str(problem), self._request.lake) from problem
 
     def _report(self) -> None:
         """Tell what Spark says of each batch that has ended since the last look; of windows, write it down, too."""
@@ -386,5 +388,5 @@ class _Run:
             self._watcher.batch([entry])
 
     def _last_batch(self, gold: Gold) -> int:
-        entries = self._shop.ledger.entries("table", "batch")
-        return max((entry["batch"] for entry in entries if entry["table"] == gold.table), default=-1)
+        entries = self._shop.ledger.entries(pc.field("table") == gold.table, "batch")
+        return max((entry["batch"] for entry in entries), default=-1)

@@ -6,6 +6,7 @@ import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -15,6 +16,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 from py4j.protocol import Py4JJavaError
 
+from vigie.disk import written
 from vigie.errors import LakeDamaged, LakeMismatch, RunFailed
 from vigie.lake import PUT_BACK, opened
 
@@ -61,7 +63,8 @@ class Stamp:
 def ensure(path: Path, schema: pa.Schema, table: str, owner: str) -> None:
     """Make the table if it is not there; LakeMismatch when it is another pipeline's, or has other columns."""
     if not DeltaTable.is_deltatable(str(path)):
-        DeltaTable.create(str(path), schema=schema, mode="ignore", name=owner, configuration=PROPERTIES)
+        with written(path):
+            DeltaTable.create(str(path), schema=schema, mode="ignore", name=owner, configuration=PROPERTIES)
         return
     log = path / "_delta_log"
     if empty := [commit.name for commit in log.glob("*.json") if not commit.stat().st_size]:
@@ -112,14 +115,9 @@ def _last_batch(table: DeltaTable, app: str) -> int:
 
 def append(rows: DataFrame, path: Path, stamp: Stamp, **counts: int) -> int:
     """Append a batch unless it is there already; how many rows the commit itself says it wrote."""
-    (
-        rows.write.format("delta")
-        .mode("append")
-        .option("txnAppId", stamp.app)
-        .option("txnVersion", stamp.batch)
-        .option("userMetadata", _note(stamp, counts))
-        .save(str(path))
-    )
+    writer = rows.write.format("delta").mode("append").option("userMetadata", _note(stamp, counts))
+    with written(path, gettempdir()):
+        writer.option("txnAppId", stamp.app).option("txnVersion", stamp.batch).save(str(path))
     return _rows_written(opened(path), path, stamp, counts)
 
 
@@ -137,22 +135,19 @@ def append_arrow(rows: pa.Table | pa.RecordBatchReader, path: Path, stamp: Stamp
     """Append rows that are not Spark's, unless they are there already; how many the commit says it wrote."""
     table = opened(path)
     if _last_batch(table, stamp.app) < stamp.batch:
-        write_deltalake(
-            table,
-            rows,
-            mode="append",
-            configuration=PROPERTIES,
-            commit_properties=CommitProperties(
-                custom_metadata={"userMetadata": _note(stamp, counts)},
-                app_transactions=[Transaction(stamp.app, stamp.batch)],
-            ),
+        properties = CommitProperties(
+            custom_metadata={"userMetadata": _note(stamp, counts)},
+            app_transactions=[Transaction(stamp.app, stamp.batch)],
         )
+        with written(path):
+            write_deltalake(table, rows, mode="append", configuration=PROPERTIES, commit_properties=properties)
     return _rows_written(table, path, stamp, counts)
 
 
 def append_again(rows: pa.Table, path: Path) -> None:
     """Append rows that may be there already, and of which whoever reads them keeps the first."""
-    write_deltalake(str(path), rows, mode="append", configuration=PROPERTIES)
+    with written(path):
+        write_deltalake(str(path), rows, mode="append", configuration=PROPERTIES)
 
 
 def merge(rows: pa.Table, path: Path, on: tuple[str, ...], changed: str) -> None:
@@ -167,7 +162,8 @@ def merge(rows: pa.Table, path: Path, on: tuple[str, ...], changed: str) -> None
         if merged is None:
             return
         try:
-            write_deltalake(table, merged, mode="overwrite")
+            with written(path):
+                write_deltalake(table, merged, mode="overwrite")
         except CommitFailedError:  # its files were put together in that moment
             if last:
                 raise

@@ -8,10 +8,11 @@ from typing import Any
 
 from vigie.errors import RequestError
 from vigie.graph import SEVERITIES, Graph, Node
-from vigie.lake import Lake, is_table, query, quoted
+from vigie.lake import Lake, is_table, quoted
 from vigie.monitoring.glance import glance, is_context, open_alerts
 from vigie.monitoring.outboxes import Waiting, outboxes
 from vigie.monitoring.unjudged import Unjudged, unjudged
+from vigie.sql import query
 
 PARTS = ("read", "accepted", "quarantined", "duplicate", "late")
 
@@ -173,5 +174,4 @@ def _broken(graph: Graph, lake: Lake) -> tuple[Broken, ...]:
 
 
 def _asked(lake: Lake, sql: str) -> list[dict[str, Any]]:
-    answer = query(lake, sql)
-    return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+    return list(query(lake, sql).objects())

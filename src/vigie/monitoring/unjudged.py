@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from vigie.detectors.judgement import Needs
 from vigie.graph import Graph, Watch
-from vigie.lake import Lake, is_table, opened, query, quoted
+from vigie.lake import Lake, is_table, opened, quoted
 from vigie.monitoring.glance import glance
+from vigie.sql import query
 
 MOST_READINGS = 5_000_000  # whoever has more of them within two spans has no lack of them
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from vigie.address import Inbox
+from vigie.disk import full, is_full
 from vigie.errors import BadAddress, RunFailed
 from vigie.outlets import Message, check_one_line
 
@@ -42,6 +43,8 @@ class InboxOutlet:
             _write_durably(self._hidden, b"\n")
             self._hidden.unlink()
         except OSError as problem:
+            if is_full(problem):
+                raise full(address.folder, do="Make room there, and start the feed again.") from problem
             raise BadAddress(
                 f"the inbox cannot be written: {problem.strerror}",
                 where=str(address),
@@ -81,11 +84,13 @@ class InboxOutlet:
             self._hidden.rename(folder / self._next_name())
             _flush_folder(folder)
         except OSError as problem:
+            if is_full(problem):
+                rest = f"the {self.delivered:,} messages that are in the inbox are whole."
+                raise full(folder, do=f"Make room there, and feed the rest: {rest}") from problem
             raise RunFailed(
                 f"the inbox can no longer be written: {problem.strerror}; it has {self.delivered:,} messages",
                 where=str(self._address),
-                do="Make room on the disk, or mend the folder and its permissions, and feed the rest. "
-                "Every file in the inbox is whole.",
+                do="Mend the folder and its permissions, and feed the rest. Every file in the inbox is whole.",
             ) from problem
         self.delivered += len(self._lines)
         self._lines, self._bytes = [], 0
