@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import duckdb
+import pyarrow as pa
 import pytest
 from pyspark.sql import Row
 from pyspark.sql import functions as F
@@ -86,6 +89,12 @@ def test_flights_ml_leaves_null_what_is_not_known(spark: SparkSession) -> None:
     assert row.flight_phase == "CRUISE"
 
 
+@pytest.mark.parametrize("callsign", ["        ", "\u00a0\u00a0", "\t \u2003", ""])
+def test_a_callsign_of_blanks_alone_is_none(spark: SparkSession, callsign: str) -> None:
+    assert silver(spark, callsign=callsign).callsign is None
+    assert silver(spark, callsign=f"{callsign}AFR 1{callsign}").callsign == "AFR 1"
+
+
 def test_a_phase_counts_aircraft_once_and_averages_over_reports(spark: SparkSession) -> None:
     rows = reports(
         spark,
@@ -122,6 +131,45 @@ def test_a_report_that_is_wrong_twice_is_one_anomaly_in_the_rate(spark: SparkSes
     assert row.anomaly_rate == pytest.approx(0.5)
     assert (row.max_altitude, row.min_altitude, row.max_velocity) == (15_000.0, -101.0, 2_000.0)
     assert row.stddev_velocity == pytest.approx(635.085296)
+
+
+def test_the_figures_of_a_country_are_what_duckdb_says_they_are(spark: SparkSession) -> None:
+    draw = random.Random(3)
+    rows = [
+        {
+            "at": draw.randrange(600),
+            "origin_country": draw.choice(["France", "Spain"]),
+            "altitude_meters": draw.choice([None, -150.0, 13_000.0, *[draw.uniform(-100, 12_000)] * 7]),
+            "velocity_kmh": draw.choice([None, -1.0, 1_200.0, *[draw.uniform(0, 1_000)] * 7]),
+        }
+        for _ in range(200)
+    ]
+
+    found = anomaly_alerts(reports(spark, *rows)).select("window.start", "window.end", "*").drop("window").collect()
+
+    # DuckDB has no window that slides: each report counts for the five minutes that it may be in.
+    with duckdb.connect() as database:
+        database.register("reports", pa.Table.from_pylist(rows))
+        expected = database.execute(
+            """SELECT minute * 60 - 300 AS starts, minute * 60 AS ends, origin_country, count(*),
+                count(*) FILTER (altitude_meters < -100 OR altitude_meters > 12000),
+                count(*) FILTER (velocity_kmh < 0 OR velocity_kmh > 1000),
+                count(*) FILTER (altitude_meters < -100 OR altitude_meters > 12000
+                    OR velocity_kmh < 0 OR velocity_kmh > 1000) / count(*),
+                max(altitude_meters), min(altitude_meters), max(velocity_kmh), avg(altitude_meters),
+                avg(velocity_kmh), stddev_samp(altitude_meters), stddev_samp(velocity_kmh)
+            FROM reports, range(1, 16) AS every(minute)
+            WHERE "at" >= starts AND "at" < ends GROUP BY ALL"""
+        ).fetchall()
+    in_seconds = [
+        tuple(at.timestamp() - NOON.timestamp() if isinstance(at, datetime) else at for at in row) for row in found
+    ]
+    assert sorted(in_seconds) == [pytest.approx(row, nan_ok=False) for row in sorted(expected)]
+    assert found[0].asDict().keys() - {"start", "end"} == {
+        "origin_country", "total_observations", "altitude_anomalies", "velocity_anomalies", "anomaly_rate",
+        "max_altitude", "min_altitude", "max_velocity", "avg_altitude", "avg_velocity", "stddev_altitude",
+        "stddev_velocity",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -207,9 +255,20 @@ def test_a_movement_takes_a_quarter_of_an_hour_at_most(spark: SparkSession, seco
         ((0.0, 179.5), (0.0, -179.5), 111_195.08),
         ((90.0, 0.0), (90.0, 120.0), 0.0),
         ((0.0, 0.0), (0.0, 180.0), 20_015_114.44),
+        ((-82.0, -180.0), (82.0, 0.0), 20_015_114.44),
         ((48.8566, 2.3522), (51.5074, -0.1278), 343_556.0),
     ],
-    ids=["none", "a degree east", "a degree north", "at 60", "date line", "pole", "half round", "Paris-London"],
+    ids=[
+        "none",
+        "a degree east",
+        "a degree north",
+        "at 60",
+        "date line",
+        "pole",
+        "half round",
+        "half round, by a hair",
+        "Paris-London",
+    ],
 )
 def test_the_great_circle_is_as_long_as_it_is(
     spark: SparkSession, start: tuple[float, float], end: tuple[float, float], metres: float
