@@ -6,6 +6,7 @@ import errno
 import json
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import repeat
 from pathlib import Path
@@ -68,11 +69,10 @@ def filled(disk: Path) -> Path:
     """A file that takes what room is left."""
     ballast = disk / "ballast"
     with ballast.open("wb", buffering=0) as file:
-        try:
+        with suppress(OSError):
             for block in repeat(bytes(4096)):
                 file.write(block)
-        except OSError:
-            return ballast
+    return ballast
 
 
 def a_command(lake: Lake) -> None:
