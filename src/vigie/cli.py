@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from vigie.cli_alerts import alerts, backtest
+from vigie.cli_lists import ledger, quarantine, query, show
 from vigie.cli_monitoring import dashboard, measured, status
 from vigie.errors import BadSetting, RequestError
 from vigie.flags import (
@@ -23,10 +23,8 @@ from vigie.flags import (
     KafkaPort,
     Keys,
     Labels,
-    Limit,
     Live,
     MayCost,
-    Memory,
     MetricsHost,
     MetricsPort,
     Name,
@@ -37,15 +35,11 @@ from vigie.flags import (
     QuestionName,
     Rate,
     Rows,
-    Rule,
     SchemaFile,
     Seed,
     SourceName,
-    Sql,
     Start,
-    Timeout,
     To,
-    Verb,
     addresses,
     lake_at,
     span,
@@ -54,11 +48,8 @@ from vigie.terminal import command, leave, meter, put, say, stop_when_asked
 
 if TYPE_CHECKING:
     from vigie.engine.run import OwnKafka
-    from vigie.lake import Table
     from vigie.pipeline import Pipeline
 
-SHOWN = 100  # rows of a query that a person is shown
-BROKEN_SHOWN = 50
 
 app = typer.Typer(
     help="Vigie keeps watch over live data: declare a pipeline in one Python file, and every row is "
@@ -210,7 +201,7 @@ def check(pipeline: NameToCheck = None, json: Json = False) -> None:
     if json:
         from vigie.listing import Listing
 
-        _show(
+        show(
             Listing(("kind", "what", "where", "do"), [(p.kind, p.what, str(p.place), p.do) for p in found]),
             json,
         )
@@ -238,65 +229,12 @@ def graph(pipeline: Name, form: DrawnAs = Form.TEXT) -> None:
     put(draw(_pipeline(pipeline).graph(), form.value))
 
 
-@app.command()
-@command
-def ledger(pipeline: Name, json: Json = False, lake: At = None) -> None:
-    """Show that the rows read are the rows accounted for, by batch and by table.
-
-    [dim]vigie ledger flights[/dim]
-    [dim]vigie ledger flights --json | jq '.[] | select(.quarantined > 0)'[/dim]
-    """
-    from vigie.accounts import Ledger
-
-    name = _pipeline(pipeline).name
-    entries = Ledger(_table(lake_at(lake).ledger(name), "ledger", pipeline))
-    if json:
-        entries.entries().print_json()
-        return
-    put(f"Rows read are rows accounted for: {name}")
-    entries.totals().print_table()
-    put("The last batches")
-    entries.batches().print_table()
-
-
+app.command()(ledger)
 app.command()(status)
 app.command()(dashboard)
 
 
-@app.command()
-@command
-def quarantine(  # noqa: PLR0913  (each is a flag)
-    pipeline: Name,
-    verb: Verb = "list",
-    *,
-    rule: Rule = None,
-    limit: Limit = None,
-    json: Json = False,
-    lake: At = None,
-) -> None:
-    """Show the messages that broke a rule: every rule they broke, where they came from, byte for byte.
-
-    [dim]vigie quarantine flights --rule "has a position"[/dim]
-    [dim]vigie quarantine flights --json > broken.json[/dim]
-    """
-    from vigie.accounts import Quarantine
-
-    if verb != "list":
-        later = verb == "requeue"
-        raise RequestError(
-            "putting rows through again comes with a later version" if later else f"'{verb}' is no verb here",
-            do="Look at them: vigie quarantine PIPELINE list",
-        )
-    name = _pipeline(pipeline).name
-    broken = Quarantine(_table(lake_at(lake).quarantine(name), "quarantine", pipeline), rule)
-    counts = broken.counts()
-    if json:
-        broken.newest(limit).print_json()
-        return
-    shown = BROKEN_SHOWN if limit is None else limit
-    broken.origins(shown + 1).print_table(shown)  # one more, which says that there are more
-    for each, count in counts.items():
-        put(f"{count:>10,}  {each}")
+app.command()(quarantine)
 
 
 @app.command()
@@ -311,7 +249,7 @@ def ask(pipeline: Name, question: QuestionName = None, json: Json = False, lake:
     declared = _pipeline(pipeline)
     if question is None:
         listed = [(each.name, " ".join(each.about.split())) for each in declared.questions.values()]
-        _show(Listing(("question", "about"), listed), json)
+        show(Listing(("question", "about"), listed), json)
         return
     if question not in declared.questions:
         names = ", ".join(declared.questions) or "none"
@@ -320,33 +258,10 @@ def ask(pipeline: Name, question: QuestionName = None, json: Json = False, lake:
     from vigie.settings import read_settings
 
     asked = answer(declared, declared.questions[question], lake_at(lake), read_settings())
-    _show(Listing(asked.columns, asked.rows), json)
+    show(Listing(asked.columns, asked.rows), json)
 
 
-@app.command()
-@command
-def query(  # noqa: PLR0913  (each is a flag)
-    sql: Sql, *, timeout: Timeout = "60s", memory: Memory = "1GB", json: Json = False, lake: At = None
-) -> None:
-    """Ask the lake in SQL, at once and without Spark.
-
-    Tables are bronze.NAME, silver.NAME, gold.NAME, quarantine.PIPELINE, late.PIPELINE, and
-    vigie.PIPELINE_ledger, _alerts, _alert_events and _commands; SHOW ALL TABLES lists them. Instants are in UTC.
-
-    [dim]vigie query "SELECT flight_phase, count(*) FROM silver.flights_ml GROUP BY ALL"[/dim]
-    [dim]vigie query "SELECT * FROM bronze.flights_raw ORDER BY received_at" --timeout 10m --memory 4GB --json[/dim]
-    """
-    from vigie.listing import Listing
-    from vigie.sql import Limits
-    from vigie.sql import query as answer
-
-    seconds = span(timeout, "--timeout").total_seconds()
-    if seconds <= 0:
-        raise BadSetting("a query cannot be answered in 0 seconds", where="--timeout", do="Write for example 60s.")
-    asked = answer(lake_at(lake), sql, Limits(seconds, memory))
-    _show(Listing(asked.columns, asked.rows), json)
-
-
+app.command()(query)
 app.command()(alerts)
 app.command()(backtest)
 
@@ -368,28 +283,13 @@ def maintain(older_than: OlderThan = "7d", json: Json = False, lake: At = None) 
 
     work = look_after(lake_at(lake), span(older_than, "--older-than"), say)
     done = [asdict(upkeep) for upkeep in work]
-    _show(Listing.of(done, [field.name for field in fields(Upkeep)]), json)
+    show(Listing.of(done, [field.name for field in fields(Upkeep)]), json)
 
 
 def _pipeline(text: str) -> Pipeline:
     from vigie.pipeline import load
 
     return load(text)
-
-
-def _table(path: Path, noun: str, pipeline: str) -> Table:
-    from vigie.lake import Table, is_table
-
-    if not is_table(path):
-        raise RequestError(f"there is no {noun} yet", where=str(path), do=f"Make it: vigie run {pipeline}")
-    return Table("vigie", noun, path)
-
-
-def _show(listing: Any, json: bool) -> None:
-    if json:
-        listing.print_json()
-    else:
-        listing.print_table(SHOWN)
 
 
 def main() -> None:
