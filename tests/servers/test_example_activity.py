@@ -104,10 +104,11 @@ def ids(lake: Lake, source: str) -> set[object]:
     found: set[object] = set()
     for row in rows(lake.bronze(source)):
         try:
-            said = reduce(getitem, IDS[source], json.loads(row["value"]))
+            said = reduce(getitem, IDS[source], json.loads(row["value"], parse_constant=int))  # NaN is no JSON
         except (ValueError, LookupError, TypeError):
             said = None
-        found.add(said or (row["file"], row["line"]))
+        is_own = type(said) is int or (isinstance(said, str) and said != "")
+        found.add(said if is_own else (row["file"], row["line"]))
     return found
 
 
