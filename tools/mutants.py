@@ -270,6 +270,10 @@ def borrow(shared: SparkSession) -> None:
     vars(session)["start"] = lambda *_, **__: shared
 
 
+def git(*command: str) -> str:
+    return subprocess.run(["git", *command], cwd=HOUSE, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def line_of(held: Held, mutant: Mutant) -> str:
     return f"`{held.path}:{mutant.line}`: `{flat(mutant.was)}` → `{flat(mutant.now)}`"
 
@@ -323,9 +327,7 @@ def alone(work: Callable[[], int]) -> NoReturn:
 
 def write_down(held: Held, every: int, judged: int, left: Sequence[Mutant]) -> None:
     """Replace what docs/mutants.md says of a module."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=HOUSE, capture_output=True, text=True, check=True
-    ).stdout.strip()
+    commit = git("rev-parse", "--short", "HEAD") + ("-dirty" if git("status", "--short", "src", "tests") else "")
     counts = (every, judged - len(left), every - judged, len(left))
     row = f"| `{held.path}` | {' | '.join(map(str, counts))} | {datetime.now(UTC):%Y-%m-%d} | {commit} |"
     lines = RESULTS.read_text().splitlines() if RESULTS.exists() else []
