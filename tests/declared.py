@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -11,13 +12,23 @@ import sqlglot
 from vigie.graph import Graph, Rule, Silver, name_of
 
 
+@cache
+def database() -> duckdb.DuckDBPyConnection:
+    opened = duckdb.connect()
+    opened.execute("SET TimeZone = 'UTC'")
+    return opened
+
+
+@cache
+def in_duckdb(rule: str) -> str:
+    return sqlglot.transpile(rule, "spark", "duckdb")[0]
+
+
 def broken(table: Silver, row: dict[str, Any]) -> list[str]:
     """The rules of a table that a row breaks: those that are not TRUE of it."""
-    with duckdb.connect() as database:
-        database.execute("SET TimeZone = 'UTC'")
-        database.register("rows", pa.Table.from_pylist([row]))
-        rules = ", ".join(f"({sqlglot.transpile(rule, 'spark', 'duckdb')[0]})" for rule in table.expect.values())
-        [held] = database.execute(f"SELECT {rules} FROM rows").fetchall()
+    rules = ", ".join(f"({in_duckdb(rule)})" for rule in table.expect.values())
+    database().register("rows", pa.Table.from_pylist([row]))
+    [held] = database().execute(f"SELECT {rules} FROM rows").fetchall()
     return [name for name, holds in zip(table.expect, held, strict=True) if holds is not True]
 
 

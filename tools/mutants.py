@@ -49,7 +49,11 @@ HEAD = """# Mutants
 | module | mutants | killed | equivalent | survived | on | commit |
 |---|---|---|---|---|---|---|
 """  # noqa: E501
-DEAR = ("hypothesis", "numpy", "pandas", "polars", "pyarrow", "duckdb", "sqlglot", "pyspark.sql.functions")
+DEAR = (
+    "hypothesis", "numpy", "pandas", "polars", "pyarrow", "duckdb", "sqlglot", "deltalake", "httpx",
+    "pyspark.sql.functions", "vigie.engine.session",
+)  # fmt: skip
+PLUGINS = ("pytest_timeout", "_hypothesis_pytestplugin")  # of pytest: to load the others takes a second
 FELL, NOT_IMPORTED = 98, 99  # beside pytest's own: 0 passed, 1 and 2 failed, 4 and 5 found no tests
 NO_JUDGEMENT = {4, 5, FELL, NOT_IMPORTED}
 LONGEST_S = 600.0
@@ -185,7 +189,8 @@ def main() -> int:
             sys.stdout.writelines(f"{line_of(each, mutant)}\n" for mutant in each.mutants())
         return 0
     os.chdir(HOUSE)
-    for name in DEAR:
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    for name in DEAR + PLUGINS:
         importlib.import_module(name)
     gc.freeze()
     survived = {each: survivors(each, asked.jobs) for each in held}
@@ -242,7 +247,17 @@ def judge(module: str, mutant: Mutant, tests: Sequence[str], shared: SparkSessio
     mutated = Mutated(module, mutant.code, [])
     sys.meta_path.insert(0, mutated)
     left_out = [flag for name in LEFT_OUT for flag in ("--deselect", f"{tests[-1]}::{name}")]
-    quiet = ("-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+    quiet = (
+        "-q",
+        "-p",
+        "pytest_timeout",
+        "-p",
+        "_hypothesis_pytestplugin",
+        "-p",
+        "no:cacheprovider",
+        "-W",
+        "ignore::pytest.PytestAssertRewriteWarning",
+    )
     status = int(pytest.main(["-x", *quiet, "--timeout", "0", *left_out, *tests], [Nearest(mutant.within)]))
     return status if mutated.imported else NOT_IMPORTED
 
@@ -268,6 +283,10 @@ def borrow(shared: SparkSession) -> None:
     client.thread_connection = threading.local()
     vars(shared)["stop"] = lambda: None
     vars(session)["start"] = lambda *_, **__: shared
+
+
+def git(*command: str) -> str:
+    return subprocess.run(["git", *command], cwd=HOUSE, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def line_of(held: Held, mutant: Mutant) -> str:
@@ -323,9 +342,7 @@ def alone(work: Callable[[], int]) -> NoReturn:
 
 def write_down(held: Held, every: int, judged: int, left: Sequence[Mutant]) -> None:
     """Replace what docs/mutants.md says of a module."""
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=HOUSE, capture_output=True, text=True, check=True
-    ).stdout.strip()
+    commit = git("rev-parse", "--short", "HEAD") + ("-dirty" if git("status", "--short", "src", "tests") else "")
     counts = (every, judged - len(left), every - judged, len(left))
     row = f"| `{held.path}` | {' | '.join(map(str, counts))} | {datetime.now(UTC):%Y-%m-%d} | {commit} |"
     lines = RESULTS.read_text().splitlines() if RESULTS.exists() else []
