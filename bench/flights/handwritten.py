@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SILVER_COLUMNS = (
     "icao24", "time_position", "event_timestamp", "callsign", "origin_country", "latitude", "longitude",
     "altitude_meters", "velocity_kmh", "vertical_rate_ms", "heading_deg", "on_ground", "category",
-    "flight_phase", "aircraft_class",
+    "squawk", "flight_phase", "aircraft_class",
 )  # fmt: skip
 
 

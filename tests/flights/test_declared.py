@@ -63,7 +63,7 @@ def test_a_position_is_one_of_an_aircraft_at_a_moment_and_may_be_six_minutes_lat
     assert list(ddl.columns(GRAPH.silver[0].schema)) == [
         "icao24", "time_position", "event_timestamp", "callsign", "origin_country", "latitude", "longitude",
         "altitude_meters", "velocity_kmh", "vertical_rate_ms", "heading_deg", "on_ground", "category",
-        "flight_phase", "aircraft_class",
+        "squawk", "flight_phase", "aircraft_class",
     ]  # fmt: skip
 
 

@@ -55,6 +55,7 @@ REPORT_COLUMNS = {
     "true_track": pl.Float64(),
     "on_ground": pl.Boolean(),
     "category": pl.Int64(),
+    "squawk": pl.String(),
 }
 
 
@@ -184,6 +185,7 @@ def _silver(judgement: Judgement) -> pl.DataFrame:
         pl.col("true_track").alias("heading_deg"),
         "on_ground",
         "category",
+        "squawk",
         pl.when(pl.col("on_ground"))
         .then(pl.lit("GROUND"))
         .when((rate > 2.5) & (altitude < 1_000))

@@ -13,8 +13,8 @@ from vigie.sinks.elastic import Elastic
 
 FLIGHTS_ML = """icao24 STRING, time_position BIGINT, event_timestamp TIMESTAMP, callsign STRING,
     origin_country STRING, latitude DOUBLE, longitude DOUBLE, altitude_meters DOUBLE, velocity_kmh DOUBLE,
-    vertical_rate_ms DOUBLE, heading_deg DOUBLE, on_ground BOOLEAN, category INT, flight_phase STRING,
-    aircraft_class STRING"""
+    vertical_rate_ms DOUBLE, heading_deg DOUBLE, on_ground BOOLEAN, category INT, squawk STRING,
+    flight_phase STRING, aircraft_class STRING"""
 
 # OpenSky pads callsigns, and some transponders do so with other blanks than spaces, or send nothing else.
 BLANKS_AROUND = r"^[\s\p{Z}]+|[\s\p{Z}]+$"
