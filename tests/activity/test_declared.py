@@ -15,9 +15,10 @@ from tests.reference.detectors import SECOND, Reading
 from vigie import ddl
 from vigie.activity import edits, simulator, wikimedia
 from vigie.activity.pipeline import activity
-from vigie.graph import name_of
+from vigie.graph import Source, name_of
 from vigie.sinks.bigquery import BigQuery
 from vigie.sinks.mongo import Mongo
+from vigie.sinks.mongo_messages import MongoMessages
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 GRAPH = activity.graph()
@@ -131,20 +132,37 @@ def test_every_table_waits_for_ten_minutes_and_looks_back_as_far_as_its_windows_
 
 
 def test_a_repeat_of_a_batch_is_known_by_its_event_ids_wherever_it_goes() -> None:
-    assert [(name_of(delivery.table), delivery.to) for delivery in GRAPH.deliveries] == [
+    assert [
+        ("bronze" if isinstance(delivery.table, Source) else "silver", name_of(delivery.table), delivery.to)
+        for delivery in GRAPH.deliveries
+    ] == [
         (
+            "bronze",
             "user_activity",
-            Mongo("user_activity", id="event_id", indexes=("event_timestamp", ("user_id", "event_timestamp"))),
+            MongoMessages("user_activity", id="event_id", indexes=("_vigie.received_at", ("user_id", "timestamp"))),
         ),
         (
+            "bronze",
             "recent_changes",
-            Mongo("recent_changes", id="event_id", indexes=("event_timestamp", ("wiki", "event_timestamp"))),
+            MongoMessages("recent_changes", id="meta.id", indexes=("_vigie.received_at", ("wiki", "timestamp"))),
         ),
         (
+            "silver",
+            "user_activity",
+            Mongo("accepted_user_activity", id="event_id", indexes=("event_timestamp", ("user_id", "event_timestamp"))),
+        ),
+        (
+            "silver",
+            "recent_changes",
+            Mongo("accepted_recent_changes", id="event_id", indexes=("event_timestamp", ("wiki", "event_timestamp"))),
+        ),
+        (
+            "silver",
             "user_activity",
             BigQuery("user_activity", id="event_id", partition_by="event_timestamp", cluster_by=("user_id", "action")),
         ),
         (
+            "silver",
             "recent_changes",
             BigQuery("recent_changes", id="event_id", partition_by="event_timestamp", cluster_by="wiki"),
         ),

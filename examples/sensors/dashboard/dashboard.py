@@ -15,8 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from vigie.errors import RequestError
-from vigie.lake import Lake, query
+from vigie.lake import Lake
 from vigie.listing import text_of
+from vigie.sql import query
 from vigie.terminal import stop_when_asked
 
 EVERY_S = 2.0
