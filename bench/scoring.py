@@ -132,6 +132,8 @@ def watched(lake: Lake, exam: Exam) -> list[Raised]:
         watchman = watchman or Watchman(lake, graph, watch)
         watchman.look()
         watchman.silences()
+    if watchman is not None:
+        watchman.put_all()
     return [
         Raised(row["rule"], row["key"], row["opened_at"], row["closed_at"] or exam.ends)
         for row in rows(lake.alerts(graph.name))

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import threading
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from vigie.detectors import Above, Below, InARow, Silent, SuddenChange
 from vigie.engine.post import Post
 from vigie.engine.watching import Teller, Watchman
 from vigie.errors import LakeDamaged
-from vigie.graph import Detector
+from vigie.graph import Detector, Rule
+from vigie.graph import Watch as Declared
 from vigie.maintenance import compact_small
 
 LATE_BY = 600 * SECOND
@@ -316,6 +318,50 @@ def test_a_watch_that_fails_says_so(tmp_path: Path) -> None:
         assert failed.wait(20)
 
     assert isinstance(failures[0], LakeDamaged)
+
+
+def test_what_is_only_info_is_put_into_the_table_now_and_then_and_what_is_worse_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vigie.engine.watching.ROWS_A_SECOND", 0.001)
+    bench = Bench(tmp_path, {"HIGH": Above("halves", 30)})
+    [watch] = bench.graph.watches
+    mild = replace(
+        watch, rules=(replace(watch.rules[0], severity="info"), Rule("LOW", Below("halves", 5), "warning", watch.place))
+    )
+    watchman = Watchman(bench.lake, bench.graph, mild)
+
+    def rules_after(*readings: Reading) -> list[str]:
+        bench.gains(readings)
+        drained(watchman)
+        return sorted(rule for rule, _, _ in bench.alerts())
+
+    assert rules_after(at(0, 31.0, "a")) == ["HIGH"]
+    assert rules_after(at(1, 31.0, "b")) == ["HIGH"], "the next waits, for as long as the table is large"
+    assert rules_after(at(2, 31.0, "c"), at(2, 4.0, "d")) == ["HIGH", "HIGH", "HIGH", "LOW"]
+    assert rules_after(at(3, 31.0, "e")) == ["HIGH", "HIGH", "HIGH", "LOW"]
+    assert len(bench.events()) == 5
+    assert sorted(rule for rule, _, _ in Bench.alerts(restarted(bench, mild))) == ["HIGH"] * 4 + ["LOW"]
+
+
+def restarted(bench: Bench, watch: Declared) -> Bench:
+    Watchman(bench.lake, bench.graph, watch)
+    return bench
+
+
+def test_a_post_that_is_left_puts_all_into_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vigie.engine.watching.ROWS_A_SECOND", 0.001)
+    bench, told = Bench(tmp_path, {"HIGH": Above("halves", 30)}), threading.Semaphore(0)
+    [watch] = bench.graph.watches
+    mild = replace(watch, rules=(replace(watch.rules[0], severity="info"),))
+    watchman = Watchman(bench.lake, bench.graph, mild, Teller(alert=lambda _event: told.release()))
+
+    with Post(watchman, lambda: True, lambda _problem: None):
+        for second, key in enumerate("abc"):
+            bench.gains([at(second, 31.0, key)])
+            assert told.acquire(timeout=20)
+
+    assert len(bench.alerts()) == 3
 
 
 def tidied(bench: Bench) -> None:

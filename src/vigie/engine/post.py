@@ -59,6 +59,7 @@ class Post:
             if abs(now - ticked) >= TICK and self._is_told(now):
                 ticked = now
             self._stop.wait(LOOK_EVERY_S)
+        self._watchman.put_all()
 
     def _is_told(self, now: datetime) -> bool:
         """Whether all who are silent by now are called so; not when that could not be known yet."""

@@ -150,17 +150,21 @@ def append_again(rows: pa.Table, path: Path) -> None:
         write_deltalake(str(path), rows, mode="append", configuration=PROPERTIES)
 
 
-def merge(rows: pa.Table, path: Path, on: tuple[str, ...], changed: str) -> None:
+def merge(rows: pa.Table, path: Path, on: tuple[str, ...], changed: str) -> int:
     """Bring a table to these rows, one for each value of `on`; a row that is there is replaced where `changed` holds
-    between the `held` and the `new`. It is written anew whole, and nothing is written when nothing is new.
+    between the `held` and the `new`. It is written anew whole, and nothing is written when nothing is new. How many
+    rows it has then.
 
     delta-rs has a merge of its own, whose files hold text in a form that pyarrow cannot compare.
     """
+    rows_then = 0
     for last in (*[False] * (MERGES_TRIED - 1), True):
         table = opened(path)
-        merged = _merged(rows, table.to_pyarrow_table(), on, changed)
+        held = table.to_pyarrow_table()
+        merged = _merged(rows, held, on, changed)
         if merged is None:
-            return
+            return int(held.num_rows)
+        rows_then = int(merged.num_rows)
         try:
             with written(path):
                 write_deltalake(table, merged, mode="overwrite")
@@ -171,6 +175,7 @@ def merge(rows: pa.Table, path: Path, on: tuple[str, ...], changed: str) -> None
             break
     if int(table.version()) % MERGES_PER_VACUUM == 0:
         table.vacuum(retention_hours=HOURS_KEPT, dry_run=False, enforce_retention_duration=False)
+    return rows_then
 
 
 def _merged(new: pa.Table, held: pa.Table, on: tuple[str, ...], changed: str) -> pa.Table | None:
