@@ -104,7 +104,7 @@ def ids(lake: Lake, source: str) -> set[object]:
     found: set[object] = set()
     for row in rows(lake.bronze(source)):
         try:
-            said = reduce(getitem, IDS[source], json.loads(row["value"], parse_constant=int))  # NaN is no JSON
+            said = reduce(getitem, IDS[source], json.loads(row["value"].decode(), parse_constant=int))  # NaN is no JSON
         except (ValueError, LookupError, TypeError):
             said = None
         is_own = type(said) is int or (isinstance(said, str) and said != "")
