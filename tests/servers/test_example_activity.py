@@ -119,7 +119,7 @@ def as_key(own: Any) -> object:
 def a_day(lake: Lake, **settings: str) -> dict[str, object]:
     """The row of the day on which the feed ended."""
     day = max(row["event_timestamp"] for row in rows(lake.silver("user_activity"))).date()
-    called("src/batch/daily_statistics.py", str(day), "--lake", str(lake), **settings)
+    called("src/batch/daily_statistics.py", str(day), "--lake", str(lake), "--unfinished", **settings)
     [row] = [row for row in rows(lake.gold(daily.TABLE)) if row["day"] == day]
     return row
 
