@@ -96,6 +96,7 @@ def watched(lake: Lake, graph: Graph, *batches: Iterable[Reading]) -> None:
         while watchman.look() is not None:
             pass
         watchman.silences()
+        watchman.put_all()
 
 
 class Scene:

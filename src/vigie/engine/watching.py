@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,24 +25,18 @@ from vigie.detectors.judging import Turn, changes
 from vigie.detectors.readings import MICROSECOND
 from vigie.duration import parse_duration
 from vigie.engine import tables
+from vigie.engine.alert_table import AlertTable
 from vigie.engine.checkpoints import write_whole
 from vigie.engine.past import Past
 from vigie.engine.quiet import QuietTimes
 from vigie.engine.tables import Stamp
 from vigie.engine.verdict import instant, micros
-from vigie.graph import SEVERITIES, Graph, Rule, Silver, Watch
+from vigie.graph import Graph, Rule, Silver, Watch
 from vigie.lake import Lake, opened, quoted, rows
 from vigie.oneline import on_one_line
 from vigie.unsent import watch_name
 
 KEY = pa.schema([("key", pa.string())])
-CHANGED = (
-    "(held.closed_at IS NULL AND new.closed_at IS NOT NULL)"
-    " OR (held.suppressed_by IS NOT NULL AND new.suppressed_by IS NULL)"
-)
-# The table of alerts is written anew whole. Of what is only `info`, which may be many a second, so much is written on
-# average; whatever is worse is there at once.
-ROWS_A_SECOND = 1_000
 MOST_ROWS = 500_000  # of silver that are judged at once
 
 
@@ -104,8 +97,7 @@ class Watchman:
         self._teller = teller or Teller()
         self._most_rows = most_rows
         self._waiting: deque[_Part] = deque()
-        self._unput: dict[str, Alert] = {}  # what the table of alerts does not have yet
-        self._put_again_at = 0.0
+        self._table = AlertTable(self._alerts, lambda: self._teller.committed(f"{self.name} alerts"))
         self._begin()
 
     def _begin(self) -> None:
@@ -117,8 +109,7 @@ class Watchman:
         before = sorted((event for event in found if self._is_past(event)), key=_order)
         self._ahead = max((event.silver_version for event in found), default=-1)
         self._open = {(alert.rule, alert.key): alert for alert in standing(before).values() if alert.closed_at is None}
-        self._unput = {alert.alert_id: alert for alert in standing(sorted(found, key=_order)).values()}
-        self._brought()
+        self._table.restore(standing(sorted(found, key=_order)).values())
         # From the oldest row that silver may still take.
         span = self._looks_back() + parse_duration(str(self._silver.late_by))
         self._past = Past(self._schema(), span, self._path, self._watch.key, str(self._silver.event_time))
@@ -181,8 +172,7 @@ class Watchman:
         if not self._waiting:
             self._waiting.extend(self._parts())
         if not self._waiting:
-            if time.monotonic() >= self._put_again_at:
-                self.put_all()
+            self._table.put_what_is_due()
             return None
         part = self._waiting.popleft()
         overtaken = self._past.arrived(part.rows)
@@ -382,31 +372,13 @@ class Watchman:
         else:
             tables.append_arrow(table_of(events), self._events, stamp)
         self._teller.committed(f"{self.name} events")
-        self._put(standing(events).values())
+        self._table.put(standing(events).values())
         for event in events:
             self._teller.alert(event)
 
-    def _put(self, alerts: Iterable[Alert]) -> None:
-        """Bring the table of alerts to where these are, soon."""
-        found = {alert.alert_id: alert for alert in alerts}
-        self._unput |= found
-        is_urgent = any(alert.severity != SEVERITIES[0] for alert in found.values())
-        if is_urgent or time.monotonic() >= self._put_again_at:
-            self.put_all()
-
     def put_all(self) -> None:
-        """Bring the table of alerts to where they are; what is there already stays as it is."""
-        if self._brought():
-            self._teller.committed(f"{self.name} alerts")
-
-    def _brought(self) -> bool:
-        if not self._unput:
-            return False
-        wanted = pa.Table.from_pylist([alert.row() for alert in self._unput.values()], ALERTS)
-        rows = tables.merge(wanted, self._alerts, ("alert_id",), CHANGED)
-        self._unput.clear()
-        self._put_again_at = time.monotonic() + rows / ROWS_A_SECOND
-        return True
+        """Bring the table of alerts up to date, before this is left."""
+        self._table.put_all()
 
 
 def _timed(rows: pa.Table) -> pa.Table:
