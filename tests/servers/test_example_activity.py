@@ -85,7 +85,7 @@ def test_the_raw_lake_has_each_event_once_and_the_day_is_counted_the_same_there(
     sources = fed(f"inbox:{tmp_path / 'users'}", f"inbox:{tmp_path / 'wikis'}")
     lake = Lake(tmp_path / "lake")
 
-    with a_server(tmp_path) as server:
+    with a_server() as server:
         called("src/storage/mongo_consumer.py", *sources, "--lake", str(lake), VIGIE_MONGO=server.address)
         accepted = {name: server.count(f"accepted_{name}") for name in IDS}
         raw = {name: [as_key(document["_id"]) for document in server.all(name)] for name in IDS}
