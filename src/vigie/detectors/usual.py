@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vigie.detectors.judgement import Judgement, Marks, Needs, less_than, no_column, no_count, no_span, not_above
-from vigie.detectors.readings import Floats, Readings, Series, Span
+from vigie.detectors.readings import Bools, Floats, Readings, Series, Span
 from vigie.duration import parse_duration
 
 MAD_TO_SIGMA = 1.4826  # of normal values: the median of deviations in standard deviations
@@ -44,8 +44,7 @@ class AboveUsual:
         mean, deviation = _mean_and_deviation(series, usual)
         most = np.maximum(self.deviations * deviation, self.least)
         enough = usual.count >= self.readings
-        above, rounding = value - mean, ROUNDING * (most + np.abs(mean))
-        fires, clears = enough & (above > most + rounding), ~enough | (above <= most / 2 + rounding)
+        fires, clears = _beyond(value - mean, most, mean, enough)
         return Marks(series.row[series.new], fires, clears, value, mean + most)
 
     def problems(self) -> Iterator[str]:
@@ -88,8 +87,7 @@ class Outlier:
         mean, deviation = _mean_and_deviation(series, usual)
         enough, off = usual.count >= self.readings, value - mean
         most = self.z * deviation
-        far, rounding = np.abs(off), ROUNDING * (most + np.abs(mean))
-        fires, clears = enough & (far > most + rounding), ~enough | (far <= most / 2 + rounding)
+        fires, clears = _beyond(np.abs(off), most, mean, enough)
         return Marks(series.row[series.new], fires, clears, value, mean + np.copysign(most, off))
 
     def problems(self) -> Iterator[str]:
@@ -148,6 +146,12 @@ class FarFromMedian:
 
     def says(self, value: float, threshold: float) -> str:
         return f"{self.column} is {value:+.3g} deviations from its median of the last {self.over}, beyond {threshold:g}"
+
+
+def _beyond(off: Floats, most: Floats, mean: Floats, enough: Bools) -> tuple[Bools, Bools]:
+    """Where a value is further off its mean than it may be, and where it is back within half of that."""
+    rounding = ROUNDING * (most + np.abs(mean))
+    return enough & (off > most + rounding), ~enough | (off <= most / 2 + rounding)
 
 
 def _mean_and_deviation(series: Series, usual: Span) -> tuple[Floats, Floats]:

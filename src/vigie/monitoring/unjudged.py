@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from vigie.detectors.judgement import Needs
 from vigie.graph import Graph, Watch
-from vigie.lake import Lake, is_table, opened, quoted
+from vigie.lake import Lake, opened, quoted
 from vigie.monitoring.glance import glance
 from vigie.sql import query
 
@@ -42,7 +43,7 @@ def _of(lake: Lake, graph: Graph, watch: Watch) -> Iterator[Unjudged]:
     time = str(silver.event_time)
     for (needs, columns), rules in _alike(watch).items():
         since = newest - 2 * needs.over
-        if _rows_since(lake, silver.name, time, since) > MOST_READINGS:
+        if _rows_since(path, time, since) > MOST_READINGS:
             continue
         known = " AND ".join(f"{quoted(column)} IS NOT NULL" for column in (watch.key, *columns))
         lately = f"newest - INTERVAL {needs.over // timedelta(microseconds=1)} MICROSECONDS"
@@ -69,11 +70,8 @@ def _alike(watch: Watch) -> dict[tuple[Needs, tuple[str, ...]], tuple[str, ...]]
     return alike
 
 
-def _rows_since(lake: Lake, silver: str, time: str, since: datetime) -> int:
+def _rows_since(path: Path, time: str, since: datetime) -> int:
     """How many rows the files have that hold any from then on, as the log says."""
-    path = lake.silver(silver)
-    if not is_table(path):
-        return 0
     files = opened(path).get_add_actions(flatten=True)
     if f"max.{time}" not in files.schema.names:
         return 0
