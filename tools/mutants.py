@@ -54,8 +54,9 @@ DEAR = (
     "pyspark.sql.functions", "vigie.engine.session",
 )  # fmt: skip
 PLUGINS = ("pytest_timeout", "_hypothesis_pytestplugin")  # of pytest: to load the others takes a second
-FELL, NOT_IMPORTED = 98, 99  # beside pytest's own: 0 passed, 1 and 2 failed, 4 and 5 found no tests
-NO_JUDGEMENT = {4, 5, FELL, NOT_IMPORTED}
+PASSED, FAILED, INTERRUPTED = 0, 1, 2  # pytest's own
+TOOK_TOO_LONG, FELL, NOT_IMPORTED = 97, 98, 99
+KILLS = {FAILED, TOOK_TOO_LONG}
 LONGEST_S = 600.0
 
 
@@ -162,11 +163,15 @@ class Mutated(MetaPathFinder, Loader):
         exec(self.code, module.__dict__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Nearest:
-    """A plugin of pytest that begins with the tests in which a function's name stands."""
+    """A plugin of pytest: tests in which a function's name stands come first. It sees when a file of tests breaks."""
 
     name: str
+    is_broken: bool = False
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self.is_broken |= report.failed
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         items.sort(key=lambda item: not self._is_named_in(item))
@@ -219,11 +224,17 @@ def survivors(held: Held, jobs: int) -> list[Mutant]:
 def stage_of(held: Held, tests: Sequence[str], left: Sequence[Mutant], jobs: int) -> list[Mutant]:
     sound = compile(Path(held.file).read_text(), held.file, "exec")
     shared = the_spark() if any("spark" in (HOUSE / test).read_text() for test in tests) else None
-    began = time.monotonic()
     nothing = Mutant(0, "", "", sound)
-    [(_, status)] = forked([(nothing, lambda: judge(held.module, nothing, tests, shared))], 1, LONGEST_S)
-    if status:
-        raise SystemExit(f"{held.path}: {' '.join(tests)} failed without a mutant, or never imported it ({status})")
+
+    def must_pass(when: str) -> None:
+        [(_, status)] = forked([(nothing, lambda: judge(held.module, nothing, tests, shared))], 1, LONGEST_S)
+        if status != PASSED:
+            raise SystemExit(
+                f"{held.path}: {when}, without a mutant, {' '.join(tests)} failed or never imported it ({status})"
+            )
+
+    began = time.monotonic()
+    must_pass("before")
     patience = max(60.0, 5 * jobs * (time.monotonic() - began))
 
     def work(mutant: Mutant) -> Callable[[], int]:
@@ -231,12 +242,13 @@ def stage_of(held: Held, tests: Sequence[str], left: Sequence[Mutant], jobs: int
 
     survived = []
     for mutant, status in forked([(one, work(one)) for one in left], jobs, patience):
-        if status in NO_JUDGEMENT:
+        if status != PASSED and status not in KILLS:
             raise SystemExit(f"{line_of(held, mutant)}: the tests could not be run ({status}); see MUTANTS_TRANSCRIPT")
-        sys.stderr.write("." if status else "s")
+        sys.stderr.write("s" if status == PASSED else ".")
         sys.stderr.flush()
-        survived += [] if status else [mutant]
+        survived += [mutant] if status == PASSED else []
     sys.stderr.write("\n")
+    must_pass("after")  # or what killed them may have been a Spark that had died
     return survived
 
 
@@ -258,8 +270,11 @@ def judge(module: str, mutant: Mutant, tests: Sequence[str], shared: SparkSessio
         "-W",
         "ignore::pytest.PytestAssertRewriteWarning",
     )
-    status = int(pytest.main(["-x", *quiet, "--timeout", "0", *left_out, *tests], [Nearest(mutant.within)]))
-    return status if mutated.imported else NOT_IMPORTED
+    nearest = Nearest(mutant.within)
+    status = int(pytest.main(["-x", *quiet, "--timeout", "0", *left_out, *tests], [nearest]))
+    if not mutated.imported:
+        return NOT_IMPORTED
+    return FAILED if status == INTERRUPTED and nearest.is_broken else status
 
 
 def the_spark() -> SparkSession:
@@ -300,7 +315,7 @@ def flat(text: str) -> str:
 def forked(
     works: Sequence[tuple[Mutant, Callable[[], int]]], jobs: int, patience: float
 ) -> Iterator[tuple[Mutant, int]]:
-    """Do each in a fork, so many at once; what it gave, or less than 0 when it took too long."""
+    """Do each in a fork, so many at once; what it gave, or less than 0 when somebody else killed it."""
     waiting, running = list(works)[::-1], dict[int, tuple[Mutant, float]]()
     while waiting or running:
         while waiting and len(running) < jobs:
@@ -309,12 +324,15 @@ def forked(
                 alone(work)
             running[child] = mutant, time.monotonic() + patience
         for child, (mutant, until) in list(running.items()):
-            if time.monotonic() > until:
-                os.kill(child, signal.SIGKILL)
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
                 del running[child]
                 yield mutant, os.waitstatus_to_exitcode(status)
+            elif time.monotonic() > until:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                del running[child]
+                yield mutant, TOOK_TOO_LONG
         time.sleep(0.02)
 
 
