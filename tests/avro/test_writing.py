@@ -64,6 +64,7 @@ VALUES = [
     ({"type": "array", "items": {"type": "long", "logicalType": "timestamp-millis"}}, ["2025-06-01T12:00:00"], [NOON]),
     ({"type": "int", "logicalType": "date"}, "2025-06-01", date(2025, 6, 1)),
     ({"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}, "1.25", Decimal("1.25")),
+    (["null", "long", {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}], 1.25, Decimal("1.25")),
     ({"type": "enum", "name": "E", "symbols": ["A", "B"]}, "B", "B"),
     ({"type": "map", "values": ["null", "double"]}, {"a": 1, "b": None}, {"a": 1.0, "b": None}),
     (["null", {"type": "record", "name": "In", "fields": [{"name": "a", "type": "int"}]}], {"a": 1}, {"a": 1}),
@@ -92,6 +93,14 @@ BROKEN = [
     said(version=2**31), said(version="1"), said(version=1.5), said(event_id=None), said(at="noon"), said(at=5),
     b'{"event_id": "e1"}', said().replace(b"ada", b"\xff"), said(user_id={"a": 1}), said(x=1).replace(b"1}", b"NaN}"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["1_000", "١٢٥", " 1.25", "NaN"])
+def test_a_text_that_only_python_reads_as_a_number_is_no_decimal(text: str) -> None:
+    price = {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}
+    message = json.dumps({"before": 1, "it": text, "n": 2}).encode()
+
+    assert encoder(a_schema(price), 1)(message) == message
 
 
 @pytest.mark.parametrize("message", BROKEN)

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from vigie.avro.schemas import FLOAT_LIMIT, Kind, branches, definitions, fields, kind_of, parsed
+from vigie.numerals import Numeral, json_decoder
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +28,8 @@ PLAIN = {
     "bytes": bytes,
     "string": str,
     "int date": date,
-    "bytes decimal": Decimal,
-    "fixed decimal": Decimal,
+    "bytes decimal": Numeral,
+    "fixed decimal": Numeral,
 }
 INSTANTS = {"long timestamp-millis", "long timestamp-micros"}
 
@@ -46,7 +47,7 @@ def encoder(text: str, number: int) -> Encode:
     schema = parsed(text)
     frame = b"\0" + number.to_bytes(4, "big")
     named = definitions(schema)
-    zoned, any_zone = (msgspec.json.Decoder(_shape(schema, named, zone)).decode for zone in (True, None))
+    zoned, any_zone = (json_decoder(_shape(schema, named, zone)).decode for zone in (True, None))
     told: list[Exception] = []
 
     def encode(message: bytes) -> bytes:
@@ -82,7 +83,10 @@ def _shape(kind: Kind, named: Mapping[str, Kind], zone: bool | None, within: tup
     """A type for msgspec of the JSON that the schema holds. `zone` says whether an instant must name one."""
     union = branches(kind)
     if union is not None:
-        return Union[tuple(_shape(branch, named, zone, within) for branch in union)]  # noqa: UP007  (there is no `|` of many)
+        parts = [_shape(branch, named, zone, within) for branch in union]
+        if len({*parts} - {None}) > 1:  # beside another type msgspec takes none but its own
+            parts = [Decimal if part is Numeral else part for part in parts]
+        return Union[tuple(parts)]  # noqa: UP007  (there is no `|` of many)
     kind = named.get(kind_of(kind), kind)
     name = kind_of(kind)
     meant = f"{name} {kind.get('logicalType')}" if isinstance(kind, dict) else name
