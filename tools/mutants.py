@@ -244,7 +244,7 @@ def stage_of(held: Held, tests: Sequence[str], left: Sequence[Mutant], jobs: int
     for mutant, status in forked([(one, work(one)) for one in left], jobs, patience):
         if status != PASSED and status not in KILLS:
             raise SystemExit(f"{line_of(held, mutant)}: the tests could not be run ({status}); see MUTANTS_TRANSCRIPT")
-        sys.stderr.write("s" if status == PASSED else ".")
+        sys.stderr.write({PASSED: "s", FAILED: ".", TOOK_TOO_LONG: "t"}[status])
         sys.stderr.flush()
         survived += [mutant] if status == PASSED else []
     sys.stderr.write("\n")
