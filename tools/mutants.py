@@ -163,7 +163,7 @@ class Mutated(MetaPathFinder, Loader):
         exec(self.code, module.__dict__)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Nearest:
     """A plugin of pytest: tests in which a function's name stands come first. It sees when a file of tests breaks."""
 
