@@ -30,10 +30,10 @@ class AlertTable:
         self._unput: dict[str, Alert] = {}  # what the table does not have yet
         self._again_at = 0.0
 
-    def restore(self, alerts: Iterable[Alert]) -> None:
+    def restore(self, alerts: pa.Table) -> None:
         """Bring it to where these are, before anything else is found."""
-        self._unput = {alert.alert_id: alert for alert in alerts}
-        self._brought()
+        if alerts.num_rows:
+            self._bring(alerts)
 
     def put(self, alerts: Iterable[Alert]) -> None:
         """Bring it to where these are, soon."""
@@ -48,14 +48,11 @@ class AlertTable:
 
     def put_all(self) -> None:
         """Bring it to where they are; what is there already stays as it is."""
-        if self._brought():
+        if self._unput:
+            self._bring(pa.Table.from_pylist([alert.row() for alert in self._unput.values()], ALERTS))
+            self._unput.clear()
             self._committed()
 
-    def _brought(self) -> bool:
-        if not self._unput:
-            return False
-        wanted = pa.Table.from_pylist([alert.row() for alert in self._unput.values()], ALERTS)
-        rows = tables.merge(wanted, self._path, ("alert_id",), CHANGED)
-        self._unput.clear()
+    def _bring(self, alerts: pa.Table) -> None:
+        rows = tables.merge(alerts, self._path, ("alert_id",), CHANGED)
         self._again_at = time.monotonic() + rows / ROWS_A_SECOND
-        return True

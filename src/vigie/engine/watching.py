@@ -25,6 +25,7 @@ from vigie.detectors.judging import Turn, changes
 from vigie.detectors.readings import MICROSECOND
 from vigie.duration import parse_duration
 from vigie.engine import tables
+from vigie.engine.alert_log import AlertLog
 from vigie.engine.alert_table import AlertTable
 from vigie.engine.checkpoints import write_whole
 from vigie.engine.past import Past
@@ -32,7 +33,7 @@ from vigie.engine.quiet import QuietTimes
 from vigie.engine.tables import Stamp
 from vigie.engine.verdict import instant, micros
 from vigie.graph import Graph, Rule, Silver, Watch
-from vigie.lake import Lake, opened, quoted, rows
+from vigie.lake import Lake, opened, quoted
 from vigie.oneline import on_one_line
 from vigie.unsent import watch_name
 
@@ -105,11 +106,10 @@ class Watchman:
         tables.ensure(self._alerts, ALERTS, "alerts", self._graph.name)
         self._received: int | None = None  # when the newest reading was, by the wall's clock
         self.version, self._read_to = self._noted()
-        found = [Event.of(row) for row in rows(self._events) if row["watch"] == self.name]
-        before = sorted((event for event in found if self._is_past(event)), key=_order)
-        self._ahead = max((event.silver_version for event in found), default=-1)
-        self._open = {(alert.rule, alert.key): alert for alert in standing(before).values() if alert.closed_at is None}
-        self._table.restore(standing(sorted(found, key=_order)).values())
+        log = AlertLog(self._events, self.name)
+        self._ahead = log.newest_version()
+        self._open = {(alert.rule, alert.key): alert for alert in log.open_at(self.version, self._read_to)}
+        self._table.restore(log.standing())
         # From the oldest row that silver may still take.
         span = self._looks_back() + parse_duration(str(self._silver.late_by))
         self._past = Past(self._schema(), span, self._path, self._watch.key, str(self._silver.event_time))
@@ -142,12 +142,6 @@ class Watchman:
         known = {"read_to": read_to, "received": self._received}
         write_whole(self._note, json.dumps(note | {name: at for name, at in known.items() if at is not None}))
         return version, read_to
-
-    def _is_past(self, event: Event) -> bool:
-        """Whether what led to it has been judged, and noted."""
-        if self._read_to is not None and event.silver_version == self.version:
-            return micros(event.at) <= self._read_to
-        return event.silver_version <= self.version
 
     def unheard(self, now: datetime) -> timedelta:
         """How long ago the newest reading was received by the broker or the folder that we read."""
@@ -385,7 +379,3 @@ def _timed(rows: pa.Table) -> pa.Table:
     """The rows that have a key and a moment, in microseconds."""
     rows = rows.filter(pc.and_(pc.is_valid(rows["key"]), pc.is_valid(rows["moment"])))
     return rows.set_column(1, "moment", rows["moment"].cast(pa.int64()))
-
-
-def _order(event: Event) -> tuple[int, int, str, str]:
-    return event.silver_version, micros(event.at), event.alert.rule, event.alert.key
