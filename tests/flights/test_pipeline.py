@@ -238,6 +238,18 @@ def test_a_jump_is_faster_than_1500_km_an_hour(spark: SparkSession, kmh: float, 
     assert row.is_jump is is_jump
 
 
+def test_what_moves_exactly_as_fast_as_an_aircraft_can_is_no_jump(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = reports(spark, {"at": 0}, {"at": 10, "latitude": 48.05})
+    [row] = movements(rows).collect()
+    monkeypatch.setattr("vigie.flights.pipeline.FASTEST_AIRCRAFT_KMH", row.implied_speed_kmh)
+
+    [row] = movements(rows).collect()
+
+    assert not row.is_jump
+
+
 @pytest.mark.parametrize(("seconds", "count"), [(648, 1), (900, 1), (900.000001, 0)])
 def test_a_movement_takes_a_quarter_of_an_hour_at_most(spark: SparkSession, seconds: float, count: int) -> None:
     rows = reports(spark, {"at": 0}, {"at": seconds})

@@ -24,8 +24,9 @@ DAYS = 4
 pytestmark = pytest.mark.timeout(1_500)
 
 
-def run(lake: Lake, day: object) -> subprocess.CompletedProcess[str]:
-    return make("airflow", "-o", "setup", f"LAKE={lake}", f"DAY={day}", f"AIRFLOW_HOME={lake.root.parent / 'airflow'}")
+def run(lake: Lake, day: object, *settings: str) -> subprocess.CompletedProcess[str]:
+    own = f"LAKE={lake}", f"DAY={day}", f"AIRFLOW_HOME={lake.root.parent / 'airflow'}"
+    return make("airflow", "-o", "setup", *own, *settings)
 
 
 def would_backfill(lake: Lake, first: date, last: date) -> list[date]:
@@ -61,13 +62,13 @@ def test_a_day_that_runs_twice_comes_to_the_same(tmp_path: Path) -> None:
     assert would_backfill(lake, to_come[0], to_come[-1]) == to_come
 
 
-def test_a_day_that_fails_says_so_and_ends_there(tmp_path: Path) -> None:
+def test_a_day_that_fails_says_so_and_ends_there_also_with_the_dag_of_the_example(tmp_path: Path) -> None:
     lake = days.kept(
         Lake.at(tmp_path / "lake"), days.events(days.an_event(), days.an_event()), days.changes(days.a_change())
     )
     days.kept(lake, *days.after(1))
 
-    answer = run(lake, days.day(1))
+    answer = run(lake, days.day(1), f"AIRFLOW__CORE__DAGS_FOLDER={HOUSE / 'examples/activity/dags'}")
 
     assert answer.returncode != 0
     said = answer.stdout + answer.stderr

@@ -14,7 +14,7 @@ from confluent_kafka import Producer
 
 from tests.reference import compare, compare_lakes, tables
 from tests.runs import DIED, GARBAGE, Job, a_state, commits, killed_at_random, simulated
-from tests.tier import by_night
+from tests.tier import NIGHTLY, by_night
 from vigie.engine.broker import Broker
 from vigie.engine.jars import kafka_jars
 from vigie.engine.java import java_home
@@ -78,7 +78,7 @@ def test_a_run_from_kafka_that_died_within_a_batch_goes_on_to_the_end_of_the_top
 ) -> None:
     send(broker, "cut", keyed(simulated(3_000)))
     address = f"kafka://{broker.servers}/cut"
-    for commit in ("plan", "bronze/flights_raw"):
+    for commit in by_night(("plan", "bronze/flights_raw"), few=("bronze/flights_raw",)):
         job = Job(str(tmp_path / "lake"), address, messages_a_batch=1_000, die_after=[commit])
         assert job.finish()[0] == DIED
 
@@ -106,8 +106,9 @@ def test_a_run_from_kafka_that_is_killed_leaves_what_an_undisturbed_one_leaves(b
     assert code == 0, told
     assert written.count("ledger\n") > 1, f"nothing was left for the last run: {told}"
     assert compare(tmp_path / "torn") == [], told
-    assert Job(str(tmp_path / "whole"), address, messages_a_batch=1_500).finish()[0] == 0
-    assert compare_lakes(tmp_path / "whole", tmp_path / "torn", cuts=True) == [], told
+    if NIGHTLY:  # each lake by itself equals the reference
+        assert Job(str(tmp_path / "whole"), address, messages_a_batch=1_500).finish()[0] == 0
+        assert compare_lakes(tmp_path / "whole", tmp_path / "torn", cuts=True) == [], told
 
 
 @pytest.mark.timeout(600)

@@ -18,7 +18,7 @@ LOOKED_BACK = [f"{GOLD} plan", GOLD, f"{GOLD} ledger"]
 STREAMED = [f"gold/streaming_aggregations/{table}" for table in ("flight_phase_counts", "anomaly_alerts")]
 # Where a run dies, which finds the earlier ones made. Tables of gold take turns in no order of their own.
 EVERY_COMMIT = [*A_BATCH, f"{SILVER} late", *STREAMED, *LOOKED_BACK]
-DEATHS = by_night(EVERY_COMMIT, few=[SILVER, "ledger", STREAMED[0], GOLD])
+DEATHS = by_night(EVERY_COMMIT, few=[SILVER, GOLD])
 GARBAGE_NOT_LONG = [value for value in GARBAGE.values() if len(value) < 10_000]
 
 

@@ -12,12 +12,13 @@ import pytest
 
 from tests.reference import compare
 from tests.runs import an_inbox, simulated, until
+from tests.tier import by_night
 from vigie.lake import Lake
 
 VIGIE = [sys.executable, "-c", "from vigie.cli import main; main()"]
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "a stop of the whole group"])
+@pytest.mark.parametrize("stop", by_night([signal.SIGINT, signal.SIGTERM], few=[signal.SIGTERM]))
 def test_a_run_that_is_told_to_stop_within_a_batch_finishes_it_and_ends_well(
     tmp_path: Path, stop: signal.Signals
 ) -> None:
