@@ -1,12 +1,14 @@
-"""The long files first: of two processes that take whole files, neither is left alone with one at the end."""
+"""The long files first: of processes that take whole files, none is left alone with one at the end."""
 
 from __future__ import annotations
 
 import pytest
 
 LONGEST = (
-    "test_flights_survive", "test_activity_survive", "test_flights_kafka", "test_sensors_survive",
-    "test_install_elsewhere", "test_live_map", "test_dashboard", "test_feed_kafka", "test_broker", "test_silence",
+    "test_flights_kafka", "test_activity_survive", "test_live_map", "test_avro", "test_raw_lake",
+    "test_flights_survive", "test_example_activity", "test_notifications", "test_sensors_survive", "test_dashboard", "test_airflow",
+    "test_dbt", "test_example_sensors", "test_elastic", "test_dashboard_pages", "test_mongo", "test_silence",
+    "test_prometheus", "test_feed_kafka", "test_install_elsewhere", "test_stop", "test_map_page", "test_broker",
 )  # fmt: skip
 
 

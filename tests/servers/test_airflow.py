@@ -16,6 +16,7 @@ import pytest
 
 from tests.activity import days
 from tests.activity.warehouse import HOUSE, all_same, expected, make, marts
+from tests.tier import NIGHTLY
 from vigie.activity import daily
 from vigie.lake import Lake, rows
 
@@ -42,15 +43,16 @@ def test_a_day_that_runs_twice_comes_to_the_same(tmp_path: Path) -> None:
     activity, wikis = days.random_events(2_000, DAYS, seed=1), days.random_changes(1_000, DAYS, seed=1)
     lake = days.kept(Lake.at(tmp_path / "lake"), activity, wikis)
     day = days.day(DAYS - 1)
-    too_early = run(lake, day)
+    if NIGHTLY:
+        too_early = run(lake, day)
+        assert too_early.returncode != 0
+        assert f"{day} has not been read to its end" in too_early.stdout + too_early.stderr
     days.kept(lake, *days.after(DAYS - 1))
 
     first = run(lake, day)
     once = rows(lake.gold(daily.TABLE)), marts(lake)
     second = run(lake, day)
 
-    assert too_early.returncode != 0
-    assert f"{day} has not been read to its end" in too_early.stdout + too_early.stderr
     assert (first.returncode, second.returncode) == (0, 0), first.stdout + second.stdout
     [row] = once[0]
     assert (row["day"], row["events"]) == (day, days.on(activity, day).height)

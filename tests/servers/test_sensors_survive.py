@@ -18,7 +18,7 @@ from vigie.lake import Lake, rows
 from vigie.sensors.simulator import simulate
 
 KEYS, INTERVAL_S, READINGS, FILES = 60, 30.0, 12_000, 12
-KILLS = by_night(5, few=2)
+KILLS = by_night(5, few=1)
 RANKED = "OFF_COURSE"  # among the readings of one look, and what is looked at together is a matter of the moment
 
 
