@@ -121,6 +121,7 @@ PARTS = {
             "tests/servers/test_silence.py",
             "tests/servers/test_flights_kafka.py",
             "tests/servers/test_install_elsewhere.py",
+            *(f"tests/servers/test_{name}.py" for name in ("avro", "mongo", "raw_lake", "airflow", "stop")),
         ),
     ),
     "map": Part(

@@ -199,6 +199,13 @@ def test_a_report_is_in_the_five_windows_of_five_minutes_that_hold_it(spark: Spa
     assert starts == {-240, -180, -120, -60, 0}
 
 
+def test_what_is_beyond_a_billion_or_no_number_is_in_no_average(spark: SparkSession) -> None:
+    altitudes = [1e9, 1_000_000_001.0, -1e9, -1_000_000_001.0, float("nan"), float("inf"), None]
+    [window, *_] = anomaly_alerts(reports(spark, *({"altitude_meters": each} for each in altitudes))).collect()
+
+    assert (window.total_observations, window.avg_altitude) == (7, 0.0)
+
+
 def test_a_movement_is_from_the_report_just_before_of_the_same_aircraft(spark: SparkSession) -> None:
     rows = reports(
         spark,

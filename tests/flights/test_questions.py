@@ -33,7 +33,16 @@ def a_report(number: int) -> dict[str, Any]:
     }
 
 
-REPORTS = [a_report(number) for number in range(300)]
+EDGES = [
+    {**a_report(1), "icao24": f"b{number}", "flight_phase": "TAKEOFF", "velocity_kmh": kmh}
+    for number, kmh in enumerate((-0.26, 0.0, 0.46, 123.456, 1_000.0, 1_000.26))
+]
+# Every tenth is sent again a second later.
+TWICE = [
+    {**report, "event_timestamp": report["event_timestamp"] + timedelta(seconds=1)}
+    for report in map(a_report, range(0, 300, 10))
+]
+REPORTS = [*map(a_report, range(300)), *EDGES, *TWICE]
 
 
 def silver(spark: SparkSession) -> tuple[DataFrame, pl.DataFrame]:
@@ -43,7 +52,8 @@ def silver(spark: SparkSession) -> tuple[DataFrame, pl.DataFrame]:
 def test_the_busiest_countries_are_those_with_most_aircraft_in_the_sky(spark: SparkSession) -> None:
     ours, reports = silver(spark)
 
-    rows = [tuple(row) for row in busiest_countries(ours).collect()]
+    found = busiest_countries(ours)
+    rows = [tuple(row) for row in found.collect()]
 
     wanted = (
         reports.filter(~pl.col("on_ground"))
@@ -57,6 +67,7 @@ def test_the_busiest_countries_are_those_with_most_aircraft_in_the_sky(spark: Sp
         .sort("aircraft", "origin_country", descending=[True, False])
     )
     assert rows == wanted.rows()
+    assert found.columns == ["origin_country", "aircraft", "reports", "avg_altitude_meters", "avg_velocity_kmh"]
 
 
 def test_traffic_counts_each_aircraft_once_a_minute_and_phase(spark: SparkSession) -> None:

@@ -28,6 +28,7 @@ from tests.runs import DIED, ROOT, Job, commits, until
 from tests.servers.registry import Server, a_registry, behind_a_password
 from tests.servers.test_feed_kafka import received
 from tests.servers.test_flights_kafka import a_broker, send
+from tests.tier import nightly
 from vigie import feeding
 from vigie.address import Kafka
 from vigie.avro.reading import number_in
@@ -148,6 +149,7 @@ def test_messages_of_two_versions_are_in_silver_and_what_is_broken_in_quarantine
     ]  # fmt: skip
 
 
+@nightly
 @pytest.mark.timeout(600)
 def test_a_large_batch_tells_of_its_schemas_in_passing_and_again_when_it_is_read_twice(
     broker: Broker, registry: Server, topic: Kafka, tmp_path: Path

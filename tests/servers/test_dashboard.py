@@ -22,13 +22,14 @@ from playwright.sync_api import Page, expect
 from tests.runs import until
 from tests.servers.browser import chromium
 from tests.servers.map_page import DRAWN, RADAR, ask
-from tests.servers.watching import VIGIE, Demo, a_dashboard, a_demo, went_to
+from tests.servers.watching import LOOKS, VIGIE, Demo, a_dashboard, a_demo, busy_cores, watched, went_to
 from vigie.lake import Lake
 from vigie.sql import query
 
 FULL_PAGE_S = 5.0
 FIRST_PAINT_S = 2.0
 TRIES = 6
+WATCHED_S = 8.0
 POSITIONS = f"() => document.querySelector('.vigie-map')?.radar ? {RADAR}.reports() : {{}}"
 SHOWN = f"() => ({DRAWN})() && {RADAR}.isGroundDrawn()"
 
@@ -89,6 +90,13 @@ def zoomed_in(page: Page) -> float:
     page.wait_for_function(f"before => {RADAR}.zoom() > before + 0.5", arg=before)
     page.wait_for_function(f"() => !{RADAR}.isMoving()")
     return float(ask(page, "zoom()"))
+
+
+def test_aircraft_move_on_a_busy_machine_in_each_look(demo: Demo) -> None:
+    with busy_cores():
+        looks = [watched(demo.address, name, WATCHED_S) for name in LOOKS]
+
+    assert [look for look in looks if not look.is_good()] == []
 
 
 def test_it_listens_on_this_machine_alone(standing: tuple[Lake, str]) -> None:

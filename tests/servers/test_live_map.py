@@ -1,4 +1,4 @@
-"""The live map on the dashboard's own page: on a busy machine, and when what it stands on fails."""
+"""The live map on the dashboard's own page: when what it stands on fails."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from playwright.sync_api import Error, Page, Route, expect
 from tests.dashboard.lakes import a_lake
 from tests.servers.browser import chromium
 from tests.servers.map_page import DRAWN, GROUND, POINTS, RADAR, ask
-from tests.servers.watching import FAULTS, LOOKS, a_dashboard, a_demo, busy_cores, watched, went_to
+from tests.servers.watching import FAULTS, a_dashboard, went_to
 from vigie.flights.live_map import LIBRARY
 
-SECONDS = 8.0
 AIRCRAFT = 40
 DELAYED = """(() => {
     const later = handler => event => setTimeout(() => handler.call(event.target, event), 10_000);
@@ -54,13 +53,6 @@ def is_whole(page: Page) -> None:
     page.wait_for_function(f"() => ({POINTS})() > 50")
     assert ask(page, "count()") == AIRCRAFT
     assert page.evaluate(FAULTS) == []
-
-
-def test_aircraft_move_on_a_busy_machine_in_each_look(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with a_demo(tmp_path_factory.mktemp("busy")) as demo, busy_cores():
-        looks = [watched(demo.address, name, SECONDS) for name in LOOKS]
-
-    assert [look for look in looks if not look.is_good()] == []
 
 
 def test_a_map_whose_context_is_lost_again_and_again_comes_back(address: str) -> None:

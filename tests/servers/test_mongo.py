@@ -20,6 +20,7 @@ from pymongo import MongoClient
 
 from tests.runs import Job, until
 from tests.servers.mongodb import Server, a_server
+from tests.tier import nightly
 from vigie.engine.deliveries import Step
 from vigie.errors import BadSetting
 from vigie.graph import Surroundings, Writer
@@ -262,6 +263,7 @@ def test_a_server_that_stops_in_the_middle_of_a_batch_has_every_document_once_wh
     assert empty.count("events_dead_letters") == 0
 
 
+@nightly
 def test_a_run_that_is_killed_in_the_middle_of_a_batch_is_followed_by_one_that_brings_the_rest(
     empty: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

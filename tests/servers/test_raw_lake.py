@@ -21,6 +21,7 @@ from tests.runs import Job, an_inbox, until
 from tests.servers.mongodb import Server, a_server
 from tests.servers.registry import a_registry
 from tests.servers.test_flights_kafka import a_broker, send
+from tests.tier import nightly
 from vigie.engine.broker import Broker
 
 MANY = 20_000
@@ -173,6 +174,7 @@ def test_lines_of_json_are_there_with_fields_that_nobody_declared_and_a_killed_r
         assert held["e0"]["extra"] == {"a.b": [1, None], "$c": "d"}
 
 
+@nightly
 @pytest.mark.timeout(1_500)
 def test_messages_that_are_deleted_from_bronze_stop_no_delivery(mongo: Server, shop: str, tmp_path: Path) -> None:
     inbox = an_inbox(tmp_path / "inbox", [json.dumps(row, default=str).encode() for row in events(0, 10)])
