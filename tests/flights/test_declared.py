@@ -82,6 +82,9 @@ def test_a_document_is_known_by_what_its_window_is_grouped_by() -> None:
     ]
 
 
-def test_three_questions_can_be_asked() -> None:
+def test_nine_questions_can_be_asked() -> None:
     assert flights.name == "flights"
-    assert list(flights.questions) == ["busiest_countries", "traffic_by_minute", "fastest_by_phase"]
+    assert list(flights.questions) == [
+        "busiest_countries", "traffic_by_minute", "fastest_by_phase", "busiest_airspace", "speed_by_altitude",
+        "climb_by_class", "movements_by_hour", "emergencies", "missing_values",
+    ]  # fmt: skip

@@ -101,6 +101,19 @@ def test_a_page_opens_at_its_own_address_without_a_complaint(standing: tuple[Lak
     assert seen.complaints == []
 
 
+@pytest.mark.parametrize("where", ["", "/flights"])
+def test_until_its_scripts_are_here_a_page_says_that_it_opens(standing: tuple[Lake, str], where: str) -> None:
+    _, address = standing
+    with chromium() as seen:
+        went_to(seen.page, address)
+        opening = seen.page.get_by_text("The dashboard opens")
+        expect(seen.page.get_by_role("heading", level=1)).to_be_visible()
+        expect(opening).to_have_count(0)
+        seen.page.route("**/*.js", lambda route: route.abort())
+        seen.page.goto(f"{address}{where}")
+        expect(opening).to_be_visible()
+
+
 @pytest.mark.parametrize(("dark", "width"), [(False, 1280), (True, 390)], ids=["light and wide", "dark and narrow"])
 def test_axe_finds_no_serious_fault(standing: tuple[Lake, str], dark: bool, width: int) -> None:
     _, address = standing

@@ -38,6 +38,9 @@ LOOK_EVERY_S = 0.2
 A_NAME = re.compile(r"[^\s/:@]+")
 
 THE_SERVER = "<script>window.__streamlit = {BACKEND_BASE_URL: window.location.origin}</script>"
+ROOT = '<div id="root">'  # what is in it gives way to the page, once its scripts are here
+OPENING = f"""{ROOT}<style>:root {{ color-scheme: light dark; font: 1rem sans-serif }}</style>
+<p style="margin: 3rem">The dashboard opens: on a busy machine that takes some seconds.</p>"""
 
 OPTIONS: dict[str, Any] = {
     "browser.gatherUsageStats": False,
@@ -122,7 +125,7 @@ def serve(lake: Lake, pipeline: str | None, door: Door) -> None:
     for asked in (signal.SIGINT, signal.SIGTERM):
         signal.signal(asked, lambda *_: sys.exit(0))  # Uvicorn stops for them first, and then raises them again
     sys.argv = [str(APP), *_arguments(lake, pipeline, door)]  # what Streamlit hands to the script
-    routes = [Route(f"/{page.address}", _at_its_own_address) for page in PAGES]
+    routes = [Route(f"/{address}", _at_its_own_address) for address in ("", *(page.address for page in PAGES))]
     known = Middleware(KnownHosts, names=own_names(door.host, door.names))
     st.App(APP, routes=routes, middleware=[known]).run(
         config=OPTIONS | {"server.address": door.host, "server.port": door.port}
@@ -130,12 +133,16 @@ def serve(lake: Lake, pipeline: str | None, door: Door) -> None:
 
 
 async def _at_its_own_address(_request: Request) -> HTMLResponse:
-    """Streamlit's page, told where its server is: it would try below the page's address first, and find nothing."""
+    """Streamlit's page, told where its server is: it would try below the page's address first, and find nothing.
+
+    Until its scripts are here it says so.
+    """
     import streamlit
     from starlette.responses import HTMLResponse
 
     html = Path(streamlit.__file__).with_name("static").joinpath("index.html").read_text()
-    return HTMLResponse(html.replace("<head>", f"<head>{THE_SERVER}", 1), headers={"Cache-Control": "no-cache"})
+    html = html.replace("<head>", f"<head>{THE_SERVER}", 1).replace(ROOT, OPENING, 1)
+    return HTMLResponse(html, headers={"Cache-Control": "no-cache"})
 
 
 def log_of(lake: Lake) -> Path:
