@@ -82,6 +82,11 @@ class Event:
         alert = self.alert.row()
         return {"event": self.event, "at": self.at, **alert, "watch": self.watch, "silver_version": self.silver_version}
 
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> Event:
+        alert = Alert(**{name: row[name] for name in ALERTS.names})
+        return cls(row["event"], alert, row["watch"], row["silver_version"])
+
 
 def alert_id(pipeline: str, rule: str, key: str, opened_at: datetime) -> str:
     """The same for the same alert, whenever and however often it is found."""
