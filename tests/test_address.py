@@ -42,6 +42,11 @@ def test_what_is_no_address_is_refused_with_a_mend(text: str) -> None:
     assert raised.value.exit_code == 2
 
 
+def test_an_inbox_in_the_home_of_nobody_is_refused() -> None:
+    with pytest.raises(BadAddress, match="nobody of that name"):
+        parse_address("inbox:~nobody-is-called-so/inbox")
+
+
 MARK = "S3CR3T"
 PASSWORDS = st.tuples(st.text(max_size=5), st.text(max_size=5)).map(MARK.join)
 WITH_A_PASSWORD = [

@@ -104,6 +104,12 @@ def test_a_command_that_names_none_of_two_sources_is_told_their_names() -> None:
         ({"late_by": 5}, "BadDuration", "5 is no text; write for example"),
         ({"expect": {"r": "v + 1"}}, "BadExpectation", "gives a value, and not whether something holds"),
         ({"expect": {"r": "'yes'"}}, "BadExpectation", "gives a value, and not whether something holds"),
+        ({"expect": {"r": "v"}}, "BadExpectation", "is the column 'v', which says not whether something holds"),
+        ({"expect": {"r": "at < current_timestamp()"}}, "BadExpectation", "not what time it is now"),
+        ({"expect": {"r": "at < current_date"}}, "BadExpectation", "not what time it is now"),
+        ({"schema": "k STRING, at TIMESTAMP, d DECIMAL(39, 3)"}, "BadSchema", "a DECIMAL has up to 38 digits"),
+        ({"schema": "k STRING, at TIMESTAMP, d ARRAY<DECIMAL(3, 4)>"}, "BadSchema", "a DECIMAL has up to 38 digits"),
+        ({"schema": f"k STRING, at TIMESTAMP, d {'ARRAY<' * 3_000}INT{'>' * 3_000}"}, "BadSchema", "deeper than"),
         ({"expect": {"has a key": "v > 1"}}, "DuplicateName", "the name of a rule that every row is held to"),
         ({"schema": "k STRING, at TIMESTAMP, _rules INT"}, "BadSchema", "'_rules' is the engine's own"),
         ({"schema": "k STRING, at TIMESTAMP, `a.b` INT"}, "BadSchema", "a dot means a field within one"),
@@ -251,6 +257,34 @@ def test_a_function_that_cannot_be_called_with_rows_alone_is_found() -> None:
 
     [problem] = problems(pipeline)
     assert "cannot be called with rows alone" in problem.what
+
+
+def test_a_function_that_would_have_to_be_awaited_is_found() -> None:
+    pipeline = a_pipeline()
+
+    async def later(rows: object) -> object:
+        return rows
+
+    pipeline.silver("later", reads="raw", schema="k STRING")(later)
+
+    assert kinds(pipeline) == ["BadFunction"]
+
+
+def test_a_name_that_is_longer_than_a_folder_s_may_be_is_found() -> None:
+    pipeline = a_pipeline()
+    pipeline.silver("s" * 200, reads="raw", schema="k STRING")(lambda rows: rows)
+    assert kinds(pipeline) == []
+
+    pipeline.silver("s" * 201, reads="raw", schema="k STRING")(lambda rows: rows)
+
+    assert kinds(pipeline) == ["BadName"]
+
+
+def test_a_sink_that_is_given_what_can_be_no_column_is_found_with_all_else_that_is_wrong() -> None:
+    pipeline = a_pipeline(gold_late_by="1 hour")
+    pipeline.deliver("good", to=Mongo("x", id="k", indexes=5))  # type: ignore[arg-type]
+
+    assert kinds(pipeline) == ["LateBy", "BadSink"]
 
 
 def test_a_question_about_a_table_that_is_not_declared_is_found() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import zipfile
@@ -17,6 +19,7 @@ import pytest
 
 from tests.requirements import unmet
 from tools.install import LOCKS, cache_folder, uv_program
+from vigie.settings import Settings
 
 HOUSE = Path(__file__).parent.parent
 PIN = re.compile(r"^([a-z0-9][\w.-]*)==(\S+)", re.MULTILINE)
@@ -148,6 +151,36 @@ def test_what_a_killed_installation_left_is_begun_anew(house: Path) -> None:
 
     assert again.returncode == 0, again.stderr
     assert list(environment.glob("lib/python*/site-packages/ropes.py"))
+
+
+LEFT_BEHIND = """
+import os, sys, threading
+from pathlib import Path
+from tools import install
+
+threading.Timer(1, os._exit, [9]).start()
+with install.one_at_a_time(Path("cache")):
+    install.said(["sh", "-c", "echo $$ > uv.pid; exec sleep 60"], None, dict(os.environ))
+"""
+
+
+def test_what_a_killed_installation_left_running_is_waited_for(tmp_path: Path) -> None:
+    killed = subprocess.run(
+        [sys.executable, "-c", LEFT_BEHIND], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(HOUSE)}, check=False
+    )
+    assert killed.returncode == 9
+    with (tmp_path / "cache/installing.lock").open("w") as lock:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.kill(int((tmp_path / "uv.pid").read_text()), signal.SIGKILL)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def test_the_cache_is_where_the_product_s_own_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VIGIE_CACHE", raising=False)
+    for place in ("relative", "/absolute", ""):
+        monkeypatch.setenv("XDG_CACHE_HOME", place)
+        assert cache_folder() == Settings().cache
 
 
 def test_bytecode_is_compiled_even_where_python_is_told_to_write_none(house: Path) -> None:

@@ -234,6 +234,8 @@ def test_a_lake_that_cannot_be_one_is_refused(tmp_path: Path) -> None:
         Lake.at("http://host/lake")
     with pytest.raises(BadAddress, match="is a file"):
         Lake.at(tmp_path / "file")
+    with pytest.raises(BadAddress, match="File name too long"):
+        Lake.at(tmp_path / ("y" * 300))
 
 
 @given(st.lists(st.sampled_from(["a", "b", "a_2", "a_3"])))

@@ -240,5 +240,21 @@ def test_a_env_file_that_is_no_text_is_an_error_with_its_place(tmp_path: Path) -
     assert wrong.value.where == str(tmp_path / ".env")
 
 
+def test_a_line_of_a_env_file_that_is_no_setting_is_not_passed_over(tmp_path: Path) -> None:
+    Path(".env").write_text('VIGIE_CORES=2\nVIGIE_LAKE="unclosed\n')
+
+    with pytest.raises(BadSetting, match="would be passed over") as wrong:
+        read_settings()
+
+    assert wrong.value.where == f"{tmp_path / '.env'}:2"
+
+
+def test_a_cache_in_the_home_of_nobody_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIGIE_CACHE", "~nobody-is-called-so/cache")
+
+    with pytest.raises(BadSetting, match="nobody of that name"):
+        read_settings()
+
+
 def test_every_setting_says_what_to_write() -> None:
     assert [name for name, setting in Settings.model_fields.items() if not setting.description] == []

@@ -122,7 +122,13 @@ def test_no_bar_is_drawn_into_the_answer(tmp_path: Path) -> None:
 def test_a_memory_that_is_none_is_exit_2(tmp_path: Path) -> None:
     place = a_lake(tmp_path, [an_entry()], [])
 
-    for wrong in (["--memory", "much"], ["--timeout", "soon"], ["--timeout", "0s"]):
+    for wrong in (["--memory", "much"], ["--memory=-5GB"], ["--timeout", "soon"], ["--timeout", "0s"]):
         assert vigie("query", "SELECT 1", *wrong, *place).exit_code == 2
     with pytest.raises(BadSetting, match="'much' is no memory"):
         query(Lake.at(tmp_path / "lake"), "SELECT 1", Limits(memory="much"))
+
+
+def test_a_query_may_be_given_longer_than_anybody_waits(tmp_path: Path) -> None:
+    asked = vigie("query", "SELECT 1", "--timeout", "10000000d", *a_lake(tmp_path, [an_entry()], []))
+
+    assert asked.exit_code == 0, asked.stderr

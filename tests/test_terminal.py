@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+
+import pytest
 
 ASKED = """
 import os, signal
@@ -23,3 +26,26 @@ def test_a_stop_is_heard_at_whatever_moment_it_is_asked_for() -> None:
 
 def test_a_second_one_ends_the_program_at_once() -> None:
     assert ended("for _ in range(2): os.kill(os.getpid(), signal.SIGINT)\nsignal.pause()") == 130
+
+
+@pytest.mark.parametrize("closing", [">&-", "2>&-", ">&- 2>&-"])
+def test_an_output_that_is_closed_is_no_fault(closing: str) -> None:
+    asked = f"{sys.executable} -c 'from vigie.cli import main; main()' check flights {closing}"
+
+    said = subprocess.run(["sh", "-c", asked], capture_output=True, text=True, timeout=60, check=False)
+
+    assert (said.returncode, said.stderr) == (0, "")
+
+
+def test_letters_that_an_output_does_not_have_are_spelled_out() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", "from vigie.cli import main; main()", "graph", "flights"],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (said.returncode, said.stderr) == (0, "")
+    assert "bronze/flights_raw" in said.stdout

@@ -78,8 +78,18 @@ def main() -> int:
 def cache_folder() -> Path:
     """Where what is fetched once is kept, as for the product itself."""
     if own := os.environ.get("VIGIE_CACHE"):
-        return Path(own).expanduser().absolute()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "vigie"
+        try:
+            return Path(own).expanduser().absolute()
+        except RuntimeError as problem:
+            raise Refused(
+                f"VIGIE_CACHE is {own}, and there is nobody of that name here.", "Name a folder."
+            ) from problem
+    return xdg_cache() / "vigie"
+
+
+def xdg_cache() -> Path:
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return base if base.is_absolute() else Path.home() / ".cache"  # the XDG specification has relative paths ignored
 
 
 def install(name: str, cache: Path) -> None:
@@ -213,6 +223,7 @@ def said(command: list[str], progress: Progress | None, environment: dict[str, s
     with subprocess.Popen(
         command,
         env=environment,
+        close_fds=False,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -291,8 +302,7 @@ def places(cache: Path) -> list[Path]:
 
 
 def uv_cache() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("UV_CACHE_DIR") or Path(home, "uv"))
+    return Path(os.environ.get("UV_CACHE_DIR") or xdg_cache() / "uv")
 
 
 def existing(place: Path) -> Path:
@@ -311,6 +321,7 @@ def shown(path: Path) -> str:
 def one_at_a_time(cache: Path) -> Iterator[None]:
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "installing.lock").open("w") as file:
+        os.set_inheritable(file.fileno(), True)  # what a killed installation leaves behind is waited for as well
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

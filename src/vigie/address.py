@@ -56,13 +56,24 @@ def parse_address(text: str) -> Address:
         folder = text.removeprefix("inbox:")
         if not folder.strip():
             raise BadAddress("the inbox has no folder", where=text, do="Write inbox:FOLDER, for example inbox:./inbox.")
-        return Inbox(Path(folder).expanduser())
+        try:
+            return Inbox(at_home(Path(folder)))
+        except ValueError as problem:
+            raise BadAddress(str(problem), where=text, do="Name a folder that is there.") from problem
     if text.startswith("kafka://"):
         return _kafka(text)
     if text.startswith("tcp://"):
         host, port = _host_and_port(text, text.removeprefix("tcp://").rstrip("/"))
         return Tcp(host, port)
     raise BadAddress(f"'{redacted(text)}' is not an address Vigie knows", do=f"Write {FORMS}.")
+
+
+def at_home(path: Path) -> Path:
+    """The path with `~` and `~name` made folders; ValueError where there is nobody of that name."""
+    try:
+        return path.expanduser()
+    except RuntimeError as problem:
+        raise ValueError("there is nobody of that name here") from problem
 
 
 def _kafka(text: str) -> Kafka:

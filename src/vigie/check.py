@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
+from sqlglot import exp
+
 from vigie import ddl
 from vigie.avro_problems import avro_problems
 from vigie.delivery_problems import delivery_problems
@@ -18,6 +20,7 @@ from vigie.problem import Problem, listed, nearest, unknown
 from vigie.question import Question
 from vigie.watch_problems import watch_problems
 
+LONGEST_NAME = 200  # of a folder: most disks take 255 bytes, and notes beside a table have longer names
 NAME = re.compile(r"[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)*")
 ENGINE_COLUMNS = ("received_at",)
 
@@ -72,6 +75,11 @@ def _names(pipeline: Pipeline, graph: Graph) -> Iterator[Problem]:
             yield Problem(
                 "BadName", f"'{node.name}' cannot be a table's name", node.place,
                 "Use small letters, digits and '_', with '/' for folders: it becomes a path in the lake.",
+            )  # fmt: skip
+        if len(node.name.rpartition("/")[2]) > LONGEST_NAME:
+            yield Problem(
+                "BadName", f"a table's name of {len(node.name)} letters is longer than a folder's may be", node.place,
+                "Find a shorter one.",
             )  # fmt: skip
         if node.table in seen:
             yield Problem(
@@ -213,6 +221,11 @@ def _expectations(graph: Graph, table: Silver, known: dict[str, ddl.Type]) -> It
                 table.place, f"Mend: {text}",
             )  # fmt: skip
             continue
+        if isinstance(parsed, exp.Column) and (kind := known.get(parsed.name)) and kind.this.name != "BOOLEAN":
+            yield Problem(
+                "BadExpectation", f"the rule '{rule}' of '{table.name}' is the column '{parsed.name}', which says not "
+                "whether something holds", table.place, f"Compare it with something: {text} > 0",
+            )  # fmt: skip
         folded = {name.lower() for name in usable}
         for column in ddl.named_columns(parsed):
             if column.lower() not in folded:
@@ -293,6 +306,11 @@ def _latest(graph: Graph, table: Gold) -> Iterator[Problem]:
 
 def _takes_rows(table: Silver | Gold) -> Iterator[Problem]:
     """A table's function is called with one DataFrame, and one for each table beside its rows."""
+    if inspect.iscoroutinefunction(table.function):
+        yield Problem(
+            "BadFunction", f"the function of '{table.name}' is `async`, and nobody would await it", table.place,
+            "Write def, without async.",
+        )  # fmt: skip
     beside = [name_of(wanted).rpartition("/")[2] for wanted in table.beside] if isinstance(table, Gold) else []
     try:
         inspect.signature(table.function).bind(None, *beside)

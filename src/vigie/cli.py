@@ -44,7 +44,7 @@ from vigie.flags import (
     lake_at,
     span,
 )  # fmt: skip
-from vigie.terminal import command, leave, meter, put, say, stop_when_asked
+from vigie.terminal import able_to_say_anything, command, leave, meter, put, say, stop_when_asked
 
 if TYPE_CHECKING:
     from vigie.engine.run import OwnKafka
@@ -293,6 +293,7 @@ def _pipeline(text: str) -> Pipeline:
 
 
 def main() -> None:
+    able_to_say_anything()
     try:
         app()
     except SystemExit as ending:

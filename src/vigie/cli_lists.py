@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,5 +110,8 @@ def _table(path: Path, noun: str, pipeline: str) -> Table:
     from vigie.lake import Table, is_table
 
     if not is_table(path):
-        raise RequestError(f"there is no {noun} yet", where=str(path), do=f"Make it: vigie run {pipeline}")
+        lake = shlex.quote(str(path.parents[2] if noun == "ledger" else path.parents[1]))
+        raise RequestError(
+            f"there is no {noun} yet", where=str(path), do=f"Make it: vigie run {pipeline} --lake {lake}"
+        )
     return Table("vigie", noun, path)

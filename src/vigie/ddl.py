@@ -18,6 +18,8 @@ class NotSql(ValueError):
 
 
 NO_CONDITIONS = (exp.Literal, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.DPipe, exp.Concat)
+CHANGING = (exp.Rand, exp.Randn, exp.Uuid, exp.CurrentTimestamp, exp.CurrentDate, exp.CurrentTime)
+MOST_DIGITS = 38
 # The parser of messages has no name for a field with one of these in its name.
 UNNAMEABLE = re.compile(r'["\\\x00-\x1f]')
 READABLE = frozenset(
@@ -40,6 +42,8 @@ def columns(ddl: str) -> dict[str, Type]:
         statement = sqlglot.parse_one(f"CREATE TABLE t ({ddl})", dialect="spark")
     except SqlglotError as problem:
         raise NotSql(_first_line(problem)) from problem
+    except RecursionError as problem:
+        raise NotSql("types stand within types, deeper than can be read") from problem
     found: dict[str, Type] = {}
     schema = statement.this if isinstance(statement, exp.Create) else None
     for column in schema.expressions if isinstance(schema, exp.Schema) else ():
@@ -52,6 +56,7 @@ def columns(ddl: str) -> dict[str, Type]:
             raise NotSql(f"a column cannot be named '{column.name}': a dot means a field within one")
         if column.name.startswith("_"):
             raise NotSql(f"the name '{column.name}' is the engine's own")
+        _refuse_too_many_digits(kind)
         for name in _names(column):
             if not name or UNNAMEABLE.search(name):
                 raise NotSql(f"a column cannot be named {name!r}: no double quotes, backslashes or control characters")
@@ -59,6 +64,13 @@ def columns(ddl: str) -> dict[str, Type]:
     if not found:
         raise NotSql("there are no columns in it")
     return found
+
+
+def _refuse_too_many_digits(kind: Type) -> None:
+    for part in kind.find_all(exp.DataType):
+        digits = [int(each.name) for each in part.expressions] if part.this.name == "DECIMAL" else []
+        if digits and not (0 < digits[0] <= MOST_DIGITS and 0 <= digits[-1] <= digits[0]):
+            raise NotSql(f"{part.sql(dialect='spark')} has no place: a DECIMAL has up to {MOST_DIGITS} digits")
 
 
 def _refuse_names_in_quotes(ddl: str) -> None:
@@ -88,8 +100,8 @@ def condition(text: str) -> exp.Expr:
         raise NotSql("it is not a condition")
     if isinstance(parsed.unnest(), NO_CONDITIONS):
         raise NotSql("it gives a value, and not whether something holds")
-    if parsed.find(exp.Rand, exp.Randn, exp.Uuid):
-        raise NotSql("a rule gives the same answer whenever it is asked: nothing random")
+    if parsed.find(*CHANGING):
+        raise NotSql("a rule gives the same answer whenever it is asked: nothing random, and not what time it is now")
     if parsed.find(exp.Query, exp.AggFunc, exp.Window):
         raise NotSql("a rule speaks of one row: no subquery, aggregate or window")
     return parsed

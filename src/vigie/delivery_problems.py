@@ -70,9 +70,18 @@ def _sent_under(table: Silver | Source, delivery: Delivery) -> Iterator[Problem]
         known = ddl.columns(table.schema).keys() if isinstance(table, Silver) else BRONZE
     except ddl.NotSql:
         return  # reported with the silver table
-    for column in dict.fromkeys(map(str, getattr(delivery.to, "columns", ()))):
+    kind = type(delivery.to).__name__
+    try:
+        columns = list(dict.fromkeys(map(str, getattr(delivery.to, "columns", ()))))
+    except (TypeError, ValueError) as problem:
+        yield Problem(
+            "BadSink", f"{kind} of deliver() is given something that names no column: {problem}", delivery.place,
+            "Name columns as text, or as a tuple of texts.",
+        )  # fmt: skip
+        return
+    for column in columns:
         if column not in known:
             yield Problem(
-                "UnknownColumn", f"{type(delivery.to).__name__} of deliver() names '{column}', which is no column of "
-                f"'{table.name}'", delivery.place, f"Name one of: {listed(known)}.{nearest(column, known)}",
+                "UnknownColumn", f"{kind} of deliver() names '{column}', which is no column of '{table.name}'",
+                delivery.place, f"Name one of: {listed(known)}.{nearest(column, known)}",
             )  # fmt: skip

@@ -42,9 +42,11 @@ def imported(path: Path) -> ModuleType:
             spec.loader.exec_module(module)
     except SyntaxError as problem:
         raise BadDeclaration(
-            f"this is not Python: {problem.msg}", where=f"{path.name}:{problem.lineno}", do="Mend that line."
+            f"this is not Python: {problem.msg}",
+            where=path.name if problem.lineno is None else f"{path.name}:{problem.lineno}",
+            do="Mend it.",
         ) from problem
-    except BadDeclaration:
+    except (BadDeclaration, KeyboardInterrupt):
         raise
     except SystemExit as problem:
         raise BadDeclaration(
@@ -52,7 +54,7 @@ def imported(path: Path) -> ModuleType:
             where=f"{path.name}:{_line_of(problem, path)}",
             do='Take that line out, or put it under `if __name__ == "__main__":`.',
         ) from problem
-    except Exception as problem:
+    except BaseException as problem:  # a test library's words for "skip me" are none of Exception's
         raise BadDeclaration(
             f"the file cannot be imported: {type(problem).__name__}: {problem}",
             where=f"{path.name}:{_line_of(problem, path)}",

@@ -68,9 +68,17 @@ class Lake:
         if text.startswith("~") and root == Path(text):
             raise BadAddress("there is nobody of that name here", where=on_one_line(text), do="Name a folder.")
         root = root.absolute() if ":" in text else root  # what stands before a colon would be taken for a protocol
-        for path in (root.absolute(), root.resolve()) if "\0" not in text else (root,):
-            _refuse_what_is_read_otherwise(path)
-        if root.exists() and not root.is_dir():
+        try:
+            for path in (root.absolute(), root.resolve()) if "\0" not in text else (root,):
+                _refuse_what_is_read_otherwise(path)
+            is_file = root.exists() and not root.is_dir()
+        except OSError as problem:
+            raise BadAddress(
+                f"that cannot be a lake: {problem.strerror}",
+                where=on_one_line(text)[:100],
+                do="Name another folder.",
+            ) from problem
+        if is_file:
             raise BadAddress("the lake is a file, not a folder", where=text, do="Name a folder.")
         return cls(root)
 

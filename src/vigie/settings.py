@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Annotated, NamedTuple, Self, TypeGuard
 from urllib.parse import urlsplit
 
+from dotenv.parser import parse_stream
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from vigie.address import parse_address
+from vigie.address import at_home, parse_address
 from vigie.errors import BadAddress, BadSetting
 
 PREFIX = "VIGIE_"
@@ -154,8 +155,8 @@ class Settings(BaseSettings):
         str_strip_whitespace=True,
     )
 
-    lake: str = Field(default="./lake", min_length=1, description="a folder or s3a://bucket/prefix")
-    cache: Annotated[Path, AfterValidator(Path.expanduser)] = Field(
+    lake: str = Field(default="./lake", min_length=1, description="a folder, for example ./lake")
+    cache: Annotated[Path, AfterValidator(at_home)] = Field(
         default_factory=_cache,
         description="a folder for what is fetched once, for example ~/.cache/vigie",
     )
@@ -289,6 +290,7 @@ def _check_unheard(place: str, address: str | None, secret: SecretStr | None) ->
 def read_settings() -> Settings:
     """The settings of this machine, or BadSetting with every variable that is wrong."""
     try:
+        _refuse_what_is_no_setting(Path(".env"))
         return Settings()
     except ValidationError as problem:
         pairs = [_explained(error) for error in problem.errors()]  # type: ignore[arg-type]
@@ -301,6 +303,20 @@ def read_settings() -> Settings:
             where=str(Path(".env").resolve()),
             do="Make it a text file with a line VIGIE_NAME=value for each setting, or take it away.",
         ) from problem
+
+
+def _refuse_what_is_no_setting(file: Path) -> None:
+    """BadSetting for a line that its reader would pass over."""
+    if not file.is_file():
+        return
+    with file.open(encoding="utf-8") as text:
+        broken = next((line for line in parse_stream(text) if line.error), None)
+    if broken is not None:
+        raise BadSetting(
+            "this is no setting, and would be passed over",
+            where=f"{file.resolve()}:{broken.original.line}",
+            do="Write VIGIE_NAME=value; a quote that is opened is closed on the same line.",
+        )
 
 
 def _explained(error: dict[str, object]) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import shutil
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,7 @@ T = TypeVar("T")
 AT_ONCE = 250  # rows taken from DuckDB at a time: each may be as long as a message
 ENDS_WITHIN_S = 5.0  # of being interrupted; what takes longer is left to end with the process
 UNREADABLE = re.compile(r"reading the stream registered as '([^']+)' failed: (?:\w+: )?(.*)", re.DOTALL)
+A_SIZE = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)  # DuckDB takes less than nothing, too
 NO_SUCH_TABLE = re.compile(r'Table with name "?([^"!]+?)"?(?: does not exist|!)')
 
 
@@ -121,7 +123,7 @@ class _Session:
         began = time.monotonic()
         self._doing = doing = self._worker.submit(act)
         try:
-            return doing.result(self._left)
+            return doing.result(None if self._left is None else min(self._left, threading.TIMEOUT_MAX))
         except TimeoutError:
             self._interrupt(doing)
             raise _too_long(self._limits) from None
@@ -154,6 +156,8 @@ class _Session:
 
 
 def _database(limits: Limits, spilled: Path) -> duckdb.DuckDBPyConnection:
+    if not A_SIZE.fullmatch(limits.memory):
+        raise _no_memory(limits)
     share = shutil.disk_usage(gettempdir()).free // 2  # a pipeline may be writing to the same disk
     try:
         return duckdb.connect(
@@ -164,7 +168,11 @@ def _database(limits: Limits, spilled: Path) -> duckdb.DuckDBPyConnection:
             }
         )
     except duckdb.Error as problem:
-        raise BadSetting(f"'{limits.memory}' is no memory", where="--memory", do="Write for example 2GB.") from problem
+        raise _no_memory(limits) from problem
+
+
+def _no_memory(limits: Limits) -> BadSetting:
+    return BadSetting(f"'{limits.memory}' is no memory", where="--memory", do="Write for example 2GB.")
 
 
 def _too_long(limits: Limits) -> RunFailed:

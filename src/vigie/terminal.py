@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
+from io import TextIOWrapper
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_type_hints
 
@@ -99,6 +100,14 @@ def _code(act: Callable[[], None], debug: bool) -> int:
         _tell(f"{type(problem).__name__}: {problem}{more}", debug)
         return 1
     return 0
+
+
+def able_to_say_anything() -> None:
+    """Have what was closed go nowhere, and letters that an output does not have be spelled out."""
+    sys.stdout, sys.stderr = (stream or open(os.devnull, "w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def leave(ending: SystemExit) -> NoReturn:

@@ -38,6 +38,13 @@ def test_a_port_that_is_taken_is_exit_2_with_another_to_try(tmp_path: Path) -> N
     assert f"vigie dashboard --port {port + 1}" in answer.stderr
 
 
+def test_an_address_of_another_machine_is_said_to_be_one(tmp_path: Path) -> None:
+    answer = CliRunner().invoke(app, ["dashboard", "--lake", str(tmp_path), "--host", "203.0.113.7"])
+
+    assert answer.exit_code == 2
+    assert "'203.0.113.7' is no address of this machine" in answer.stderr
+
+
 def test_no_address_is_not_every_network(tmp_path: Path) -> None:
     answer = CliRunner().invoke(app, ["dashboard", "--lake", str(tmp_path), "--host", ""])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import ipaddress
 import re
@@ -73,7 +74,7 @@ def check(host: str, port: int, names: Iterable[str] = ()) -> None:
             f"'{wrong[0]}' cannot be the name of a machine", where="--name", do="Leave out http:// and the port."
         )
     problem = trouble(host, port)
-    if isinstance(problem, socket.gaierror):
+    if isinstance(problem, socket.gaierror) or (problem and problem.errno == errno.EADDRNOTAVAIL):
         raise nowhere(host, "--host", problem)
     if isinstance(problem, PermissionError):
         raise BadSetting(
