@@ -2,55 +2,39 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tools.mutants import FAILED, INTERRUPTED, KILLS, PASSED, TOOK_TOO_LONG, forked, judge
+from tools.mutants import FAILED, HOUSE, INTERRUPTED, KILLS, PASSED, TOOK_TOO_LONG
+
+# Asked of a Python of its own: where Spark or Polars runs threads, as in this one, a fork may fall over.
+FORKED = """
+import os, signal, sys, time
+from tools.mutants import forked, judge
 from tools.mutations import Mutant
 
-
-def a_mutant(folder: Path = Path()) -> Mutant:
-    return Mutant(1, "1", "2", compile("limit = 2", str(folder / "declared.py"), "exec"))
-
-
-def came_of(work: Callable[[], int], patience: float) -> int:
-    [(_, status)] = forked([(a_mutant(), work)], 1, patience)
-    return status
+mutant = Mutant(1, "1", "2", compile("limit = 2", "declared.py", "exec"))
+[(_, status)] = forked([(mutant, lambda: {work})], 1, {patience})
+sys.exit(f"status {{status}}")
+"""
 
 
-def what_came(work: Callable[[], int], patience: float = 30) -> int:
-    """A process of its own forks: where Spark or Polars runs threads, as in this one, a fork may fall over."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as apart:
-        return apart.submit(came_of, work, patience).result()
-
-
-def killed_from_outside() -> int:
-    os.kill(os.getpid(), signal.SIGKILL)
-    return PASSED
-
-
-def never_ending() -> int:
-    while True:
-        time.sleep(1)
-
-
-def judged_by(tests: Path) -> int:
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    return judge("declared", a_mutant(tests.parent), [str(tests)], None)
+def what_came(work: str, patience: float = 60) -> int:
+    asked = [sys.executable, "-c", FORKED.format(work=work, patience=patience)]
+    own = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    said = subprocess.run(asked, cwd=HOUSE, env=own, capture_output=True, text=True, check=False).stderr
+    assert said.startswith("status "), said
+    return int(said.removeprefix("status "))
 
 
 def test_what_took_too_long_is_killed_and_what_somebody_else_killed_is_not_judged() -> None:
-    assert [what_came(partial(int, status)) for status in (PASSED, FAILED)] == [PASSED, FAILED]
-    assert what_came(never_ending, patience=0.1) == TOOK_TOO_LONG
-    assert what_came(killed_from_outside) not in {PASSED, *KILLS}
+    assert [what_came(str(status)) for status in (PASSED, FAILED)] == [PASSED, FAILED]
+    assert what_came("time.sleep(60)", patience=0.1) == TOOK_TOO_LONG
+    assert what_came("os.kill(os.getpid(), signal.SIGKILL)") not in {PASSED, *KILLS}
 
 
 @pytest.mark.parametrize(
@@ -68,4 +52,4 @@ def test_tests_that_broke_have_killed_it_and_those_that_were_stopped_have_not(
     tests = tmp_path / "test_declared.py"
     tests.write_text(f"import declared\n{test}\n")
 
-    assert what_came(partial(judged_by, tests)) == came
+    assert what_came(f"judge('declared', mutant, [{str(tests)!r}], None)") == came
