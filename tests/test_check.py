@@ -136,6 +136,12 @@ def test_a_rule_may_speak_of_the_source_and_of_the_time_of_receipt() -> None:
     assert problems(a_pipeline(expect={"r": "t > 0 AND at <= received_at + INTERVAL 1 MINUTE"})) == []
 
 
+def test_a_rule_may_be_a_column_that_says_whether_it_holds() -> None:
+    fields = {"schema": "k STRING, at TIMESTAMP, v DOUBLE, ok BOOLEAN, s STRUCT<v: BOOLEAN>"}
+
+    assert kinds(a_pipeline(**fields, expect={"is well": "ok", "is well within": "s.v"})) == []
+
+
 def test_a_key_that_the_source_does_not_have_is_reported() -> None:
     assert kinds(a_pipeline(key="kk")) == ["UnknownColumn"]
 

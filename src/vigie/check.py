@@ -221,7 +221,8 @@ def _expectations(graph: Graph, table: Silver, known: dict[str, ddl.Type]) -> It
                 table.place, f"Mend: {text}",
             )  # fmt: skip
             continue
-        if isinstance(parsed, exp.Column) and (kind := known.get(parsed.name)) and kind.this.name != "BOOLEAN":
+        named = known.get(parsed.name) if isinstance(parsed, exp.Column) and not parsed.table else None
+        if named is not None and named.this.name != "BOOLEAN":
             yield Problem(
                 "BadExpectation", f"the rule '{rule}' of '{table.name}' is the column '{parsed.name}', which says not "
                 "whether something holds", table.place, f"Compare it with something: {text} > 0",
