@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from deltalake import write_deltalake
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vigie.alerts import CLOSED, OPENED, Alert, Event, standing, table_of
 from vigie.engine.alert_log import AlertLog
+from vigie.errors import LakeDamaged
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -68,3 +70,17 @@ def test_what_stands_is_what_one_event_after_the_other_makes(
             name: alert for name, alert in standing(before).items() if alert.closed_at is None
         }
         assert log.newest_version() == max((event.silver_version for event in events), default=-1)
+
+
+def test_a_file_of_the_log_that_is_damaged_is_said_to_be(tmp_path: Path) -> None:
+    alert = Alert("a", "HIGH", "key", "info", NOON, 1.5, 1.0, "It's high", "{}", NOON)
+    write_deltalake(tmp_path / "alert_events", table_of([Event(OPENED, alert, "watch", 0)]))
+    [file] = (tmp_path / "alert_events").glob("*.parquet")
+    whole = file.read_bytes()
+    for left in (whole[:-8], whole[: len(whole) // 2] + bytes(len(whole) // 2 - 8) + whole[-8:], b""):
+        file.write_bytes(left)
+
+        with pytest.raises(LakeDamaged) as said:
+            AlertLog(tmp_path / "alert_events", "watch").standing()
+
+        assert said.value.where == str(tmp_path / "alert_events")

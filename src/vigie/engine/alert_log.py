@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from vigie.alerts import ALERTS, CLOSED, Alert
 from vigie.engine import tables
-from vigie.lake import quoted
+from vigie.lake import damaged, quoted
 
 MEMORY = "256MB"
 # Of the events of an alert the last end counts; before there is one, the first opening that nothing suppresses.
@@ -53,4 +53,7 @@ class AlertLog:
     def _asked(self, sql: str, *params: int) -> pa.Table:
         with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": gettempdir()}) as database:
             database.register("events", tables.reader(self._path, pc.field("watch") == self._watch))
-            return database.sql(sql, params=list(params)).to_arrow_table()
+            try:
+                return database.sql(sql, params=list(params)).to_arrow_table()
+            except duckdb.Error as problem:
+                raise damaged(self._path, str(problem)) from problem
