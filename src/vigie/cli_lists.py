@@ -11,7 +11,7 @@ from vigie.flags import At, Json, Limit, Memory, Name, Rule, Sql, Timeout, Verb,
 from vigie.terminal import command, put
 
 if TYPE_CHECKING:
-    from vigie.lake import Table
+    from vigie.lake import Lake, Table
     from vigie.listing import Listing
 
 SHOWN = 100  # rows of a query that a person is shown
@@ -28,8 +28,8 @@ def ledger(pipeline: Name, json: Json = False, lake: At = None) -> None:
     from vigie.accounts import Ledger
     from vigie.pipeline import load
 
-    name = load(pipeline).name
-    entries = Ledger(_table(lake_at(lake).ledger(name), "ledger", pipeline))
+    name, place = load(pipeline).name, lake_at(lake)
+    entries = Ledger(_table(place, place.ledger(name), "ledger", pipeline))
     if json:
         entries.entries().print_json()
         return
@@ -64,7 +64,8 @@ def quarantine(  # noqa: PLR0913  (each is a flag)
             do="Look at them: vigie quarantine PIPELINE list",
         )
     name = load(pipeline).name
-    broken = Quarantine(_table(lake_at(lake).quarantine(name), "quarantine", pipeline), rule)
+    place = lake_at(lake)
+    broken = Quarantine(_table(place, place.quarantine(name), "quarantine", pipeline), rule)
     counts = broken.counts()
     if json:
         broken.newest(limit).print_json()
@@ -106,12 +107,10 @@ def show(listing: Listing, json: bool) -> None:
         listing.print_table(SHOWN)
 
 
-def _table(path: Path, noun: str, pipeline: str) -> Table:
+def _table(lake: Lake, path: Path, noun: str, pipeline: str) -> Table:
     from vigie.lake import Table, is_table
 
     if not is_table(path):
-        lake = shlex.quote(str(path.parents[2] if noun == "ledger" else path.parents[1]))
-        raise RequestError(
-            f"there is no {noun} yet", where=str(path), do=f"Make it: vigie run {pipeline} --lake {lake}"
-        )
+        make = f"vigie run {pipeline} --lake {shlex.quote(str(lake))}"
+        raise RequestError(f"there is no {noun} yet", where=str(path), do=f"Make it: {make}")
     return Table("vigie", noun, path)
