@@ -29,7 +29,7 @@ test: setup-dev ## the tests that need no server (declarations, functions)
 	@$(RUN) pytest tests --ignore tests/servers --ignore tests/nightly $(SIDE_BY_SIDE)
 
 test-servers: setup-dev environment-dbt environment-airflow environment-bqemulator ## the tests with a real Kafka and real queries, end to end
-	@$(RUN) pytest tests/servers $(SIDE_BY_SIDE)
+	@$(RUN) pytest tests/servers $(SIDE_BY_SIDE) --durations 40 --durations-min 5
 
 nightly: setup-dev environment-dbt environment-airflow environment-bqemulator ## what takes longer, into docs/nightly.md (PARTS="kills map bench first mutants soak")
 	@.venv/bin/python tools/nightly.py $(PARTS)
