@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -33,6 +34,18 @@ def written(*places: Path | str) -> Iterator[None]:
         if is_full(problem):
             raise full(*places) from problem
         raise
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a small file, whole or not at all."""
+    aside = path.with_name(f".{path.name}.tmp")
+    with written(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with aside.open("w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
 
 
 def full(*places: Path | str, do: str = MAKE_ROOM) -> BadSetting:

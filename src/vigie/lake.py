@@ -130,6 +130,10 @@ class Lake:
         """The Avro schemas that messages of a source were written with, as `NUMBER.avsc`."""
         return self.vigie(pipeline) / "schemas" / source
 
+    def models(self, pipeline: str) -> Path:
+        """The folder that holds a folder for each trained model."""
+        return self.vigie(pipeline) / "models"
+
     def checkpoints(self, pipeline: str) -> Path:
         """The folder that holds a checkpoint for each query."""
         return self.vigie(pipeline) / "checkpoints"

@@ -23,7 +23,7 @@ from tests.sinks.receivers import Kept, a_free_port, a_log, an_alert, closed, op
 from tests.sinks.receivers import found as write_down
 from vigie.alerts import ALERTS
 from vigie.cli import app
-from vigie.engine.checkpoints import write_whole
+from vigie.disk import write_whole
 from vigie.engine.dead_letters import DeadLetters
 from vigie.engine.ledger import Entry
 from vigie.engine.receipts import NotedReceiver, NotedWriter, Receipts

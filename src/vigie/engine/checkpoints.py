@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from vigie.disk import written
+from vigie.disk import write_whole
 from vigie.errors import LakeDamaged, LakeMismatch
 from vigie.lake import PUT_BACK
 
@@ -157,15 +156,3 @@ def _damaged(path: Path) -> LakeDamaged:
         where=str(path),
         do=f"{PUT_BACK} Do not delete it: a batch that was done would be done again.",
     )
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a note, whole or not at all."""
-    aside = path.with_name(f".{path.name}.tmp")
-    with written(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)

@@ -21,8 +21,9 @@ from vigie.avro.reading import FRAME
 from vigie.avro.registry import Registry, RegistryAway
 from vigie.avro.schemas import NotASchema, parsed
 from vigie.backoff import Backoff, Clock
+from vigie.disk import write_whole
 from vigie.engine import tables
-from vigie.engine.checkpoints import Checkpoint, write_whole
+from vigie.engine.checkpoints import Checkpoint
 from vigie.engine.left_undone import LeftUndone
 from vigie.errors import LakeDamaged, RunFailed
 from vigie.graph import Source

@@ -23,11 +23,11 @@ from vigie.detectors import Silent
 from vigie.detectors.judgement import Judgement
 from vigie.detectors.judging import Turn, changes
 from vigie.detectors.readings import MICROSECOND
+from vigie.disk import write_whole
 from vigie.duration import parse_duration
 from vigie.engine import tables
 from vigie.engine.alert_log import AlertLog
 from vigie.engine.alert_table import AlertTable
-from vigie.engine.checkpoints import write_whole
 from vigie.engine.past import Past
 from vigie.engine.quiet import QuietTimes
 from vigie.engine.tables import Stamp

@@ -1,0 +1,207 @@
+"""Trained models of a lake: what each learnt from, how well it tells classes apart, and which one is in use.
+
+A model is a folder, `_vigie/PIPELINE/models/VERSION`: `card.json` says all about it, `forest.json` holds its trees in
+an open form, and `spark` is what Spark saved. The folder appears whole or not at all, and is never written again;
+`in_use` beside the folders names a version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from vigie.disk import write_whole, written
+from vigie.errors import LakeDamaged, RequestError
+from vigie.forest import Forest
+from vigie.lake import Lake
+
+CARD, TREES, SPARK_S, IN_USE = "card.json", "forest.json", "spark", "in_use"
+UNSURE = "Unsure"  # what stands where a model is not sure enough of any class
+
+
+class Examination(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a model did on what it had never seen: of the rows of each class, how many it took for each."""
+
+    confusion: dict[str, dict[str, int]]
+
+    @property
+    def rows(self) -> int:
+        return sum(sum(row.values()) for row in self.confusion.values())
+
+    @property
+    def accuracy(self) -> float:
+        return _share(sum(row.get(name, 0) for name, row in self.confusion.items()), self.rows)
+
+    @property
+    def macro_f1(self) -> float:
+        return _share(sum(self.f1(name) for name in self.confusion), len(self.confusion))
+
+    def recall(self, name: str) -> float:
+        row = self.confusion[name]
+        return _share(row.get(name, 0), sum(row.values()))
+
+    def precision(self, name: str) -> float:
+        return _share(self.confusion[name].get(name, 0), sum(row.get(name, 0) for row in self.confusion.values()))
+
+    def f1(self, name: str) -> float:
+        precision, recall = self.precision(name), self.recall(name)
+        return _share(2 * precision * recall, precision + recall)
+
+
+class Bin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Rows of which a model was about so sure: how sure on average, and how often it was right."""
+
+    rows: int
+    sure: float
+    right: float
+
+
+class Lesson(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a model learnt from: a table as it was at a version, and what was drawn from it."""
+
+    table: str
+    version: int
+    rows: int  # of the table that have a label
+    drawn: int  # of these, for learning and for the examination
+    aircraft: dict[str, int]
+    examined: dict[str, int]  # aircraft of each class that were kept for the examination
+    seed: int
+
+
+class Findings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What came of the training: the examination beside that of always saying the commonest class, and more."""
+
+    examination: Examination
+    baseline: Examination
+    importances: dict[str, float]
+    calibration: list[Bin]
+    searched: dict[str, float]  # macro F1 of each setting that was tried, over the folds
+    sure_from: float  # the least probability that counts as sure
+    sure: float  # share of the examined rows of which it was so sure
+    right_when_sure: float
+
+
+class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All about a model."""
+
+    version: int
+    kind: str
+    trained_at: datetime
+    seconds: float
+    learnt: Lesson
+    parameters: dict[str, int]
+    found: Findings
+    classes: list[str]
+    features: list[str]
+    spark: str
+    sha256: str  # of its trees in the open form
+
+
+class Models:
+    """The models of one pipeline in a lake."""
+
+    def __init__(self, lake: Lake, pipeline: str) -> None:
+        self.pipeline = pipeline
+        self._folder = lake.models(pipeline)
+
+    def versions(self) -> list[int]:
+        if not self._folder.is_dir():
+            return []
+        return sorted(int(each.name) for each in self._folder.iterdir() if each.name.isdigit())
+
+    def cards(self) -> list[Card]:
+        return [self.card(version) for version in self.versions()]
+
+    def card(self, version: int) -> Card:
+        path = self._known(version) / CARD
+        try:
+            card = msgspec.json.decode(path.read_bytes(), type=Card)
+        except (OSError, msgspec.MsgspecError) as problem:
+            raise self._damaged(path, version, str(problem)) from problem
+        if card.version != version:
+            raise self._damaged(path, version, f"it is the card of model {card.version}")
+        return card
+
+    def forest(self, version: int) -> Forest:
+        """The trees, when they are those that were learnt."""
+        card, path = self.card(version), self._known(version) / TREES
+        try:
+            text = path.read_bytes()
+            if hashlib.sha256(text).hexdigest() != card.sha256:
+                raise ValueError("its trees are not those that were written")
+            forest = Forest.decoded(text)
+        except (OSError, ValueError) as problem:
+            raise self._damaged(path, version, str(problem)) from problem
+        return forest
+
+    def spark_s(self, version: int) -> Path:
+        """Where Spark's own form of it is."""
+        return self._known(version) / SPARK_S
+
+    @property
+    def in_use(self) -> int | None:
+        """The version that predicts; none before one was trained."""
+        note = self._folder / IN_USE
+        try:
+            said = note.read_text().strip()
+        except FileNotFoundError:
+            return None
+        if not said.isdecimal():
+            raise LakeDamaged(
+                "the note that names the model in use is damaged",
+                where=str(note),
+                do=f"Name it again: vigie models {self.pipeline} use VERSION",
+            )
+        return int(said)
+
+    def use(self, version: int) -> None:
+        """Predict with this one from now on; it is looked at first."""
+        self.forest(version)
+        write_whole(self._folder / IN_USE, str(version))
+
+    def add(self, card: Callable[[int, str], Card], forest: Forest, save: Callable[[Path], None]) -> Card:
+        """Keep a model under the next version. `card` makes its card from that and the hash of its trees, and `save`
+        writes Spark's form into a folder."""
+        version = max(self.versions(), default=0) + 1
+        aside = self._folder / f".{version}.tmp"
+        text = forest.encoded()
+        made = card(version, hashlib.sha256(text).hexdigest())
+        with written(self._folder.parent):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(aside, ignore_errors=True)  # of a training that was ended
+            aside.mkdir()
+            save(aside / SPARK_S)
+            write_whole(aside / TREES, text.decode())
+            write_whole(aside / CARD, msgspec.json.format(msgspec.json.encode(made), indent=2).decode() + "\n")
+            os.rename(aside, self._folder / str(version))
+        return made
+
+    def _known(self, version: int) -> Path:
+        folder = self._folder / str(version)
+        if not folder.is_dir():
+            there = self.versions()
+            raise RequestError(
+                f"there is no model {version}",
+                where=str(self._folder),
+                do=f"There are: {', '.join(map(str, there))}." if there else f"Train one: vigie train {self.pipeline}",
+            )
+        return folder
+
+    def _damaged(self, path: Path, version: int, said: str) -> LakeDamaged:
+        others = [each for each in self.versions() if each != version]
+        use = f"use another: vigie models {self.pipeline} use {others[-1]}" if others else "put it back"
+        return LakeDamaged(
+            f"model {version} is damaged: {said}",
+            where=str(path),
+            do=f"Train another (vigie train {self.pipeline}), or {use}.",
+        )
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0
