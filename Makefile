@@ -70,8 +70,8 @@ EXTRAS := $(foreach extra,kafka avro mongo bigquery postgres notify elastic metr
 
 lock: ## pin again, as new as pyproject.toml allows (needs uv)
 	@$(LOCK) --upgrade pyproject.toml $(EXTRAS) --group pyproject.toml:build --output-file locks/runtime.lock
-	@$(LOCK) --upgrade pyproject.toml $(EXTRAS) --extra dev --group pyproject.toml:build --constraints locks/runtime.lock \
-		--output-file locks/dev.lock
+	@$(LOCK) --upgrade pyproject.toml $(EXTRAS) --extra report --extra notebooks --extra dev --group pyproject.toml:build \
+		--constraints locks/runtime.lock --output-file locks/dev.lock
 	@$(LOCK) --upgrade --group pyproject.toml:build --constraints locks/runtime.lock --output-file locks/build.lock
 	@for each in uv dbt airflow bqemulator; do \
 		$(LOCK) --upgrade --group pyproject.toml:$$each --output-file locks/$$each.lock || exit; done
