@@ -21,8 +21,8 @@ from rich.table import Table
 
 from bench.speed import keep
 from tests.servers.mongodb import a_server
+from vigie.contracts import Surroundings
 from vigie.engine import session
-from vigie.graph import Surroundings
 from vigie.settings import Settings, read_settings
 from vigie.sinks.mongo import Mongo
 

@@ -205,6 +205,7 @@ def until(holds: Any, seconds: float = 200) -> None:
 
 def _run(job: Job) -> None:
     from vigie.engine import revival, run
+    from vigie.engine.request import Request
     from vigie.engine.watcher import Watcher
     from vigie.flags import addresses
     from vigie.pipeline import load
@@ -223,7 +224,7 @@ def _run(job: Job) -> None:
 
     pipeline = load(job.pipeline)
     sources = addresses(job.address.split(), pipeline.graph())
-    request = run.Request(Lake(Path(job.lake)), sources, once=job.once)
+    request = Request(Lake(Path(job.lake)), sources, once=job.once)
     for _ in range(job.times):
         run.run(pipeline, request, Settings(), watcher=Watcher(committed=committed))
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from bench.part import part_of
 from vigie.address import Kafka
-from vigie.engine.run import Request, run
+from vigie.engine.request import Request
+from vigie.engine.run import run
 from vigie.lake import Lake
 from vigie.sensors import pipeline as shipped
 from vigie.settings import read_settings

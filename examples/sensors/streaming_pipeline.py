@@ -20,7 +20,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from vigie.alerts import Event, table_of
-from vigie.graph import Surroundings
+from vigie.contracts import Surroundings
 from vigie.sensors.pipeline import alerts_by_type, location_extremes, readings_5m, sensor_readings, sensors, watched
 from vigie.sinks.console import Console
 from vigie.sinks.letters import key

@@ -1,7 +1,7 @@
 """Vigie keeps watch over live data."""
 
+from vigie.contracts import Sink
 from vigie.errors import VigieError
-from vigie.graph import Sink
 from vigie.pipeline import Pipeline
 
 __all__ = ["Pipeline", "Sink", "VigieError"]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
 
 from sqlglot import exp
 
 from vigie import ddl
 from vigie.avro_problems import avro_problems
 from vigie.delivery_problems import delivery_problems
-from vigie.duration import parse_duration
 from vigie.errors import BadDeclaration
-from vigie.graph import Gold, Graph, Node, Silver, Source, name_of
+from vigie.gold_problems import gold_problems, learning_problems, spans, takes_rows
+from vigie.graph import Gold, Graph, Node, Silver, Source
 from vigie.pipeline import Pipeline
 from vigie.problem import Problem, listed, nearest, unknown
 from vigie.question import Question
@@ -35,7 +33,8 @@ def problems(pipeline: Pipeline) -> list[Problem]:
         *(problem for source in graph.sources for problem in _source(source)),
         *(problem for source in graph.sources for problem in avro_problems(source)),
         *(problem for table in graph.silver for problem in _silver(graph, table)),
-        *(problem for table in graph.gold for problem in _gold(graph, table)),
+        *(problem for table in graph.gold for problem in gold_problems(graph, table)),
+        *(learning_problems(graph, graph.learning) if graph.learning else ()),
         *(problem for delivery in graph.deliveries for problem in delivery_problems(graph, delivery)),
         *watch_problems(graph),
         *(problem for question in pipeline.questions.values() for problem in _question(graph, question)),
@@ -114,10 +113,15 @@ def _inputs(graph: Graph) -> Iterator[Problem]:
                 "WrongInput", f"silver table '{table.name}' reads '{found.table}', which is not a source",
                 table.place, f"Read one of: {listed(source.name for source in graph.sources)}.",
             )  # fmt: skip
-        elif isinstance(table, Gold) and not isinstance(found, Silver):
+        elif isinstance(table, Gold) and isinstance(found, Source):
             yield Problem(
                 "WrongInput", f"gold table '{table.name}' reads '{found.table}', which is not a silver table",
                 table.place, f"Read one of: {listed(silver.name for silver in graph.silver)}.",
+            )  # fmt: skip
+        elif isinstance(table, Gold) and isinstance(found, Gold) and not (table.looks_back and found.looks_back):
+            yield Problem(
+                "WrongInput", f"gold table '{table.name}' reads '{found.table}', and one of them does not look back",
+                table.place, "Give both a looks_back, or read a silver table.",
             )  # fmt: skip
 
 
@@ -159,8 +163,8 @@ def _source(source: Source) -> Iterator[Problem]:
 
 
 def _silver(graph: Graph, table: Silver) -> Iterator[Problem]:
-    yield from _takes_rows(table)
-    yield from _spans(table, late_by=table.late_by)
+    yield from takes_rows(table)
+    yield from spans(table, late_by=table.late_by)
     yield from _event_time_and_late_by(table)
     if table.unique and table.event_time is None:
         yield Problem(
@@ -237,92 +241,6 @@ def _expectations(graph: Graph, table: Silver, known: dict[str, ddl.Type]) -> It
                 )  # fmt: skip
 
 
-def _gold(graph: Graph, table: Gold) -> Iterator[Problem]:
-    yield from _takes_rows(table)
-    yield from _spans(table, late_by=table.late_by, looks_back=table.looks_back)
-    yield from _beside(graph, table)
-    yield from _latest(graph, table)
-    silver = graph.find(table.reads)
-    if not isinstance(silver, Silver):
-        return
-    if table.late_by is None and not table.latest_by:
-        yield Problem(
-            "NoWatermark", f"gold table '{table.name}' has no late_by, so none of its windows could close",
-            table.place, 'Say how long to wait for late rows: late_by="2 minutes".',
-        )  # fmt: skip
-    if silver.event_time is None:
-        yield Problem(
-            "NoEventTime", f"gold table '{table.name}' reads '{silver.name}', which has no event time",
-            table.place, f"Give '{silver.name}' an event_time and a late_by.",
-        )  # fmt: skip
-    mine, its = _span(table.late_by), _span(silver.late_by)
-    if mine is not None and its is not None and mine > its:
-        yield Problem(
-            "LateBy", f"gold table '{table.name}' waits {table.late_by} for late rows, but '{silver.name}' "
-            f"takes none later than {silver.late_by}", table.place,
-            f"Lower this late_by to {silver.late_by} or less, or raise that of '{silver.name}'.",
-        )  # fmt: skip
-
-
-def _beside(graph: Graph, table: Gold) -> Iterator[Problem]:
-    if table.beside and table.looks_back is None:
-        yield Problem(
-            "WrongInput", f"gold table '{table.name}' is given tables beside its rows, and does not look back",
-            table.place, 'Add looks_back="10 minutes": only rows that are settled can be joined to a table.',
-        )  # fmt: skip
-    for wanted in table.beside:
-        found = graph.find(wanted)
-        if found is None:
-            yield unknown(graph, f"gold table '{table.name}' is given, beside its rows,", wanted, table.place)
-        elif not isinstance(found, Silver):
-            yield Problem(
-                "WrongInput", f"gold table '{table.name}' is given '{found.table}' beside its rows, which is not a "
-                "silver table", table.place, f"Name some of: {listed(silver.name for silver in graph.silver)}.",
-            )  # fmt: skip
-
-
-def _latest(graph: Graph, table: Gold) -> Iterator[Problem]:
-    if not table.latest_by:
-        return
-    for name in ("late_by", "looks_back"):
-        if getattr(table, name) is not None:
-            yield Problem(
-                "LatestBy", f"gold table '{table.name}' keeps the last row of each {', '.join(table.latest_by)}, and "
-                f"cannot have a {name} too", table.place,
-                f"Take out {name}: a row counts when it comes, however late, unless a newer one is there.",
-            )  # fmt: skip
-    silver = graph.find(table.reads)
-    if isinstance(silver, Silver):
-        try:
-            known = ddl.columns(silver.schema)
-        except ddl.NotSql:
-            return  # reported with the silver table
-        for column in table.latest_by:
-            if column not in known:
-                yield Problem(
-                    "UnknownColumn", f"latest_by of '{table.name}' names '{column}', which '{silver.name}' does not "
-                    "have", table.place, f"Name one of: {listed(known)}.{nearest(column, known)}",
-                )  # fmt: skip
-
-
-def _takes_rows(table: Silver | Gold) -> Iterator[Problem]:
-    """A table's function is called with one DataFrame, and one for each table beside its rows."""
-    if inspect.iscoroutinefunction(table.function):
-        yield Problem(
-            "BadFunction", f"the function of '{table.name}' is `async`, and nobody would await it", table.place,
-            "Write def, without async.",
-        )  # fmt: skip
-    beside = [name_of(wanted).rpartition("/")[2] for wanted in table.beside] if isinstance(table, Gold) else []
-    try:
-        inspect.signature(table.function).bind(None, *beside)
-    except TypeError:
-        what = f"rows and {', '.join(beside)}" if beside else "rows alone"
-        yield Problem(
-            "BadFunction", f"the function of '{table.name}' cannot be called with {what}", table.place,
-            f"Let these be its parameters: def {table.name.rpartition('/')[2]}({', '.join(['rows', *beside])}).",
-        )  # fmt: skip
-
-
 def _question(graph: Graph, question: Question) -> Iterator[Problem]:
     known = {node.name.rpartition("/")[2] for node in graph.nodes()}
     for name in question.tables:
@@ -332,26 +250,6 @@ def _question(graph: Graph, question: Question) -> Iterator[Problem]:
                 f"pipeline '{graph.name}'", question.place,
                 f"Name its parameters after tables: {listed(sorted(known))}.{nearest(name, known)}",
             )  # fmt: skip
-
-
-def _spans(table: Silver | Gold, **spans: str | None) -> Iterator[Problem]:
-    for name, text in spans.items():
-        if text is None:
-            continue
-        try:
-            span = parse_duration(text)
-        except ValueError as problem:
-            yield Problem("BadDuration", f"{name} of '{table.name}': {problem}", table.place, "Mend the span.")
-        else:
-            if name == "looks_back" and not span:
-                yield Problem("BadDuration", f"{name} of '{table.name}' is nothing", table.place, "Give it a span.")
-
-
-def _span(text: str | None) -> timedelta | None:
-    try:
-        return None if text is None else parse_duration(text)
-    except ValueError:
-        return None
 
 
 def _bad_schema(node: Source | Silver, problem: ddl.NotSql) -> Problem:

@@ -8,6 +8,7 @@ import typer
 
 from vigie.cli_alerts import alerts, backtest
 from vigie.cli_lists import ledger, quarantine, query, show
+from vigie.cli_models import models, train
 from vigie.cli_monitoring import dashboard, measured, status
 from vigie.errors import BadSetting, RequestError
 from vigie.flags import (
@@ -47,7 +48,7 @@ from vigie.flags import (
 from vigie.terminal import able_to_say_anything, command, leave, meter, put, say, stop_when_asked
 
 if TYPE_CHECKING:
-    from vigie.engine.run import OwnKafka
+    from vigie.engine.request import OwnKafka
     from vigie.pipeline import Pipeline
 
 
@@ -88,7 +89,7 @@ def demo(  # noqa: PLR0913  (each is a flag)
 
 def _own_kafka(asked: bool, port: int | None) -> OwnKafka | None:
     """The Kafka that is to be started, if one is."""
-    from vigie.engine.run import OwnKafka
+    from vigie.engine.request import OwnKafka
 
     return OwnKafka(port or 0) if asked or port else None
 
@@ -172,7 +173,7 @@ def run(  # noqa: PLR0913  (each is a flag)
 
     settings = read_settings()
     place = lake_at(lake)
-    from vigie.engine.run import Request
+    from vigie.engine.request import Request
     from vigie.engine.run import run as run_it
     from vigie.engine.watcher import THE_LOG, both
 
@@ -261,6 +262,8 @@ def ask(pipeline: Name, question: QuestionName = None, json: Json = False, lake:
     show(Listing(asked.columns, asked.rows), json)
 
 
+app.command()(train)
+app.command()(models)
 app.command()(query)
 app.command()(alerts)
 app.command()(backtest)

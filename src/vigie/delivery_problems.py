@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vigie import ddl
+from vigie.contracts import MessageSink, RemoteSink
 from vigie.duration import parse_duration
 from vigie.extras import install_extra
-from vigie.graph import BRONZE, Delivery, Gold, Graph, MessageSink, Node, RemoteSink, Silver, Source, name_of
+from vigie.graph import BRONZE, Delivery, Gold, Graph, Node, Silver, Source, name_of
 from vigie.problem import Problem, bad_sink, is_installed, listed, nearest, unknown
 
 

@@ -19,7 +19,8 @@ from rich.live import Live
 from vigie.address import Address
 from vigie.dashboard import serving
 from vigie.duration import parse_duration
-from vigie.engine.run import OwnKafka, Request, run
+from vigie.engine.request import OwnKafka, Request
+from vigie.engine.run import run
 from vigie.engine.watcher import Watcher, both
 from vigie.errors import BadSetting, RequestError, VigieError
 from vigie.feed import Pace, Progress, Simulation, feed

@@ -143,6 +143,28 @@ AllowActions = Annotated[
 Port = Annotated[int, typer.Option("--port", min=1, max=65535, help="The port of the dashboard.")]
 
 
+Kind = Annotated[str | None, typer.Option("--kind", help="Only this kind of model; each unless said.")]
+MostRows = Annotated[int, typer.Option("--rows", min=1_000, help="Learn from so many rows, at most.")]
+TakeInUse = Annotated[bool, typer.Option("--use", help="Predict with the best of them from now on.")]
+Version = Annotated[int | None, typer.Argument(metavar="[VERSION]", help="A model, by its number.")]
+OtherVersion = Annotated[int | None, typer.Argument(metavar="[OTHER]", help="The model it is compared with.")]
+
+
+class ModelVerb(StrEnum):
+    LIST = "list"
+    SHOW = "show"
+    USE = "use"
+    COMPARE = "compare"
+
+    @property
+    def takes(self) -> int:
+        """How many versions are named."""
+        return {"list": 0, "compare": 2}.get(self.value, 1)
+
+
+AboutModels = Annotated[ModelVerb, typer.Argument(help="What to do.")]
+
+
 class AlertVerb(StrEnum):
     LIST = "list"
     ACK = "ack"

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from vigie.contracts import AlertSink, MessageSink, RemoteSink, Sink
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
-    from vigie.alerts import Event
     from vigie.detectors.judgement import Judgement
     from vigie.feed import Simulate
-    from vigie.settings import Settings
 
 # The rules that every row is held to, whatever a pipeline declares.
 IS_JSON, MATCHES, HAS_KEY, HAS_TIME = EVERY_ROW_S = (
@@ -45,138 +43,6 @@ class Place:
 
     def __str__(self) -> str:
         return f"{Path(self.file).name}:{self.line}"
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a sink may need to know of where it runs: the settings, the Kafka that the run reads from, if any, and
-    the pipeline."""
-
-    settings: Settings
-    kafka: str = ""
-    pipeline: str = ""
-
-    @property
-    def servers(self) -> str:
-        """The Kafka that a sink writes to which names none."""
-        return self.settings.kafka or self.kafka
-
-
-class Writer(Protocol):
-    """What the rows of a table are written with.
-
-    `write` is called once for each batch of new rows, in order, and called again with the same `batch` after a
-    crash: it must make the repeat harmless. When it raises `vigie.sinks.NotNow` it is called again after a while,
-    and nothing else waits for it; whatever else it raises ends the run.
-    """
-
-    def write(self, rows: DataFrame, batch: int) -> None: ...
-
-
-class Sink(Writer, Protocol):
-    """A place outside the lake that a table is delivered to.
-
-    `module` is the client library it needs and `extra` the extra of Vigie that installs it; both are empty
-    when it needs none. One that also has `every`, a span of time, is given a batch no more often than that.
-    """
-
-    @property
-    def module(self) -> str: ...
-
-    @property
-    def extra(self) -> str: ...
-
-
-@runtime_checkable
-class RemoteSink(Protocol):
-    """A sink that is reached by what the environment holds: an address, a password.
-
-    `missing` says what must be set for it to work, and nothing when all is there: while something is missing the
-    sink is off. `opened` is what writes, which need not connect before it is used.
-    """
-
-    @property
-    def module(self) -> str: ...
-
-    @property
-    def extra(self) -> str: ...
-
-    def missing(self, around: Surroundings) -> str: ...
-
-    def opened(self, around: Surroundings) -> Writer: ...
-
-
-SchemasOf = Callable[["DataFrame", int], Mapping[int, str] | None]
-
-
-@runtime_checkable
-class MessageSink(Protocol):
-    """A sink of what comes in, reached as a RemoteSink is: its writer is given rows of bronze, and decodes them.
-
-    `schemas` says of a batch of bronze, each time the same, by which Avro schemas its messages were written, by their
-    numbers, and nothing where they are JSON. It raises `vigie.sinks.NotNow` while one is still being asked for. `id` is
-    the field of a message that is its own id; one within another is named with a dot.
-    """
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def module(self) -> str: ...
-
-    @property
-    def extra(self) -> str: ...
-
-    def missing(self, around: Surroundings) -> str: ...
-
-    def opened_for_messages(self, around: Surroundings, schemas: SchemasOf) -> Writer: ...
-
-
-class Receiver(Protocol):
-    """What is told of alerts, from a thread of its own.
-
-    `send` is given what opened and closed, the worst first and each alert's opening before its end, and returns when
-    all of it was taken; it may be given the same again after a crash. It raises `vigie.sinks.NotNow` when the same is
-    to be tried again, `vigie.sinks.Refused` when nothing is taken until somebody fixes something, and
-    `vigie.sinks.Undeliverable` when it is this that is not taken. It must end within seconds.
-    """
-
-    def send(self, events: Sequence[Event]) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class AlertSink(Protocol):
-    """A place that is told of each alert that opens and closes.
-
-    `name` tells it from the other sinks of its watch and is kept in the lake; `at_once` is how many events it is
-    given at most. The rest is as for a RemoteSink.
-    """
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def module(self) -> str: ...
-
-    @property
-    def extra(self) -> str: ...
-
-    @property
-    def at_once(self) -> int: ...
-
-    def missing(self, around: Surroundings) -> str: ...
-
-    def opened(self, around: Surroundings) -> Receiver: ...
-
-
-@runtime_checkable
-class DigestSink(AlertSink, Protocol):
-    """A place where people read: it is given one event at a time, but when more than `digest_over` wait, as many as
-    `at_once`, which it brings into one message."""
-
-    @property
-    def digest_over(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +97,16 @@ class Silver:
 
 
 @dataclass(frozen=True, slots=True)
+class Learning:
+    """A model that is trained on a silver table, of one of several kinds; see vigie.models."""
+
+    reads: Input
+    learn: Function
+    kinds: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Gold:
     """A table that follows from a silver table, once its time is closed."""
 
@@ -242,6 +118,7 @@ class Gold:
     place: Place
     latest_by: tuple[str, ...] = ()
     beside: tuple[Input, ...] = ()
+    model: Learning | None = None
 
     @property
     def table(self) -> str:
@@ -341,6 +218,7 @@ class Graph:
     gold: tuple[Gold, ...] = ()
     deliveries: tuple[Delivery, ...] = field(default=())
     watches: tuple[Watch, ...] = ()
+    learning: Learning | None = None
 
     @property
     def main_sources(self) -> tuple[Source, ...]:
@@ -375,11 +253,28 @@ class Graph:
         assert isinstance(found, Source)
         return found
 
-    def silver_of(self, table: Gold | Watch | Quiet) -> Silver:
-        """The silver table that a gold table or a watch reads, in a graph that has passed `check`."""
+    def silver_of(self, table: Gold | Watch | Quiet | Learning) -> Silver:
+        """The silver table that a gold table, a watch or a model reads, in a graph that has passed `check`; of a gold
+        table that reads another, the silver table that this one reads."""
         found = self.find(table.reads)
+        while isinstance(found, Gold):
+            found = self.find(found.reads)
         assert isinstance(found, Silver)
         return found
+
+    def read_by(self, gold: Gold) -> Silver | Gold:
+        """The very table that a gold table reads, in a graph that has passed `check`."""
+        found = self.find(gold.reads)
+        assert isinstance(found, Silver | Gold)
+        return found
+
+    def gold_in_turn(self) -> Iterator[list[Gold]]:
+        """The gold tables that read silver, then those that read them, and so on."""
+        left = list(self.gold)
+        while left:
+            turn = [gold for gold in left if self.read_by(gold) not in left]
+            yield turn
+            left = [gold for gold in left if gold not in turn]
 
     def beside(self, table: Gold) -> list[Silver]:
         """The silver tables that a gold table is given beside its rows, in a graph that has passed `check`."""

@@ -10,16 +10,24 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
+import pyarrow as pa
 
 from vigie.disk import write_whole, written
 from vigie.errors import LakeDamaged, RequestError
-from vigie.forest import Forest
+from vigie.forest import Forest, Predictor
 from vigie.lake import Lake
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 CARD, TREES, SPARK_S, IN_USE = "card.json", "forest.json", "spark", "in_use"
 UNSURE = "Unsure"  # what stands where a model is not sure enough of any class
@@ -52,6 +60,19 @@ class Examination(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def f1(self, name: str) -> float:
         precision, recall = self.precision(name), self.recall(name)
         return _share(2 * precision * recall, precision + recall)
+
+    def by_class(self) -> list[dict[str, Any]]:
+        """How well it tells each class."""
+        return [
+            {
+                "class": name,
+                "reports": sum(row.values()),
+                "precision": self.precision(name),
+                "recall": self.recall(name),
+                "f1": self.f1(name),
+            }
+            for name, row in self.confusion.items()
+        ]
 
 
 class Bin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -101,6 +122,63 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     features: list[str]
     spark: str
     sha256: str  # of its trees in the open form
+
+    def in_short(self) -> dict[str, Any]:
+        """What tells it from the others."""
+        examination = self.found.examination
+        return {
+            "version": self.version,
+            "kind": self.kind,
+            "trained_at": self.trained_at,
+            "table": self.learnt.table,
+            "table_version": self.learnt.version,
+            "rows": self.learnt.drawn,
+            "aircraft": sum(self.learnt.aircraft.values()),
+            "accuracy": examination.accuracy,
+            "macro_f1": examination.macro_f1,
+            "baseline_macro_f1": self.found.baseline.macro_f1,
+        }
+
+    def whole(self) -> dict[str, Any]:
+        """All that is known of it, figures that follow from others included."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return self.in_short() | {"by_class": self.found.examination.by_class()} | plain
+
+
+@dataclass(frozen=True, slots=True)
+class Pupil:
+    """What a training is asked for; `say` is told what is going on."""
+
+    kind: str
+    seed: int
+    most_rows: int
+    say: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """A model that was trained, before a lake keeps it; `save` writes Spark's form of it into a folder."""
+
+    forest: Forest
+    save: Callable[[Path], None]
+    parameters: dict[str, int]
+    found: Findings
+    labelled: int  # rows that have a label
+    drawn: int  # of these, for learning and for the examination
+    aircraft: dict[str, int]  # of each class
+    examined: dict[str, int]  # those of them that were kept for the examination
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How a model came about: on which version of which table, by which Spark, in how many seconds."""
+
+    kind: str
+    table: str
+    version: int
+    seed: int
+    seconds: float
+    spark: str
 
 
 class Models:
@@ -165,22 +243,41 @@ class Models:
         self.forest(version)
         write_whole(self._folder / IN_USE, str(version))
 
-    def add(self, card: Callable[[int, str], Card], forest: Forest, save: Callable[[Path], None]) -> Card:
-        """Keep a model under the next version. `card` makes its card from that and the hash of its trees, and `save`
-        writes Spark's form into a folder."""
+    def add(self, learnt: Learnt, training: Training) -> Card:
+        """Keep a model under the next version."""
         version = max(self.versions(), default=0) + 1
         aside = self._folder / f".{version}.tmp"
-        text = forest.encoded()
-        made = card(version, hashlib.sha256(text).hexdigest())
+        text = learnt.forest.encoded()
+        card = Card(
+            version,
+            training.kind,
+            datetime.now(UTC),
+            training.seconds,
+            Lesson(
+                training.table,
+                training.version,
+                learnt.labelled,
+                learnt.drawn,
+                learnt.aircraft,
+                learnt.examined,
+                training.seed,
+            ),
+            learnt.parameters,
+            learnt.found,
+            learnt.forest.classes,
+            learnt.forest.features,
+            training.spark,
+            hashlib.sha256(text).hexdigest(),
+        )
         with written(self._folder.parent):
             self._folder.mkdir(parents=True, exist_ok=True)
             shutil.rmtree(aside, ignore_errors=True)  # of a training that was ended
             aside.mkdir()
-            save(aside / SPARK_S)
+            learnt.save(aside / SPARK_S)
             write_whole(aside / TREES, text.decode())
-            write_whole(aside / CARD, msgspec.json.format(msgspec.json.encode(made), indent=2).decode() + "\n")
+            write_whole(aside / CARD, msgspec.json.format(msgspec.json.encode(card), indent=2).decode() + "\n")
             os.rename(aside, self._folder / str(version))
-        return made
+        return card
 
     def _known(self, version: int) -> Path:
         folder = self._folder / str(version)
@@ -200,6 +297,63 @@ class Models:
             f"model {version} is damaged: {said}",
             where=str(path),
             do=f"Train another (vigie train {self.pipeline}), or {use}.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A model at work, as a gold table's function is given it; or what stands for one before there is any, whose
+    answers have the columns of a model's and are never asked for."""
+
+    kind: str
+    version: int
+    sure_from: float
+    predictor: Predictor | None
+
+    @classmethod
+    def of(cls, models: Models, version: int) -> Trained:
+        card, forest = models.card(version), models.forest(version)
+        return cls(card.kind, version, card.found.sure_from, Predictor.of(forest))
+
+    @classmethod
+    def none(cls, kind: str) -> Trained:
+        return cls(kind, 0, 1.0, None)
+
+    def predicted(self, rows: DataFrame) -> DataFrame:
+        """The rows with what each is taken for: `predicted_class` ('Unsure' where no class is likely enough),
+        `probability` of the likeliest class, and `model`, the version that says so."""
+        from pyspark.sql import functions as F
+        from pyspark.sql import types as T
+
+        added = [
+            T.StructField("predicted_class", T.StringType()),
+            T.StructField("probability", T.DoubleType()),
+            T.StructField("model", T.IntegerType()),
+        ]
+        if self.predictor is None:
+            return rows.withColumns({each.name: F.lit(None).cast(each.dataType) for each in added})
+        if missing := [name for name in self.predictor.forest.features if name not in rows.columns]:
+            raise RequestError(
+                f"model {self.version} predicts from {', '.join(missing)}, which the rows do not have",
+                do="Train another (vigie train PIPELINE), or use one that was trained on these columns.",
+            )
+        work = partial(_predictions, self.predictor, self.sure_from, self.version)
+        return rows.mapInArrow(work, T.StructType([*rows.schema.fields, *added]))
+
+
+def _predictions(
+    predictor: Predictor, sure_from: float, version: int, batches: Iterator[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    names = np.array([*predictor.forest.classes, UNSURE], object)
+    for batch in batches:
+        columns = [batch[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in predictor.forest.features]
+        found = predictor.probabilities(np.column_stack(columns))
+        best = found.max(axis=1, initial=0.0)
+        said = np.where(best >= sure_from, found.argmax(axis=1), len(names) - 1)
+        yield (
+            batch.append_column("predicted_class", pa.array(names[said], pa.string()))
+            .append_column("probability", pa.array(best))
+            .append_column("model", pa.array(np.full(len(best), version, np.int32)))
         )
 
 

@@ -9,23 +9,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
+from vigie.contracts import AlertSink, MessageSink, RemoteSink, Sink
 from vigie.errors import BadDeclaration, RequestError
 from vigie.graph import (
     AlertDelivery,
-    AlertSink,
     Delivery,
     Detector,
     Function,
     Gold,
     Graph,
     Input,
-    MessageSink,
+    Learning,
     Place,
     Quiet,
-    RemoteSink,
     Rule,
     Silver,
-    Sink,
     Source,
     Watch,
 )
@@ -53,6 +51,7 @@ class Pipeline:
         self._gold: list[Gold] = []
         self._deliveries: list[Delivery] = []
         self._watches: list[Watching] = []
+        self._learning: Learning | None = None
         self.questions: dict[str, Question] = {}
 
     def source(  # noqa: PLR0913  (each is a fact of what comes in, named where it is said)
@@ -145,6 +144,7 @@ class Pipeline:
         looks_back: str | None = None,
         beside: Input | Sequence[Input] = (),
         latest_by: str | Sequence[str] = (),
+        model: Learning | None = None,
     ) -> Callable[[F], F]:
         """Declare a table that follows from a silver table.
 
@@ -158,6 +158,9 @@ class Pipeline:
         argument: what they hold at the moment when rows are settled. What comes to them later changes
         nothing that was given before.
 
+        `model` is what `Pipeline.model` gave: a function that looks back is given the one that is in use, as its last
+        argument, whose `predicted(rows)` adds what it takes each row for. The table begins once one was trained.
+
         With `latest_by` the table has one row for each value of those columns: the newest by event time of
         the rows that the function makes, each of one row of silver, in whatever order they came.
         """
@@ -167,7 +170,7 @@ class Pipeline:
         tables = tuple(beside) if isinstance(beside, list | tuple) else (beside,)
 
         def declare(function: F) -> F:
-            self._gold.append(Gold(name, function, reads, late_by, looks_back, place, latest, tables))
+            self._gold.append(Gold(name, function, reads, late_by, looks_back, place, latest, tables, model))
             return function
 
         return declare
@@ -181,6 +184,15 @@ class Pipeline:
     def deliver(self, table: Input, *, to: Sink | RemoteSink | MessageSink) -> None:
         """Send each new row of a table to a place outside the lake, too; of a source, each message as it came."""
         self._deliveries.append(Delivery(table, to, _caller()))
+
+    def model(self, table: Input, *, learn: Function, kinds: Sequence[str]) -> Learning:
+        """Declare a model that `vigie train` learns from a silver table.
+
+        `learn` is given the table's rows and a `vigie.models.Pupil`, which says which of `kinds` is asked for, and
+        gives back a `vigie.models.Learnt`.
+        """
+        self._learning = Learning(table, learn, tuple(kinds), _caller())
+        return self._learning
 
     def question(self, function: F) -> F:
         """Declare a batch question: a function of the lake's tables, asked by `vigie ask`."""
@@ -196,6 +208,7 @@ class Pipeline:
             tuple(self._gold),
             tuple(self._deliveries),
             tuple(watching.declared() for watching in self._watches),
+            self._learning,
         )
 
 

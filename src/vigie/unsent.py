@@ -10,8 +10,9 @@ from pathlib import Path
 from vigie import following
 from vigie.alerts import EVENTS, Event
 from vigie.commands import Silences
+from vigie.contracts import AlertSink
 from vigie.errors import LakeDamaged
-from vigie.graph import SEVERITIES, AlertSink, Watch
+from vigie.graph import SEVERITIES, Watch
 from vigie.lake import PUT_BACK, Lake
 
 Place = tuple[int, int]  # the version of the log that brought an event, and its number among those of that version

@@ -11,7 +11,8 @@ from typer.testing import CliRunner, Result
 from vigie.address import Inbox
 from vigie.cli import app
 from vigie.demo import Together
-from vigie.engine.run import Request, make_room
+from vigie.engine.readings import make_room
+from vigie.engine.request import Request
 from vigie.feed import Progress
 from vigie.lake import Lake
 from vigie.pipeline import load

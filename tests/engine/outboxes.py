@@ -11,10 +11,10 @@ from typing import Any
 from tests.sinks.receivers import WATCH
 from vigie.alerts import Event
 from vigie.backoff import Backoff, Clock
+from vigie.contracts import Receiver
 from vigie.engine.courier import Courier
 from vigie.engine.dead_letters import DeadLetters
 from vigie.engine.outbox import Destination, Outbox, Portion
-from vigie.graph import Receiver
 from vigie.lake import is_table, rows
 
 

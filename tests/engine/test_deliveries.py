@@ -10,10 +10,10 @@ import pytest
 from vigie import Pipeline
 from vigie.backoff import Backoff, Clock
 from vigie.check import problems
+from vigie.contracts import Surroundings
 from vigie.engine.deliveries import Step, open_all
 from vigie.engine.left_undone import LeftUndone
 from vigie.errors import BadSetting, RunFailed
-from vigie.graph import Surroundings
 from vigie.lake import Lake
 from vigie.settings import Settings
 from vigie.sinks import NotNow, Refused

@@ -72,6 +72,9 @@ def test_windows_wait_for_two_minutes_or_six_and_movements_look_a_quarter_of_an_
         "streaming_aggregations/flight_phase_counts": ("flights_ml", "2 minutes", None, ()),
         "streaming_aggregations/anomaly_alerts": ("flights_ml", "6 minutes", None, ()),
         "movements": ("flights_ml", "2 minutes", "15 minutes", ()),
+        "predictions": ("flights_ml", "2 minutes", "10 minutes", ()),
+        "heavy_per_minute": ("predictions", "0 seconds", "1 minute", ()),
+        "prediction_drift": ("predictions", "0 seconds", "1 hour", ()),
     }
 
 
@@ -79,7 +82,15 @@ def test_a_document_is_known_by_what_its_window_is_grouped_by() -> None:
     assert [(name_of(delivery.table), delivery.to) for delivery in GRAPH.deliveries] == [
         ("flight_phase_counts", Elastic("flight-phases", id=("window_start", "flight_phase"))),
         ("anomaly_alerts", Elastic("flight-anomalies", id=("window_start", "origin_country"))),
+        ("heavy_per_minute", Elastic("flight-classes", id=("window_start", "predicted_class"))),
     ]
+
+
+def test_a_model_of_two_kinds_is_learnt_from_the_reports_and_predictions_alone_are_given_it() -> None:
+    assert GRAPH.learning is not None
+    assert (name_of(GRAPH.learning.reads), GRAPH.learning.kinds) == ("flights_ml", ("report", "minutes"))
+    assert [gold.name for gold in GRAPH.gold if gold.model is GRAPH.learning] == ["predictions"]
+    assert [gold.name for gold in GRAPH.gold if gold.model not in {GRAPH.learning, None}] == []
 
 
 def test_nine_questions_can_be_asked() -> None:

@@ -31,7 +31,7 @@ from tests.servers.test_avro import live
 from tests.servers.test_feed_kafka import received
 from tests.servers.test_flights_kafka import a_broker, send
 from tests.sinks import bigquery_server as bigquery
-from tests.tier import by_night
+from tests.tier import nightly
 from vigie import feeding
 from vigie.activity import edits, simulator
 from vigie.activity.pipeline import changes, user_events
@@ -51,7 +51,8 @@ GOLD = (*reference.GOLD, "sessions")
 LONG_S = 28 * 60.0
 KEYS, SEED = 10, 7
 EVENTS, A_SECOND, A_BATCH = 3_000, 400, 1_000
-FEEDS_KILLED, RUNS_KILLED = by_night((3, 2), few=(2, 1))
+pytestmark = nightly
+FEEDS_KILLED, RUNS_KILLED = 3, 2
 # The topic's key is the title: edits of one user stand in both partitions, and which are looked at together is a
 # matter of the moment.
 OF_TWO_PARTITIONS = "EDIT_BURST"

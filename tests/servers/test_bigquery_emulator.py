@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.servers.bigquery import DATASET, HOUSE, PROJECT, Emulator, an_emulator
-from vigie.graph import Surroundings, Writer
+from vigie.contracts import Surroundings, Writer
 from vigie.settings import Settings
 from vigie.sinks.bigquery import BigQuery
 

@@ -16,11 +16,11 @@ from pydantic import SecretStr
 from tests.gate import Answer, Request, a_gate
 from tests.servers.elasticsearch import Server, an_elasticsearch, an_opensearch
 from vigie.backoff import Backoff, Clock
+from vigie.contracts import Surroundings, Writer
 from vigie.engine.deliveries import Step
 from vigie.engine.gold import flat
 from vigie.flights import kibana
 from vigie.flights.pipeline import FLIGHTS_ML, anomaly_alerts, flight_phase_counts, flights
-from vigie.graph import Surroundings, Writer
 from vigie.settings import Settings
 from vigie.sinks import NotNow, Refused
 from vigie.sinks.elastic import Elastic

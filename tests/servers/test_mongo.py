@@ -21,9 +21,9 @@ from pymongo import MongoClient
 from tests.runs import Job, until
 from tests.servers.mongodb import Server, a_server
 from tests.tier import nightly
+from vigie.contracts import Surroundings, Writer
 from vigie.engine.deliveries import Step
 from vigie.errors import BadSetting
-from vigie.graph import Surroundings, Writer
 from vigie.settings import Settings
 from vigie.sinks import NotNow, Refused
 from vigie.sinks.mongo import CONNECTION, Mongo

@@ -52,7 +52,8 @@ VIGIE = str(Path(sys.executable).with_name("vigie"))
 KILLED = """
 import os, signal, sys, threading
 from pathlib import Path
-from vigie.engine.run import Request, run
+from vigie.engine.request import Request
+from vigie.engine.run import run
 from vigie.engine.watcher import Watcher
 from vigie.lake import Lake
 from vigie.pipeline import load

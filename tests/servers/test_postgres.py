@@ -15,9 +15,9 @@ import pytest
 from pydantic import SecretStr
 
 from tests.servers.postgresql import Server, a_server
+from vigie.contracts import Surroundings, Writer
 from vigie.engine.deliveries import Step
 from vigie.errors import BadSetting
-from vigie.graph import Surroundings, Writer
 from vigie.settings import Settings
 from vigie.sinks import NotNow, Refused
 from vigie.sinks.postgres import Postgres

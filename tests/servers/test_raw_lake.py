@@ -148,6 +148,7 @@ def account(lake: Path) -> dict[str, int]:
     return {name: int(lines[name].sum()) for name in names}
 
 
+@nightly
 @pytest.mark.timeout(1_500)
 def test_lines_of_json_are_there_with_fields_that_nobody_declared_and_a_killed_run_is_followed_by_the_rest(
     mongo: Server, shop: str, tmp_path: Path

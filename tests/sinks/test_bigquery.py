@@ -14,9 +14,10 @@ import pytest
 
 from tests.runs import until
 from tests.sinks.bigquery_server import DATASET, PROJECT, Failure, Fault, Server, a_server
+from vigie.contracts import Surroundings, Writer
 from vigie.engine.deliveries import Step
 from vigie.errors import BadSetting
-from vigie.graph import Silver, Surroundings, Writer
+from vigie.graph import Silver
 from vigie.settings import Settings
 from vigie.sinks import NotNow, Refused
 from vigie.sinks.bigquery import BigQuery, BigQueryTable

@@ -16,8 +16,8 @@ from tests.gate import Answer, Request, a_gate
 from tests.sinks.receivers import a_free_port
 from vigie import Pipeline
 from vigie.check import problems
+from vigie.contracts import Surroundings
 from vigie.errors import BadSetting
-from vigie.graph import Surroundings
 from vigie.settings import Settings, read_settings
 from vigie.sinks import NotNow, Refused, elastic_bulk
 from vigie.sinks.elastic import Elastic

@@ -14,8 +14,8 @@ from aiosmtpd.handlers import Message as Taking
 from pydantic import SecretStr
 
 from tests.sinks.receivers import a_free_port, closed, opened
+from vigie.contracts import Surroundings
 from vigie.errors import BadSetting
-from vigie.graph import Surroundings
 from vigie.settings import Settings
 from vigie.sinks import NotNow, Refused, Undeliverable
 from vigie.sinks.notify import Notify

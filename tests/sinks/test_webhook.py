@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from tests.sinks.receivers import Hooks, a_free_port, closed, opened
-from vigie.graph import Surroundings
+from vigie.contracts import Surroundings
 from vigie.settings import Settings
 from vigie.sinks import NotNow, Refused
 from vigie.sinks.webhook import Hook, Webhook

@@ -10,13 +10,14 @@ from contextlib import contextmanager
 
 from vigie.backoff import REFUSED_S, Backoff, Clock
 from vigie.commands import Silences
+from vigie.contracts import AlertSink, DigestSink, MessageSink, RemoteSink, Surroundings
 from vigie.engine.dead_letters import DeadLetters
 from vigie.engine.outbox import TRIES, Destination, Outbox, Portion
 from vigie.engine.receipts import NotedReceiver
 from vigie.engine.workshop import Workshop
 from vigie.errors import BadSetting, RunFailed
 from vigie.extras import install_extra
-from vigie.graph import AlertSink, DigestSink, MessageSink, RemoteSink, Surroundings, Watch
+from vigie.graph import Watch
 from vigie.problem import is_installed
 from vigie.sinks import NotNow, Refused, Undeliverable
 from vigie.unsent import Wanted, outbox_folder

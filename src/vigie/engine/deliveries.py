@@ -10,6 +10,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from vigie.backoff import Backoff, Clock
+from vigie.contracts import MessageSink, RemoteSink, Surroundings, Writer
 from vigie.duration import parse_duration
 from vigie.engine.checkpoints import Checkpoint
 from vigie.engine.courier import needs
@@ -19,7 +20,7 @@ from vigie.engine.receipts import NotedWriter
 from vigie.engine.schemas import FollowedSchemas
 from vigie.engine.workshop import Workshop
 from vigie.errors import RunFailed
-from vigie.graph import Delivery, Graph, MessageSink, RemoteSink, Source, Surroundings, Writer
+from vigie.graph import Delivery, Graph, Source
 from vigie.lake import Lake
 from vigie.sinks import NotNow
 

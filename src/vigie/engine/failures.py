@@ -24,6 +24,8 @@ from vigie.sources.kafka import BrokerAway
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    from vigie.models import Trained
+
 AWAY = "the Kafka broker went away"
 SIGNS: tuple[tuple[str, type[VigieError], str, str], ...] = (
     (
@@ -85,12 +87,12 @@ def explained(lake: Lake) -> Iterator[None]:
         raise LakeDamaged(said, where=str(lake), do=PUT_BACK) from problem
 
 
-def made(table: Silver | Gold, rows: DataFrame, *beside: DataFrame) -> DataFrame:
-    """What the table's own function makes of the rows; RunFailed with its name and line when it raises."""
+def made(table: Silver | Gold, *given: DataFrame | Trained) -> DataFrame:
+    """What the table's own function makes of what it is given; RunFailed with its name and line when it raises."""
     from pyspark.sql import DataFrame
 
     try:
-        answer = table.function(rows, *beside)
+        answer = table.function(*given)
     except VigieError:
         raise
     except Exception as problem:

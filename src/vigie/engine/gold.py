@@ -8,6 +8,7 @@ and one that keeps the last value in vigie.engine.latest.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,10 +25,12 @@ from vigie.engine.tables import Stamp
 from vigie.engine.verdict import instant
 from vigie.engine.workshop import Workshop
 from vigie.errors import BadDeclaration
-from vigie.graph import Gold
+from vigie.graph import Gold, Silver
+from vigie.models import Models, Trained
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
 
 FILES_PER_BATCH = 1_000
 BYTES_PER_BATCH = "1g"
@@ -42,15 +45,15 @@ def every_s(gold: Gold) -> float:
 
 
 def silver_rows(shop: Workshop, gold: Gold, **options: str) -> DataFrame:
-    """The stream of the rows of the table's silver."""
+    """The stream of the rows of the table that it reads."""
     Checkpoint(shop.lake.checkpoint(shop.graph.name, gold.name)).check()
     bounds = {"maxFilesPerTrigger": str(FILES_PER_BATCH), "maxBytesPerTrigger": BYTES_PER_BATCH}
-    silver = shop.lake.silver(shop.graph.silver_of(gold).name)
-    return shop.spark.readStream.format("delta").options(**bounds, **options).load(str(silver))
+    path = shop.lake.path(shop.graph.read_by(gold).table)
+    return shop.spark.readStream.format("delta").options(**bounds, **options).load(str(path))
 
 
 def silver_stream(shop: Workshop, gold: Gold) -> DataFrame:
-    """The rows of the table's silver, in the order of their time when they are many that wait."""
+    """The rows of the table that it reads, in the order of their time when they are many that wait."""
     rows = silver_rows(shop, gold, withEventTimeOrder="true")
     return rows.withWatermark(str(shop.graph.silver_of(gold).event_time), str(gold.late_by))
 
@@ -71,25 +74,38 @@ def flat(rows: DataFrame) -> DataFrame:
 
 
 class Settled:
-    """What happens to each batch of a table that looks back."""
+    """What happens to each batch of a table that looks back.
+
+    One that is given a model waits until there is one: before that it is an empty table.
+    """
 
     def __init__(self, shop: Workshop, gold: Gold) -> None:
         self._shop = shop
         self._gold = gold
         self._silver = shop.graph.silver_of(gold)
-        self._from = shop.lake.silver(self._silver.name)
+        self._reads = shop.graph.read_by(gold)
+        self._from = shop.lake.path(self._reads.table)
         self._to = shop.lake.gold(gold.name)
         self._beside = {silver.name: shop.lake.silver(silver.name) for silver in shop.graph.beside(gold)}
         self._time = self._settled_by = str(self._silver.event_time)
         self._late_by = parse_duration(str(gold.late_by))
         self._looks_back = parse_duration(str(gold.looks_back))
         self.checkpoint = Checkpoint(shop.lake.checkpoint(shop.graph.name, gold.name))
+        self._models = Models(shop.lake, shop.graph.name) if gold.model else None
         self._prepare()
 
+    @property
+    def waits(self) -> str:
+        """What it waits for before it can begin; nothing for most."""
+        if self._models is None or self._models.in_use is not None:
+            return ""
+        return f"a model: vigie train {self._shop.graph.name}"
+
     def _prepare(self) -> None:
-        graph, spark = self._shop.graph, self._shop.spark
-        schemas = [tables.spark_schema(silver.schema) for silver in (self._silver, *graph.beside(self._gold))]
-        made = self._made(*(spark.createDataFrame([], schema) for schema in schemas))
+        spark = self._shop.spark
+        in_use = self._models.in_use if self._models else None
+        inputs = (self._reads, *self._shop.graph.beside(self._gold))
+        made = self._made(in_use, *(spark.createDataFrame([], self._schema(each)) for each in inputs))
         if "window_end" in made.columns:
             self._settled_by = "window_end"
         elif self._time not in made.columns:
@@ -99,6 +115,11 @@ class Settled:
                 do="Keep that column: it says when a row is settled.",
             )
         tables.ensure(self._to, tables.arrow_schema(made.schema), self._gold.table, self._shop.graph.name)
+
+    def _schema(self, table: Silver | Gold) -> StructType:
+        if isinstance(table, Silver):
+            return tables.spark_schema(table.schema)
+        return self._shop.spark.read.format("delta").load(str(self._shop.lake.path(table.table))).schema
 
     def stream(self) -> DataFrame:
         return silver_stream(self._shop, self._gold)
@@ -134,7 +155,8 @@ class Settled:
         newest = max(filter(None, (newest, seen_newest)), default=None)
         beside = {name: tables.version(path) for name, path in self._beside.items()}
         version = silver_version(self.checkpoint, number)
-        plan = SettledPlan(number, version, after, newest, seen.read, seen.late, beside)
+        in_use = self._models.in_use if self._models else None
+        plan = SettledPlan(number, version, after, newest, seen.read, seen.late, beside, in_use)
         plan.commit(self.checkpoint)
         self._shop.committed(f"{self._gold.table} plan")
         return plan
@@ -144,7 +166,9 @@ class Settled:
         rows = self._read(self._from, plan.version).where(time <= F.lit(until))
         if plan.after is not None:
             rows = rows.where(time > F.lit(plan.after - self._looks_back))
-        made = self._made(rows, *(self._read(path, plan.beside.get(name)) for name, path in self._beside.items()))
+        made = self._made(
+            plan.model, rows, *(self._read(path, plan.beside.get(name)) for name, path in self._beside.items())
+        )
         made = made.where(settled <= F.lit(until))
         if plan.after is not None:
             made = made.where(settled > F.lit(plan.after))
@@ -154,8 +178,14 @@ class Settled:
         known = tables.version(path) if version is None else version
         return self._shop.spark.read.format("delta").option("versionAsOf", known).load(str(path))
 
-    def _made(self, rows: DataFrame, *beside: DataFrame) -> DataFrame:
-        return flat(failures.made(self._gold, rows, *beside))
+    def _made(self, model: int | None, *rows: DataFrame) -> DataFrame:
+        return flat(failures.made(self._gold, *rows, *self._trained(model)))
+
+    def _trained(self, version: int | None) -> Iterator[Trained]:
+        """The model that the table's function is given, if it is given one."""
+        if self._models is None or self._gold.model is None:
+            return
+        yield Trained.of(self._models, version) if version is not None else Trained.none(self._gold.model.kinds[0])
 
     def _whole(self, windows: DataFrame) -> DataFrame:
         """The windows themselves; whoever reads one that reached further back than was looked is told."""

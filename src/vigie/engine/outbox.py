@@ -13,11 +13,11 @@ from pathlib import Path
 
 from vigie import following
 from vigie.alerts import Event
+from vigie.contracts import Receiver
 from vigie.disk import write_whole
 from vigie.engine import tables
 from vigie.engine.backlog import Backlog, Pending
 from vigie.engine.dead_letters import DeadLetters
-from vigie.graph import Receiver
 from vigie.lake import is_table
 from vigie.sinks import NotNow, Refused, Undeliverable
 from vigie.unsent import Note, found_after

@@ -50,7 +50,7 @@ class Plan:
 class SettledPlan:
     """A batch of a table that looks back: rows of silver's `version` up to `newest` less the table's
     `late_by`, of which those up to `after` have been given before. `beside` is the version of each table that is
-    given beside them."""
+    given beside them, and `model` of the model that it is given."""
 
     batch: int
     version: int
@@ -59,6 +59,7 @@ class SettledPlan:
     read: int
     late: int
     beside: dict[str, int] = field(default_factory=dict)
+    model: int | None = None
 
     def commit(self, checkpoint: Checkpoint) -> None:
         checkpoint.commit(self.batch, asdict(self))
@@ -76,6 +77,7 @@ class SettledPlan:
             said["read"],
             said["late"],
             said.get("beside", {}),
+            said.get("model"),
         )
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def answer(pipeline: Pipeline, question: Question, lake: Lake, settings: Settings) -> Answer:
     """What the question's function gives for the lake's tables as they are now."""
     paths = {name: _path(pipeline, question, name, lake) for name in question.tables}
-    with failures.explained(lake), _session(settings, pipeline.name) as spark:
+    with failures.explained(lake), brief_session(settings, pipeline.name) as spark:
         tables = {name: spark.read.format("delta").load(path) for name, path in paths.items()}
         asked = question.function(**tables)
         # Answers are for reading, and the session ends with this call.
@@ -30,7 +30,8 @@ def answer(pipeline: Pipeline, question: Question, lake: Lake, settings: Setting
 
 
 @contextmanager
-def _session(settings: Settings, name: str) -> Iterator[SparkSession]:
+def brief_session(settings: Settings, name: str) -> Iterator[SparkSession]:
+    """A Spark for the time of one answer."""
     spark = session.start(settings, name)
     try:
         yield spark

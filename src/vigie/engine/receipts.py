@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vigie.alerts import Event
-from vigie.graph import Receiver, Writer
+from vigie.contracts import Receiver, Writer
 from vigie.sinks import NotNow, Refused
 
 if TYPE_CHECKING:

@@ -6,45 +6,38 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from vigie.address import Address, Inbox, Kafka, Tcp
-from vigie.avro.registry import registry_of
 from vigie.check import checked
+from vigie.contracts import Surroundings
 from vigie.engine import failures, session
-from vigie.engine.broker import Broker
 from vigie.engine.caretaker import Caretaker
 from vigie.engine.checkpoints import Checkpoint
 from vigie.engine.courier import Courier, at_work, couriers, see_through
 from vigie.engine.deliveries import Open, deliveries, open_all
 from vigie.engine.gold import Settled, every_s
 from vigie.engine.hotpath import HotPath
-from vigie.engine.jars import kafka_jars
-from vigie.engine.java import java_home
 from vigie.engine.latest import Latest
 from vigie.engine.ledger import Entry, Ledger
 from vigie.engine.left_undone import LeftUndone
 from vigie.engine.post import Post
+from vigie.engine.readings import kafka_of, readings_of
 from vigie.engine.receipts import Receipts
 from vigie.engine.reports import Report, Reports
+from vigie.engine.request import Request
 from vigie.engine.revival import Revived
-from vigie.engine.schemas import Schemas, numbers_in
+from vigie.engine.schemas import Schemas
 from vigie.engine.tables import Stamp
 from vigie.engine.watcher import THE_LOG, Watcher
 from vigie.engine.watching import Teller, Watchman
 from vigie.engine.windows import Windows, reported
 from vigie.engine.workshop import Workshop
-from vigie.errors import RequestError
-from vigie.graph import Gold, Graph, Source, Surroundings, Watch
-from vigie.lake import Lake
+from vigie.graph import Gold, Source, Watch
 from vigie.pipeline import Pipeline
 from vigie.settings import Settings
-from vigie.sources.inbox import InboxSource
-from vigie.sources.kafka import KafkaSource
-from vigie.sources.socket import Receiver
 from vigie.writer import only_writer
 
 if TYPE_CHECKING:
@@ -54,26 +47,6 @@ CONTEXT_EVERY_S = 10.0
 WATCH_EVERY_S = 0.5
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class OwnKafka:
-    """A Kafka that is started for the run; 0 is the port that it had in this lake before, or one that is free."""
-
-    port: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a person asked `vigie run` to do. `every` is in seconds; `sources` are where messages come from.
-    `brief` says that it is for minutes and few rows."""
-
-    lake: Lake
-    sources: dict[str, Address] = field(default_factory=dict)
-    once: bool = False
-    every: float = 1.0
-    kafka: OwnKafka | None = None
-    brief: bool = False
 
 
 def run(
@@ -86,9 +59,9 @@ def run(
     """Run until `stop` is set, or with `once` until all that is there has gone through."""
     graph = checked(pipeline)
     with ExitStack() as closing, failures.explained(request.lake):
-        readings = _readings(graph, request, settings, closing, watcher)
+        readings = readings_of(graph, request, settings, closing, watcher)
         closing.enter_context(only_writer(request.lake, graph.name))
-        around = Surroundings(settings, _kafka(readings), graph.name)
+        around = Surroundings(settings, kafka_of(readings), graph.name)
         outside = _Outside(readings, open_all(graph, around, request.lake), around)
         log.info("Starting Spark: ten to thirty seconds ...")
         spark = session.start(settings, graph.name, brief=request.brief)
@@ -98,70 +71,6 @@ def run(
         receipts = Receipts(watcher.taken, watcher.put_off)
         shop = Workshop(spark, graph, request.lake, ledger, watcher.committed, receipts)
         _Run(shop, request, outside, stop or threading.Event(), watcher).go()
-
-
-def _readings(
-    graph: Graph, request: Request, settings: Settings, closing: ExitStack, watcher: Watcher
-) -> dict[str, Any]:
-    """How each source is read; whoever cannot be read is refused before Spark starts."""
-    strange = request.sources.keys() - {source.name for source in graph.sources}
-    if strange:
-        raise RequestError(
-            f"pipeline '{graph.name}' has no source '{min(strange)}'",
-            do=f"It has: {', '.join(source.name for source in graph.sources)}.",
-        )
-    broker = None
-    if request.kafka is not None:
-        java = java_home(settings.cache)
-        folder = request.lake.vigie(graph.name) / "kafka"
-        broker = closing.enter_context(Broker(folder, java, kafka_jars(settings.cache, java), request.kafka.port))
-    readings = {}
-    if broker is None:
-        make_room(graph, request)
-    for source in graph.sources:
-        address = request.sources.get(source.name)
-        if address is None and broker is not None:
-            address = Kafka(broker.servers, source.name.replace("_", "-"))
-            broker.create_topic(address.topic)
-        if address is None:
-            address = Inbox(request.lake.inbox(source.name))
-        kept = numbers_in(request.lake.schemas(graph.name, source.name))
-        readings[source.name] = _reading(source, address, request, settings, closing, kept)
-        readings[source.name].check()
-        watcher.reads(source, address)
-    return readings
-
-
-def make_room(graph: Graph, request: Request) -> None:
-    """The lake's own inboxes that need not have been filled: a context's, and one beside which another is fed."""
-    own = {source.name: request.lake.inbox(source.name) for source in graph.sources}
-    is_fed = any(source.name in request.sources or own[source.name].is_dir() for source in graph.main_sources)
-    for source in graph.sources:
-        folder = own[source.name]
-        if source.name in request.sources or folder.is_dir() or not (source.context or is_fed):
-            continue
-        folder.mkdir(parents=True, exist_ok=True)
-        if not source.context:
-            log.warning("%s: nothing is there yet; feed it with `vigie feed %s %s`", folder, graph.name, source.name)
-
-
-def _reading(
-    source: Source, address: Address, request: Request, settings: Settings, closing: ExitStack, kept: frozenset[int]
-) -> Any:
-    if isinstance(address, Kafka):
-        return KafkaSource(address, registry_of(source, settings) if source.format == "avro" else None, kept)
-    if isinstance(address, Tcp):
-        # A socket cannot be read twice: what it gives is kept in an inbox first, and guarantees begin there.
-        folder = request.lake.inbox(source.name)
-        receiver = closing.enter_context(Receiver(address, folder, until_it_closes=request.once))
-        return InboxSource(folder, still_there=receiver.check)
-    return InboxSource(address.folder)
-
-
-def _kafka(readings: dict[str, Any]) -> str:
-    """The servers that messages are read from, if any are read from Kafka."""
-    servers = (reading.address.servers for reading in readings.values() if isinstance(reading, KafkaSource))
-    return next(servers, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +105,7 @@ class _Run:
         self._written: dict[str, int] = {}  # the last batch of each of them that the ledger has
         self._reports: dict[str, Reports] = {}  # of each query, or of the one that took its place
         self._sources: dict[str, Revived] = {}
+        self._waiting: list[tuple[Gold, Settled]] = []
 
     def go(self) -> None:
         """Start the queries and see them through; with `once`, gold follows when the hot path has finished."""
@@ -209,8 +119,9 @@ class _Run:
             for watchman in watchmen:
                 watchman.catch_up(self._stop)
             with at_work(sent):
-                if not self._stop.is_set():
-                    self._watch(self._start_gold(gold_tables))
+                for tables in self._shop.graph.gold_in_turn():
+                    if not self._stop.is_set():
+                        self._watch(self._start_gold(tables))
                 if not self._stop.is_set():
                     self._watch(self._start_deliveries())
                 see_through(sent, self._stop)
@@ -263,14 +174,28 @@ class _Run:
         self._pool("gold")
         queries = []
         for gold in gold_tables:
-            every = max(self._request.every, every_s(gold))
-            step = self._step(gold)
-            query = self._started(gold.name, step.stream().writeStream.foreachBatch(self._in_turn(step)), every)
-            if isinstance(step, Windows):
-                self._written[gold.name] = self._last_batch(gold)
-                self._windows[gold.name] = gold
-            queries.append(query)
+            queries += self._begun(gold, self._step(gold))
         return queries
+
+    def _begun(self, gold: Gold, step: Windows | Latest | Settled) -> list[StreamingQuery]:
+        """The table's query; none, for now, when it waits for something."""
+        if isinstance(step, Settled) and step.waits:
+            log.info("%s waits for %s", gold.table, step.waits)
+            self._waiting.append((gold, step))
+            return []
+        every = max(self._request.every, every_s(gold))
+        query = self._started(gold.name, step.stream().writeStream.foreachBatch(self._in_turn(step)), every)
+        if isinstance(step, Windows):
+            self._written[gold.name] = self._last_batch(gold)
+            self._windows[gold.name] = gold
+        return [query]
+
+    def _awakened(self) -> Iterator[StreamingQuery]:
+        """The queries of tables that need not wait any longer."""
+        ready = [each for each in self._waiting if not each[1].waits]
+        self._waiting = [each for each in self._waiting if each not in ready]
+        for gold, step in ready:
+            yield from self._begun(gold, step)
 
     def _step(self, gold: Gold) -> Windows | Latest | Settled:
         if gold.is_stream:
@@ -341,11 +266,13 @@ class _Run:
         """The queries that are started from here on share the cores as this pool does."""
         self._shop.spark.sparkContext.setLocalProperty("spark.scheduler.pool", name)
 
-    def _watch(self, queries: Sequence[Revived | StreamingQuery]) -> None:
+    def _watch(self, started: Sequence[Revived | StreamingQuery]) -> None:
         """Until all have ended, one has died, or a stop is asked for; then none is left running."""
+        queries = list(started)
         try:
             while any(query.isActive for query in queries) and not self._stop.wait(WATCH_EVERY_S):
                 self._report()
+                queries += self._awakened()
                 for reading in self._readings.values():
                     reading.watch()
                 for source in self._sources.values():

@@ -5,10 +5,11 @@ from pyspark.sql import functions as F
 
 from vigie import Pipeline
 from vigie.duration import parse_duration
-from vigie.flights import opensky, questions, simulator
+from vigie.flights import features, learning, opensky, questions, simulator
 from vigie.flights.classes import aircraft_class
 from vigie.flights.limits import ALTITUDES_M, SPEEDS_KMH, averaged
 from vigie.flights.phases import flight_phase
+from vigie.models import UNSURE, Trained
 from vigie.sinks.elastic import Elastic
 
 FLIGHTS_ML = """icao24 STRING, time_position BIGINT, event_timestamp TIMESTAMP, callsign STRING,
@@ -123,8 +124,58 @@ def movements(rows: DataFrame) -> DataFrame:
     )
 
 
+aircraft_model = flights.model(flights_ml, learn=learning.learn, kinds=tuple(features.KINDS))
+
+
+@flights.gold(
+    "predictions", reads=flights_ml, late_by="2 minutes", looks_back=features.LOOKS_BACK, model=aircraft_model
+)
+def predictions(rows: DataFrame, model: Trained) -> DataFrame:
+    """What each aircraft in the air is taken for, report by report, by the model in use."""
+    airborne = features.KINDS[model.kind].made(rows.where(~F.col("on_ground")))
+    return model.predicted(airborne).select(
+        "icao24", "event_timestamp", "callsign", "aircraft_class", "predicted_class", "probability", "model"
+    )
+
+
+@flights.gold("heavy_per_minute", reads=predictions, late_by="0 seconds", looks_back="1 minute")
+def heavy_per_minute(rows: DataFrame) -> DataFrame:
+    """How many aircraft are taken for each class, minute by minute."""
+    minute = F.window("event_timestamp", "1 minute")
+    return rows.groupBy(minute, "predicted_class").agg(
+        F.count_distinct("icao24").alias("flight_count"),
+        F.count(F.lit(1)).alias("reports"),
+        F.avg("probability").alias("avg_probability"),
+        F.max("model").alias("model"),
+    )
+
+
+@flights.gold("prediction_drift", reads=predictions, late_by="0 seconds", looks_back="1 hour")
+def prediction_drift(rows: DataFrame) -> DataFrame:
+    """Hour by hour, the share of reports taken for each class, of those it is unsure of, and how often it is right."""
+    hour = F.window("event_timestamp", "1 hour")
+
+    def share(condition: Column) -> Column:
+        return F.count_if(condition) / F.count(F.lit(1))
+
+    said, known = F.col("predicted_class"), F.col("aircraft_class").isNotNull() & (F.col("predicted_class") != UNSURE)
+    return rows.groupBy(hour).agg(
+        F.count(F.lit(1)).alias("reports"),
+        share(said == "Heavy").alias("heavy_share"),
+        share(said == "Light").alias("light_share"),
+        share(said == "Other").alias("other_share"),
+        share(said == UNSURE).alias("unsure_share"),
+        F.avg("probability").alias("avg_probability"),
+        (F.count_if(known & (said == F.col("aircraft_class"))) / F.nullif(F.count_if(known), F.lit(0))).alias(
+            "right_share"
+        ),
+        F.max("model").alias("model"),
+    )
+
+
 flights.deliver(flight_phase_counts, to=Elastic("flight-phases", id=("window_start", "flight_phase")))
 flights.deliver(anomaly_alerts, to=Elastic("flight-anomalies", id=("window_start", "origin_country")))
+flights.deliver(heavy_per_minute, to=Elastic("flight-classes", id=("window_start", "predicted_class")))
 
 
 def outside(value: Column, limits: tuple[float, float]) -> Column:

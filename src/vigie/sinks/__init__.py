@@ -1,4 +1,4 @@
-"""What a table, or what a watch finds, can be delivered to: one file each. See `vigie.graph.Sink` and `AlertSink`.
+"""What a table, or what a watch finds, can be delivered to: one file each. See `vigie.contracts.Sink` and `AlertSink`.
 
 A sink is a frozen value. It opens nothing before it is used, and it holds no secret: those come from the environment.
 Where it names columns of the table, its `columns` are those, so that `vigie check` can look for them; and its

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
     from pyspark.sql.types import StructField
 
-    from vigie.graph import Surroundings
+    from vigie.contracts import Surroundings
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
     from pyspark.sql.types import StructField, StructType
 
-    from vigie.graph import Surroundings
+    from vigie.contracts import Surroundings
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,199}")
 LONGEST_ID = 512  # bytes

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from vigie.alerts import Event
-    from vigie.graph import Surroundings
+    from vigie.contracts import Surroundings
 
 PATIENCE_S = 10.0
 NO_SERVERS = "VIGIE_KAFKA is not set, and the run reads from no Kafka"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pymongo.database import Database
     from pyspark.sql import DataFrame
 
-    from vigie.graph import Surroundings
+    from vigie.contracts import Surroundings
 
 CONNECTION: dict[str, Any] = {
     "appname": "vigie",

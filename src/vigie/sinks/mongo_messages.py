@@ -14,7 +14,7 @@ from vigie.sinks.mongo import Place, check, readable
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from vigie.graph import SchemasOf, Surroundings, Writer
+    from vigie.contracts import SchemasOf, Surroundings, Writer
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from vigie.alerts import Event
-    from vigie.graph import Surroundings
+    from vigie.contracts import Surroundings
 
 
 @dataclass(frozen=True, slots=True)

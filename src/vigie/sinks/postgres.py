@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
     from pyspark.sql.types import StructType
 
-    from vigie.graph import Surroundings
+    from vigie.contracts import Surroundings
 
 CONNECTION: dict[str, Any] = {"connect_timeout": 10, "tcp_user_timeout": 20_000, "application_name": "vigie"}
 PART = 1_000  # rows that are written together in a batch of which a row is refused

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from vigie.alerts import Event
-    from vigie.graph import Surroundings
+    from vigie.contracts import Surroundings
 
 PATIENCE_S = 10.0
 LONGEST_WAIT_S = 3_600.0

@@ -1,0 +1,88 @@
+"""How each source of a run is read."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack
+from typing import Any
+
+from vigie.address import Address, Inbox, Kafka, Tcp
+from vigie.avro.registry import registry_of
+from vigie.engine.broker import Broker
+from vigie.engine.jars import kafka_jars
+from vigie.engine.java import java_home
+from vigie.engine.request import Request
+from vigie.engine.schemas import numbers_in
+from vigie.engine.watcher import Watcher
+from vigie.errors import RequestError
+from vigie.graph import Graph, Source
+from vigie.settings import Settings
+from vigie.sources.inbox import InboxSource
+from vigie.sources.kafka import KafkaSource
+from vigie.sources.socket import Receiver
+
+log = logging.getLogger(__name__)
+
+
+def readings_of(
+    graph: Graph, request: Request, settings: Settings, closing: ExitStack, watcher: Watcher
+) -> dict[str, Any]:
+    """How each source is read; whoever cannot be read is refused before Spark starts."""
+    strange = request.sources.keys() - {source.name for source in graph.sources}
+    if strange:
+        raise RequestError(
+            f"pipeline '{graph.name}' has no source '{min(strange)}'",
+            do=f"It has: {', '.join(source.name for source in graph.sources)}.",
+        )
+    broker = None
+    if request.kafka is not None:
+        java = java_home(settings.cache)
+        folder = request.lake.vigie(graph.name) / "kafka"
+        broker = closing.enter_context(Broker(folder, java, kafka_jars(settings.cache, java), request.kafka.port))
+    readings = {}
+    if broker is None:
+        make_room(graph, request)
+    for source in graph.sources:
+        address = request.sources.get(source.name)
+        if address is None and broker is not None:
+            address = Kafka(broker.servers, source.name.replace("_", "-"))
+            broker.create_topic(address.topic)
+        if address is None:
+            address = Inbox(request.lake.inbox(source.name))
+        kept = numbers_in(request.lake.schemas(graph.name, source.name))
+        readings[source.name] = _reading(source, address, request, settings, closing, kept)
+        readings[source.name].check()
+        watcher.reads(source, address)
+    return readings
+
+
+def make_room(graph: Graph, request: Request) -> None:
+    """The lake's own inboxes that need not have been filled: a context's, and one beside which another is fed."""
+    own = {source.name: request.lake.inbox(source.name) for source in graph.sources}
+    is_fed = any(source.name in request.sources or own[source.name].is_dir() for source in graph.main_sources)
+    for source in graph.sources:
+        folder = own[source.name]
+        if source.name in request.sources or folder.is_dir() or not (source.context or is_fed):
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        if not source.context:
+            log.warning("%s: nothing is there yet; feed it with `vigie feed %s %s`", folder, graph.name, source.name)
+
+
+def _reading(
+    source: Source, address: Address, request: Request, settings: Settings, closing: ExitStack, kept: frozenset[int]
+) -> Any:
+    if isinstance(address, Kafka):
+        return KafkaSource(address, registry_of(source, settings) if source.format == "avro" else None, kept)
+    if isinstance(address, Tcp):
+        # A socket cannot be read twice: what it gives is kept in an inbox first, and guarantees begin there.
+        folder = request.lake.inbox(source.name)
+        receiver = closing.enter_context(Receiver(address, folder, until_it_closes=request.once))
+        return InboxSource(folder, still_there=receiver.check)
+    return InboxSource(address.folder)
+
+
+def kafka_of(readings: dict[str, Any]) -> str:
+    """The servers that messages are read from, if any are read from Kafka."""
+    servers = (reading.address.servers for reading in readings.values() if isinstance(reading, KafkaSource))
+    return next(servers, "")
