@@ -47,14 +47,12 @@ def test_a_model_is_in_use_once_somebody_says_so(tmp_path: Path) -> None:
     add(tmp_path, "numbers", STUMP)
     add(tmp_path, "numbers", ANOTHER)
     models = kept(tmp_path)
-    assert models.in_use is None
-
     models.use(2)
-    assert models.in_use == 2
+    assert kept(tmp_path).in_use == 2
 
     with pytest.raises(RequestError, match=r"there is no model 3 .*\nThere are: 1, 2\."):
         models.use(3)
-    assert models.in_use == 2
+    assert kept(tmp_path).in_use == 2
 
 
 def test_a_training_that_was_ended_leaves_no_model_and_is_in_nobody_s_way(tmp_path: Path) -> None:
@@ -120,8 +118,8 @@ def test_scores_follow_from_what_each_class_was_taken_for() -> None:
 
     assert examination.rows == 20
     assert examination.accuracy == pytest.approx(15 / 20)
-    assert (examination.precision("a"), examination.recall("a")) == (pytest.approx(6 / 9), pytest.approx(6 / 8))
-    assert (examination.f1("a"), examination.f1("b")) == (pytest.approx(12 / 17), pytest.approx(18 / 23))
+    assert [examination.precision("a"), examination.recall("a")] == pytest.approx([6 / 9, 6 / 8])
+    assert [examination.f1("a"), examination.f1("b")] == pytest.approx([12 / 17, 18 / 23])
     assert examination.macro_f1 == pytest.approx((12 / 17 + 18 / 23) / 2)
 
 

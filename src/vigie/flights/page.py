@@ -14,6 +14,7 @@ from vigie.dashboard.look import RED, Tile, each_minute, heat, literal, tiles
 from vigie.dashboard.reading import Slice
 from vigie.dashboard.states import age, awaited, closed_until, live
 from vigie.dashboard.view import View
+from vigie.flights.classes_page import taken_for
 from vigie.flights.limits import ALTITUDES_M, SPEEDS_KMH
 from vigie.flights.live_map import PHASE_COLOURS, Sight, live_map, snapshot
 
@@ -102,6 +103,7 @@ def page(view: View) -> None:
         for column, part in zip(st.columns(2), pair, strict=True):
             with column:
                 part(view)
+    taken_for(view)
     critical(view)
 
 
