@@ -14,10 +14,8 @@ ROWS_TO_SCALE = 4_000_000  # at 100,000 sensors twenty minutes: the first window
 
 def main() -> int:
     asked = _parser().parse_args()
-    if asked.what == "scoring":
-        from bench.scoring import scoring
-
-        return scoring(asked.seed, asked.interval, asked.hours, asked.look)
+    if asked.what in {"learning", "predicting", "scoring"}:
+        return _judged(asked)
     if asked.what == "delivered":
         from bench.activity.workload import delivered
 
@@ -36,6 +34,18 @@ def main() -> int:
         live = SENSORS_LIVE if asked.workload == "sensors" else FLIGHTS_LIVE
         return latency(live, asked.minutes, soak=asked.what == "soak")
     return _speed(asked)
+
+
+def _judged(asked: argparse.Namespace) -> int:
+    if asked.what == "scoring":
+        from bench.scoring import scoring
+
+        return scoring(asked.seed, asked.interval, asked.hours, asked.look)
+    from bench.learning import cost, learning
+
+    if asked.what == "predicting":
+        return cost(asked.rows, asked.rounds)
+    return learning(asked.aircraft, asked.hours, asked.interval, asked.rounds)
 
 
 def _screen(asked: argparse.Namespace) -> int:
@@ -109,6 +119,14 @@ def _parser() -> argparse.ArgumentParser:
     scores.add_argument("--interval", type=float, default=30.0, help="seconds between two readings of a sensor; 30")
     scores.add_argument("--hours", type=float, default=24.0, help="how much is simulated; 24")
     scores.add_argument("--look", type=float, default=900.0, help="seconds of readings that are judged at once; 900")
+    model = commands.add_parser("learning", help="how well aircraft of types that were held out are told apart")
+    model.add_argument("--aircraft", type=int, default=3_000, help="how many; 3,000")
+    model.add_argument("--hours", type=float, default=24.0, help="how much is simulated; 24")
+    model.add_argument("--interval", type=float, default=60.0, help="seconds between two reports of one; 60")
+    model.add_argument("--rounds", type=int, default=1, help="choices of the types that are held out; 1")
+    price = commands.add_parser("predicting", help="what it costs the stream of flights that a model predicts")
+    price.add_argument("--rows", type=int, default=500_000, help="messages; 500,000")
+    price.add_argument("--rounds", type=int, default=3, help="turns; 3")
     return parser
 
 
