@@ -23,13 +23,14 @@ demo: setup ## simulated aircraft on a live map; Ctrl-C ends it
 	@.venv/bin/vigie demo flights
 
 # A file's tests share what is dear to make: each of two processes takes whole files, in their order, with a Spark of its own.
-SIDE_BY_SIDE := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# The slowest are named, so that whoever makes them longer sees it.
+SIDE_BY_SIDE := --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 40 --durations-min 5
 
 test: setup-dev ## the tests that need no server (declarations, functions)
 	@$(RUN) pytest tests --ignore tests/servers --ignore tests/nightly $(SIDE_BY_SIDE)
 
 test-servers: setup-dev environment-dbt environment-airflow environment-bqemulator ## the tests with a real Kafka and real queries, end to end
-	@$(RUN) pytest tests/servers $(SIDE_BY_SIDE) --durations 40 --durations-min 5
+	@$(RUN) pytest tests/servers $(SIDE_BY_SIDE)
 
 nightly: setup-dev environment-dbt environment-airflow environment-bqemulator ## what takes longer, into docs/nightly.md (PARTS="kills map bench first mutants soak")
 	@.venv/bin/python tools/nightly.py $(PARTS)

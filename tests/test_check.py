@@ -647,3 +647,14 @@ def test_detectors_are_declared_and_checked_without_what_judges() -> None:
     said = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
 
     assert said.stdout == "\n"
+
+
+@pytest.mark.parametrize("feed", [{"simulated": 3}, {"live": "opensky"}])
+def test_a_feed_that_is_no_function_is_found_before_anybody_feeds(feed: dict[str, Any]) -> None:
+    pipeline = Pipeline("p")
+    pipeline.source("raw", schema="k STRING", **feed)
+
+    [problem] = problems(pipeline)
+
+    assert problem.kind == "BadFunction"
+    assert f"{next(iter(feed))}={next(iter(feed.values()))!r} of 'raw' is no function" in str(problem)

@@ -18,7 +18,7 @@ from vigie.detectors.judgement import Judgement
 from vigie.detectors.judging import Turn, changes
 from vigie.detectors.readings import MICROSECOND, instant
 from vigie.errors import RequestError
-from vigie.graph import Detector, Graph, Rule, Silver, Watch
+from vigie.graph import Detector, Graph, Rule, Watch
 from vigie.lake import Lake, is_table, opened, reading
 from vigie.listing import Listing
 from vigie.retuning import Retuned, retuned
@@ -137,19 +137,20 @@ class _Judge:
     def __init__(self, graph: Graph, called: str, lake: Lake, change: Retuned) -> None:
         self._graph = graph
         self._watch: Watch = change.watch
-        self._silver: Silver = graph.silver_of(change.watch)
+        self._watched = graph.read_by(change.watch)
+        self._time = str(graph.silver_of(change.watch).event_time)
         self._rule: Rule = change.rule
-        self._path = lake.silver(self._silver.name)
+        self._path = lake.path(self._watched.table)
         self._ways: dict[str, Detector] = {BEFORE: change.rule.detector, AFTER: change.detector}
         if not is_table(self._path):
             raise RequestError(
-                f"there is no {self._silver.table} yet", where=str(self._path), do=f"Make it: vigie run {called}"
+                f"there is no {self._watched.table} yet", where=str(self._path), do=f"Make it: vigie run {called}"
             )
         self._columns = list(dict.fromkeys(name for detector in self._ways.values() for name in detector.columns))
         there = pa.schema(opened(self._path).schema().to_arrow()).names
         if missing := [name for name in self._columns if name not in there]:
             raise RequestError(
-                f"{self._silver.table} has no column '{missing[0]}'", where=repr(change.detector),
+                f"{self._watched.table} has no column '{missing[0]}'", where=repr(change.detector),
                 do=f"It has: {', '.join(there)}.",
             )  # fmt: skip
 
@@ -171,7 +172,7 @@ class _Judge:
 
     def _newest(self, dataset: Any) -> int | None:
         newest = None
-        for batch in dataset.scanner(columns=[self._silver.event_time]).to_batches():
+        for batch in dataset.scanner(columns=[self._time]).to_batches():
             found = pc.max(batch.column(0)).cast(pa.timestamp("us", "UTC")).cast(pa.int64()).as_py()
             newest = found if newest is None else newest if found is None else max(newest, found)
         return newest
@@ -180,7 +181,7 @@ class _Judge:
         self, database: duckdb.DuckDBPyConnection, dataset: Any, share: int, shares: int, newest: int | None
     ) -> list[Turn]:
         """What each way of the rule says of a share of the keys."""
-        key, time = pc.field(self._watch.key), pc.field(str(self._silver.event_time))
+        key, time = pc.field(self._watch.key), pc.field(self._time)
         columns = {"key": key.cast(pa.string()), "moment": time.cast(pa.int64())}
         columns |= {name: pc.field(name) for name in self._columns}
         rows = dataset.scanner(columns=columns, filter=key.is_valid() & time.is_valid()).to_reader()

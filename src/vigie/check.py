@@ -142,6 +142,12 @@ def _cycles(graph: Graph) -> Iterator[Problem]:
 
 
 def _source(source: Source) -> Iterator[Problem]:
+    for name, feed in (("simulated", source.simulated), ("live", source.live)):
+        if feed is not None and not callable(feed):
+            yield Problem(
+                "BadFunction", f"{name}={feed!r} of '{source.name}' is no function", source.place,
+                "Give the function itself: the one that makes the messages of `vigie feed`.",
+            )  # fmt: skip
     try:
         known = ddl.columns(source.schema)
     except ddl.NotSql as problem:

@@ -262,9 +262,9 @@ class Graph:
         assert isinstance(found, Silver)
         return found
 
-    def read_by(self, gold: Gold) -> Silver | Gold:
-        """The very table that a gold table reads, in a graph that has passed `check`."""
-        found = self.find(gold.reads)
+    def read_by(self, reader: Gold | Watch) -> Silver | Gold:
+        """The very table that a gold table or a watch reads, in a graph that has passed `check`."""
+        found = self.find(reader.reads)
         assert isinstance(found, Silver | Gold)
         return found
 

@@ -80,6 +80,6 @@ def outbox_folder(lake: Lake, pipeline: str, sink: AlertSink, watch: str) -> Pat
     return lake.checkpoint(pipeline, f"outbox-{sink.name}-of-{watch}".replace("/", "-"))
 
 
-def watch_name(silver: str, watch: Watch) -> str:
-    """What a watch over a silver table is called in the log of alerts."""
-    return f"watch-{silver}-by-{watch.key}"
+def watch_name(table: str, watch: Watch) -> str:
+    """What a watch over a table is called in the log of alerts."""
+    return f"watch-{table}-by-{watch.key}"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from vigie import ddl
-from vigie.graph import SEVERITIES, AlertDelivery, Graph, Input, Place, Quiet, Rule, Silver, Watch, name_of
+from vigie.graph import SEVERITIES, AlertDelivery, Gold, Graph, Input, Place, Quiet, Rule, Silver, Watch, name_of
 from vigie.problem import Problem, bad_sink, listed, nearest
 
 NAME = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -22,7 +22,7 @@ def watch_problems(graph: Graph) -> Iterator[Problem]:
         yield from _rules(watch)
         yield from _deliveries(watch)
         found = graph.find(watch.reads)
-        if not isinstance(found, Silver):
+        if not isinstance(found, Silver) and not (isinstance(found, Gold) and found.looks_back):
             yield _no_silver(graph, "watch()", watch.reads, watch.place)
             continue
         first = seen.setdefault((found.table, watch.key), watch)
@@ -31,7 +31,8 @@ def watch_problems(graph: Graph) -> Iterator[Problem]:
                 "DuplicateName", f"'{found.name}' is watched by '{watch.key}' twice, first at {first.place}",
                 watch.place, "Declare all rules of it on one watch.",
             )  # fmt: skip
-        yield from _table(watch, found)
+        if isinstance(found, Silver):  # what a gold table has is known once its function is run
+            yield from _table(watch, found)
         if watch.quiet is not None:
             yield from _quiet(graph, watch.quiet, found)
 
@@ -112,13 +113,13 @@ def _no_silver(graph: Graph, what: str, wanted: Input, place: Place) -> Problem:
     )  # fmt: skip
 
 
-def _quiet(graph: Graph, quiet: Quiet, watched: Silver) -> Iterator[Problem]:
+def _quiet(graph: Graph, quiet: Quiet, watched: Silver | Gold) -> Iterator[Problem]:
     spans = graph.find(quiet.reads)
     if not isinstance(spans, Silver):
         yield _no_silver(graph, "quiet_during()", quiet.reads, quiet.place)
         return
     for table, columns in ((spans, (quiet.on, quiet.starts, quiet.ends, quiet.what)), (watched, (quiet.on,))):
-        known = _known(table)
+        known = _known(table) if isinstance(table, Silver) else {}
         for column in columns if known else ():
             if column not in known:
                 yield Problem(

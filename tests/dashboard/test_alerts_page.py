@@ -21,6 +21,8 @@ from vigie.dashboard import alerts as page
 from vigie.dashboard.view import View
 from vigie.lake import Lake
 
+HOUSE = Path(__file__).parents[2]
+
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SILVER = pa.schema(
     {"sensor_id": pa.string(), "event_timestamp": pa.timestamp("us", "UTC"), "temperature_c": pa.float64()}
@@ -222,10 +224,10 @@ def test_a_lake_that_is_not_there_is_a_sentence_with_the_command_that_makes_it(t
 
 
 def test_a_pipeline_that_watches_nothing_is_said_to(tmp_path: Path) -> None:
-    shown = seen(Lake.at(tmp_path), "flights")
+    shown = seen(Lake.at(tmp_path), str(HOUSE / "examples/temperatures/pipeline.py"))
 
     assert not shown.exception
-    assert "flights watches nothing, so it raises no alerts." in shown.info[0].value
+    assert "temperatures watches nothing, so it raises no alerts." in shown.info[0].value
     assert "vigie demo sensors" in shown.code[0].value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -16,12 +17,14 @@ from tests.models import a_stump, add
 from tests.runs import NOON
 from vigie import Pipeline
 from vigie.check import checked, problems
+from vigie.detectors import Above
 from vigie.engine import tables
 from vigie.engine.gold import Settled
 from vigie.engine.ledger import Entry, Ledger
+from vigie.engine.watching import Watchman
 from vigie.engine.workshop import Workshop
-from vigie.errors import RequestError, RunFailed
-from vigie.lake import Lake
+from vigie.errors import BadDeclaration, RequestError, RunFailed
+from vigie.lake import Lake, rows
 from vigie.models import Models, Trained
 
 from .numbers import numbers
@@ -136,8 +139,8 @@ def test_a_table_that_reads_another_counts_each_of_its_rows_once_in_however_many
 ) -> None:
     followed = Followed(spark, tmp_path, predicting())
     Models(Lake(tmp_path), "numbers").use(add(tmp_path, "numbers", BELOW_10).version)
-    for rows in (FIRST[:2], FIRST[2:], LATER, [("a", 6, 2_000)], [("a", 6, 2_200)]):
-        followed.append(rows)
+    for part in (FIRST[:2], FIRST[2:], LATER, [("a", 6, 2_000)], [("a", 6, 2_200)]):
+        followed.append(part)
         followed.follow()
 
     said_rows = followed.rows("said")
@@ -215,3 +218,44 @@ def test_what_is_wrong_with_a_model_or_with_tables_of_tables_is_found_by_check()
         "the model has no kind",
     ):
         assert any(wanted in problem for problem in found), (wanted, found)
+
+
+def test_a_watch_over_a_table_of_windows_sees_each_of_them_and_opens_and_closes_as_they_come(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    def shares(rows: DataFrame) -> DataFrame:
+        minute = F.window("at", "1 minute")
+        unsure = F.count_if(F.col("predicted_class") == "Unsure") / F.count(F.lit(1))
+        return rows.groupBy(minute, "model").agg(F.max("at").alias("at"), unsure.alias("unsure_share"))
+
+    pipeline = predicting()
+    pipeline.gold("shares", reads="said", late_by="0 seconds", looks_back="1 minute")(shares)
+    pipeline.watch(shares, key="model").alert("UNSURE", Above("unsure_share", 0.5))
+    followed = Followed(spark, tmp_path, pipeline)
+    Models(Lake(tmp_path), "numbers").use(add(tmp_path, "numbers", BELOW_20).version)
+    for at in range(3):
+        followed.step(at)
+    watchman = Watchman(followed.lake, followed.graph, followed.graph.watches[0])
+
+    # Sure in the first minute, unsure in the second and third, sure again in the fourth, which the last row closes.
+    minutes = [(4, 0), (30, 60), (30, 65), (40, 120), (2, 180), (2, 400), (2, 600)]
+    for n, second in minutes:
+        followed.append([("a", n, second)])
+        followed.follow()
+        watchman.catch_up(threading.Event())
+
+    [alert] = rows(followed.lake.alerts("numbers"))
+    assert (alert["rule"], alert["key"], alert["value"]) == ("UNSURE", "1", 1.0)
+    assert alert["opened_at"] == NOON + timedelta(seconds=65)
+    assert alert["closed_at"] == NOON + timedelta(seconds=180)
+
+
+def test_a_watch_over_a_table_without_its_columns_is_refused_by_name(spark: SparkSession, tmp_path: Path) -> None:
+    pipeline = predicting()
+    pipeline.watch(per_minute, key="model").alert("MANY", Above("count", 5))
+    followed = Followed(spark, tmp_path, pipeline)
+    for at in range(2):
+        followed.step(at)
+
+    with pytest.raises(BadDeclaration, match=r"'gold/per_minute' is watched, and has no model, at"):
+        Watchman(followed.lake, followed.graph, followed.graph.watches[0])

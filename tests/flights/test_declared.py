@@ -9,6 +9,7 @@ import pytest
 
 from tests.declared import broken, gold_tables, silver_tables
 from vigie import ddl
+from vigie.detectors import Above, Below, SuddenChange
 from vigie.flights import opensky, simulator
 from vigie.flights.pipeline import flights
 from vigie.graph import name_of
@@ -75,6 +76,17 @@ def test_windows_wait_for_two_minutes_or_six_and_movements_look_a_quarter_of_an_
         "predictions": ("flights_ml", "2 minutes", "10 minutes", ()),
         "heavy_per_minute": ("predictions", "0 seconds", "1 minute", ()),
         "prediction_drift": ("predictions", "0 seconds", "1 hour", ()),
+    }
+
+
+def test_a_model_that_is_unsure_or_wrong_or_sees_other_aircraft_than_before_raises_an_alert() -> None:
+    [watch] = GRAPH.watches
+
+    assert (name_of(watch.reads), watch.key) == ("prediction_drift", "model")
+    assert {rule.name: rule.detector for rule in watch.rules} == {
+        "MODEL_UNSURE": Above("unsure_share", 0.2),
+        "MODEL_WRONG": Below("right_share", 0.8),
+        "CLASSES_SHIFTED": SuddenChange("heavy_share", by=0.3, within="90 minutes"),
     }
 
 

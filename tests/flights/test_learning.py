@@ -106,6 +106,7 @@ def test_its_answers_are_spark_s_own_on_a_hundred_thousand_rows(
 ) -> None:
     from pyspark.ml import PipelineModel
     from pyspark.ml.functions import vector_to_array
+    from pyspark.sql import functions as F
 
     shuffled.save(tmp_path / "spark")
     rng = np.random.default_rng(2)
@@ -114,7 +115,9 @@ def test_its_answers_are_spark_s_own_on_a_hundred_thousand_rows(
     rows = spark.createDataFrame(pd.DataFrame(values, columns=REPORT))
 
     asked = PipelineModel.load(str(tmp_path / "spark")).transform(rows)
-    wanted = np.stack(asked.select(vector_to_array("probability").alias("p")).toArrow().to_pandas()["p"].to_list())
+    wanted = np.stack(
+        asked.select(vector_to_array(F.col("probability")).alias("p")).toArrow().to_pandas()["p"].to_list()
+    )
     found = Predictor.of(shuffled.forest).probabilities(values)
 
     assert np.abs(found - wanted).max() < 1e-9
@@ -177,8 +180,9 @@ def course_by_hand(rows: Sequence[Row]) -> list[dict[str, Any]]:
                 turns.append(min(angle, 360 - angle) / apart)
             if other[2] is not None and before[2] is not None:
                 faster.append(abs(other[2] - before[2]) / 3.6 / apart)
-        columns = [[other[at] for other in lately if other[at] is not None] for at in (2, 3, 4)]
-        speeds, heights, climbs = columns
+        speeds = [other[2] for other in lately if other[2] is not None]
+        heights = [other[3] for other in lately if other[3] is not None]
+        climbs = [other[4] for other in lately if other[4] is not None]
         mean = [sum(each) / len(each) if each else None for each in (speeds, turns, faster)]
         ends = [pick(each) if each else None for pick, each in (
             (min, speeds), (max, speeds), (min, heights), (max, heights), (min, climbs), (max, climbs)

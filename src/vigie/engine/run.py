@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 CONTEXT_EVERY_S = 10.0
 WATCH_EVERY_S = 0.5
+Step = Windows | Latest | Settled
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +111,8 @@ class _Run:
     def go(self) -> None:
         """Start the queries and see them through; with `once`, gold follows when the hot path has finished."""
         hot = [self._start_hot(source) for source in self._shop.graph.sources]
-        watches, gold_tables = self._shop.graph.watches, self._shop.graph.gold
+        watches, graph = self._shop.graph.watches, self._shop.graph
+        turns = [[(gold, self._step(gold)) for gold in turn] for turn in graph.gold_in_turn()]
         watchmen = [self._watchman(watch) for watch in watches]
         pairs = zip(watches, watchmen, strict=True)
         sent = [courier for watch, watchman in pairs for courier in self._couriers(watch, watchman)]
@@ -119,9 +121,12 @@ class _Run:
             for watchman in watchmen:
                 watchman.catch_up(self._stop)
             with at_work(sent):
-                for tables in self._shop.graph.gold_in_turn():
+                for turn in turns:
                     if not self._stop.is_set():
-                        self._watch(self._start_gold(tables))
+                        self._watch(self._start_gold(turn))
+                for watch, watchman in zip(watches, watchmen, strict=True):
+                    if isinstance(graph.read_by(watch), Gold):
+                        watchman.catch_up(self._stop)
                 if not self._stop.is_set():
                     self._watch(self._start_deliveries())
                 see_through(sent, self._stop)
@@ -131,7 +136,8 @@ class _Run:
         with Caretaker(self._shop.lake), at_work(sent), ExitStack() as posts:
             for watch, watchman in zip(watches, watchmen, strict=True):
                 posts.enter_context(Post(watchman, self._reader_of(watch), self._failed.append))
-            self._watch([*hot, *self._start_gold(gold_tables), *self._start_deliveries()])
+            gold = [query for turn in turns for query in self._start_gold(turn)]
+            self._watch([*hot, *gold, *self._start_deliveries()])
 
     def _start_hot(self, source: Source) -> Revived:
         path = HotPath(self._shop, source, self._readings[source.name], self._schemas(source))
@@ -170,14 +176,11 @@ class _Run:
         source = self._sources[graph.source_of(graph.silver_of(watch)).name]
         return lambda: source.has_read_all
 
-    def _start_gold(self, gold_tables: Sequence[Gold]) -> list[StreamingQuery]:
+    def _start_gold(self, turn: Sequence[tuple[Gold, Step]]) -> list[StreamingQuery]:
         self._pool("gold")
-        queries = []
-        for gold in gold_tables:
-            queries += self._begun(gold, self._step(gold))
-        return queries
+        return [query for gold, step in turn for query in self._begun(gold, step)]
 
-    def _begun(self, gold: Gold, step: Windows | Latest | Settled) -> list[StreamingQuery]:
+    def _begun(self, gold: Gold, step: Step) -> list[StreamingQuery]:
         """The table's query; none, for now, when it waits for something."""
         if isinstance(step, Settled) and step.waits:
             log.info("%s waits for %s", gold.table, step.waits)
@@ -197,7 +200,7 @@ class _Run:
         for gold, step in ready:
             yield from self._begun(gold, step)
 
-    def _step(self, gold: Gold) -> Windows | Latest | Settled:
+    def _step(self, gold: Gold) -> Step:
         if gold.is_stream:
             return Windows(self._shop, gold)
         return Latest(self._shop, gold) if gold.latest_by else Settled(self._shop, gold)

@@ -32,7 +32,8 @@ from vigie.engine.past import Past
 from vigie.engine.quiet import QuietTimes
 from vigie.engine.tables import Stamp
 from vigie.engine.verdict import instant, micros
-from vigie.graph import Graph, Rule, Silver, Watch
+from vigie.errors import BadDeclaration
+from vigie.graph import Graph, Rule, Watch
 from vigie.lake import Lake, opened, quoted
 from vigie.oneline import on_one_line
 from vigie.unsent import watch_name
@@ -82,9 +83,10 @@ class Watchman:
         most_rows: int = MOST_ROWS,
     ) -> None:
         self._graph = graph
-        self._silver: Silver = graph.silver_of(watch)
-        self.name = watch_name(self._silver.name, watch)
-        self._path = lake.silver(self._silver.name)
+        self._watched = graph.read_by(watch)
+        self._time = str(graph.silver_of(watch).event_time)
+        self.name = watch_name(self._watched.name, watch)
+        self._path = lake.path(self._watched.table)
         self._events = lake.alert_events(graph.name)
         self._alerts = lake.alerts(graph.name)
         self._note = lake.checkpoint(graph.name, self.name) / "note.json"
@@ -111,8 +113,8 @@ class Watchman:
         self._open = {(alert.rule, alert.key): alert for alert in log.open_at(self.version, self._read_to)}
         self._table.restore(log.standing())
         # From the oldest row that silver may still take.
-        span = self._looks_back() + parse_duration(str(self._silver.late_by))
-        self._past = Past(self._schema(), span, self._path, self._watch.key, str(self._silver.event_time))
+        span = self._looks_back() + parse_duration(str(self._watched.late_by))
+        self._past = Past(self._schema(), span, self._path, self._watch.key, self._time)
         if self.version >= 0:
             self._past.recall(self.version, self._read_to)
             self._write(list(self._abandoned()), None)
@@ -138,7 +140,7 @@ class Watchman:
         return self._write_note(tables.version(self._path), following.EARLIEST)
 
     def _write_note(self, version: int, read_to: int | None) -> tuple[int, int | None]:
-        note = {"silver": self._silver.name, "silver_version": version}
+        note = {"silver": self._watched.name, "silver_version": version}
         known = {"read_to": read_to, "received": self._received}
         write_whole(self._note, json.dumps(note | {name: at for name, at in known.items() if at is not None}))
         return version, read_to
@@ -158,6 +160,12 @@ class Watchman:
         columns = dict.fromkeys(name for rule in self._watch.rules for name in rule.detector.columns)
         if self._watch.quiet is not None:
             columns[self._watch.quiet.on] = None
+        if missing := [name for name in (self._watch.key, self._time, *columns) if name not in there.names]:
+            raise BadDeclaration(
+                f"'{self._watched.table}' is watched, and has no {', '.join(missing)}",
+                where=str(self._watch.place),
+                do=f"It has: {', '.join(there.names)}.",
+            )
         own = [(name, there.field(name).type) for name in columns]
         return pa.schema([("key", pa.string()), ("moment", pa.int64()), *own])
 
@@ -242,7 +250,7 @@ class Watchman:
 
     def _read(self, gain: following.Gain) -> list[tuple[int, pa.Table]]:
         own = self._past.schema.names[2:]
-        columns = [self._watch.key, str(self._silver.event_time), *own]
+        columns = [self._watch.key, self._time, *own]
         schema = pa.schema([("key", pa.string()), ("moment", INSTANT), *list(self._past.schema)[2:]])
         return [(version, _timed(part)) for version, part in following.by_version(self._path, gain, columns, schema)]
 
@@ -347,9 +355,9 @@ class Watchman:
         """What was looked at: all that silver held of the key at a version, up to the reading that opened the alert."""
         return {
             "detector": repr(rule.detector),
-            "table": self._silver.table,
+            "table": self._watched.table,
             "key": self._watch.key,
-            "event_time": self._silver.event_time,
+            "event_time": self._time,
             "silver_version": version,
         }
 

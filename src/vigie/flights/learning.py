@@ -33,7 +33,7 @@ FOLDS = 3
 DEPTHS, TREES = (5, 8), (10, 30)
 SEARCHED_ROWS = 30_000
 AS_GOOD = 0.005  # of macro F1: what is so near to the best is as good, and the smaller forest is taken
-SURE_FROM = 0.5
+SURE_FROM = 0.6
 BINS = 10
 
 

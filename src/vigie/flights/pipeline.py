@@ -4,6 +4,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from vigie import Pipeline
+from vigie.detectors import Above, Below, SuddenChange
 from vigie.duration import parse_duration
 from vigie.flights import features, learning, opensky, questions, simulator
 from vigie.flights.classes import aircraft_class
@@ -152,14 +153,16 @@ def heavy_per_minute(rows: DataFrame) -> DataFrame:
 
 @flights.gold("prediction_drift", reads=predictions, late_by="0 seconds", looks_back="1 hour")
 def prediction_drift(rows: DataFrame) -> DataFrame:
-    """Hour by hour, the share of reports taken for each class, of those it is unsure of, and how often it is right."""
+    """Hour by hour and model, the share of reports taken for each class, of those it is unsure of, and how often it is
+    right where the transponder says."""
     hour = F.window("event_timestamp", "1 hour")
 
     def share(condition: Column) -> Column:
         return F.count_if(condition) / F.count(F.lit(1))
 
     said, known = F.col("predicted_class"), F.col("aircraft_class").isNotNull() & (F.col("predicted_class") != UNSURE)
-    return rows.groupBy(hour).agg(
+    return rows.groupBy(hour, "model").agg(
+        F.max("event_timestamp").alias("event_timestamp"),
         F.count(F.lit(1)).alias("reports"),
         share(said == "Heavy").alias("heavy_share"),
         share(said == "Light").alias("light_share"),
@@ -169,9 +172,13 @@ def prediction_drift(rows: DataFrame) -> DataFrame:
         (F.count_if(known & (said == F.col("aircraft_class"))) / F.nullif(F.count_if(known), F.lit(0))).alias(
             "right_share"
         ),
-        F.max("model").alias("model"),
     )
 
+
+drift = flights.watch(prediction_drift, key="model")
+drift.alert("MODEL_UNSURE", Above("unsure_share", 0.2))
+drift.alert("MODEL_WRONG", Below("right_share", 0.8))
+drift.alert("CLASSES_SHIFTED", SuddenChange("heavy_share", by=0.3, within="90 minutes"))
 
 flights.deliver(flight_phase_counts, to=Elastic("flight-phases", id=("window_start", "flight_phase")))
 flights.deliver(anomaly_alerts, to=Elastic("flight-anomalies", id=("window_start", "origin_country")))

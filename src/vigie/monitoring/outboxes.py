@@ -61,7 +61,7 @@ class _Outbox:
 
 def _outboxes(lake: Lake, graph: Graph) -> Iterator[_Outbox]:
     for watch in graph.watches:
-        name = watch_name(graph.silver_of(watch).name, watch)
+        name = watch_name(graph.read_by(watch).name, watch)
         for delivery in watch.deliveries:
             folder = outbox_folder(lake, graph.name, delivery.to, name)
             if (folder / "note.json").exists():

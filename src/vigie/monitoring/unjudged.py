@@ -35,12 +35,12 @@ def unjudged(lake: Lake, graph: Graph) -> tuple[Unjudged, ...]:
 
 
 def _of(lake: Lake, graph: Graph, watch: Watch) -> Iterator[Unjudged]:
-    silver = graph.silver_of(watch)
-    path = lake.silver(silver.name)
-    newest = glance(lake, graph, silver).newest
+    watched = graph.read_by(watch)
+    path = lake.path(watched.table)
+    newest = glance(lake, graph, watched).newest
     if newest is None:
         return
-    time = str(silver.event_time)
+    time, layer = str(graph.silver_of(watch).event_time), watched.table.partition("/")[0]
     for (needs, columns), rules in _alike(watch).items():
         since = newest - 2 * needs.over
         if _rows_since(path, time, since) > MOST_READINGS:
@@ -52,7 +52,7 @@ def _of(lake: Lake, graph: Graph, watch: Watch) -> Iterator[Unjudged]:
             f"""SELECT count(*) FILTER (before < {needs.readings}), count(*) FROM (
                 SELECT key, count(*) FILTER (moment < newest AND moment >= {lately}) AS before
                 FROM (SELECT *, max(moment) OVER (PARTITION BY key) AS newest FROM (
-                    SELECT {quoted(watch.key)} AS key, {quoted(time)} AS moment FROM silver.{quoted(path.name)}
+                    SELECT {quoted(watch.key)} AS key, {quoted(time)} AS moment FROM {layer}.{quoted(path.name)}
                     WHERE {known} AND {quoted(time)} >= TIMESTAMPTZ '{since.isoformat()}'))
                 WHERE newest >= TIMESTAMPTZ '{(newest - needs.over).isoformat()}' GROUP BY key)""",
         ).rows
