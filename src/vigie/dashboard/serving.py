@@ -156,11 +156,26 @@ def beside(lake: Lake, pipeline: str | None) -> Iterator[str]:
     """A dashboard in a process of its own, and its address; another port is taken where the usual one is not free."""
     check_installed()
     port = _free_port() if trouble(HOST, PORT) else PORT
+    lake.root.mkdir(parents=True, exist_ok=True)
+    with _running(lake, pipeline, port, log_of(lake)) as place:
+        yield place
+
+
+@contextmanager
+def unseen(lake: Lake, pipeline: str, log: Path) -> Iterator[str]:
+    """A dashboard for this process alone, and its address: on a port that nobody else uses, and the lake is not
+    written; what it has to say goes to `log`."""
+    with _running(lake, pipeline, _free_port(), log) as place:
+        yield place
+
+
+@contextmanager
+def _running(lake: Lake, pipeline: str | None, port: int, log: Path) -> Iterator[str]:
+    check_installed()
     words = [sys.executable, "-c", "from vigie.cli import main; main()", "dashboard"]
     words += [pipeline] if pipeline is not None else []
-    lake.root.mkdir(parents=True, exist_ok=True)
-    with log_of(lake).open("wb") as log:
-        server = started("dashboard", [*words, "--lake", str(lake.root), "--port", str(port)], log)
+    with log.open("wb") as said:
+        server = started("dashboard", [*words, "--lake", str(lake.root), "--port", str(port)], said)
     try:
         yield address(HOST, port)
     finally:
