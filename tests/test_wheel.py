@@ -69,7 +69,9 @@ def test_the_wheel_is_the_package_and_nothing_else_of_the_repository(wheel: Path
     assert {path.name.split("-")[0] for path in wheel.iterdir()} == {"vigie"}
 
     assert {path.name for path in (wheel / "vigie").iterdir() if path.is_dir()} >= {"engine", "flights", "dashboard"}
-    assert not [name for name in shipped(wheel) if "__pycache__" in name or name.endswith((".ipynb", ".log", "~"))]
+    assert not [name for name in shipped(wheel) if "__pycache__" in name or name.endswith((".log", "~"))]
+    notebooks = [name for name in shipped(wheel) if name.endswith(".ipynb")]
+    assert all(name.startswith("vigie/examples/flights/notebooks/") for name in notebooks)
 
 
 def test_licence_and_notice_are_in_the_wheel(wheel: Path) -> None:
