@@ -10,6 +10,7 @@ from vigie.cli_alerts import alerts, backtest
 from vigie.cli_lists import ledger, quarantine, query, show
 from vigie.cli_models import models, train
 from vigie.cli_monitoring import dashboard, measured, status
+from vigie.cli_papers import handin, report
 from vigie.errors import BadSetting, RequestError
 from vigie.flags import (
     At,
@@ -267,6 +268,8 @@ app.command()(models)
 app.command()(query)
 app.command()(alerts)
 app.command()(backtest)
+app.command()(report)
+app.command()(handin)
 
 
 @app.command()

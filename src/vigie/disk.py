@@ -36,13 +36,13 @@ def written(*places: Path | str) -> Iterator[None]:
         raise
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Write a small file, whole or not at all."""
     aside = path.with_name(f".{path.name}.tmp")
     with written(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("w") as file:
-            file.write(text)
+        with aside.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside, path)

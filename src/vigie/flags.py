@@ -13,6 +13,7 @@ from vigie.duration import parse_duration
 from vigie.errors import BadSetting
 from vigie.graph import Graph
 from vigie.lake import Lake
+from vigie.language import Language
 from vigie.redaction import redacted
 
 Name = Annotated[
@@ -193,6 +194,14 @@ LabelsOf = Annotated[
     str | None,
     typer.Option("--labels", metavar="FILE", help="What was really wrong, as `vigie feed --labels` wrote it down."),
 ]
+
+ReportFile = Annotated[
+    str, typer.Option("--out", metavar="FILE", help="Where it goes; a file of that name is replaced.")
+]
+HandinFolder = Annotated[
+    str, typer.Option("--out", metavar="FOLDER", help="Where it is gathered; the ZIP is beside it.")
+]
+InLanguage = Annotated[Language, typer.Option("--language", help="What it is written in.")]
 
 
 class Form(StrEnum):
