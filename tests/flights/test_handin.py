@@ -59,7 +59,7 @@ def gather(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calla
 def test_a_notebook_is_run_on_the_lake_and_keeps_what_it_shows(
     gather: Callable[..., list[str]], lake: Lake, tmp_path: Path
 ) -> None:
-    source = a_notebook(tmp_path / "examples/notebooks", "01_ETL", COUNTS)
+    source = a_notebook(tmp_path / "examples/notebooks", "01_ETL", COUNTS, "open('left.txt', 'w').close()")
     before = source.read_bytes()
     said: list[str] = []
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import importlib.util
 import json
+import os
 import re
 import shutil
 import zlib
@@ -25,7 +27,9 @@ from tests.dashboard.lakes import ANOMALIES as WINDOWS
 from tests.dashboard.lakes import NOON, POSITIONS, a_lake, a_position, anomalies, phase_counts, write
 from tests.flights.models import CONFUSION, add_model
 from tests.requirements import wanted
+from vigie import papers
 from vigie.cli import app
+from vigie.errors import BadSetting
 from vigie.flights import pictures
 from vigie.flights.limits import ALTITUDES_M, SPEEDS_KMH
 from vigie.flights.report import figures as asked
@@ -381,6 +385,20 @@ def test_a_report_replaces_the_one_that_was_there_and_says_what_is_missing(lake:
     assert answer.stdout == f"The report is in {out}.\n"
     assert "there is no Chromium. Install one: apt-get install chromium" in answer.stderr
     assert "Drawing pictures" in answer.stderr
+
+
+def test_a_report_whose_writing_fails_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "report.pdf").write_text("old")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+
+    with pytest.raises(BadSetting, match="the disk is full"):
+        papers.write(tmp_path / "report.pdf", b"%PDF-")
+
+    assert (tmp_path / "report.pdf").read_text() == "old"
 
 
 def test_a_lake_that_is_not_there_is_exit_2(tmp_path: Path) -> None:
