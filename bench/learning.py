@@ -106,7 +106,7 @@ def cost(rows: int, rounds: int) -> int:
 
 
 def _vigie(*words: str, lake: Path) -> None:
-    subprocess.run([sys.executable, "-m", "vigie.cli", *words, "--lake", str(lake)], check=True)
+    subprocess.run([sys.executable, "-m", "vigie", *words, "--lake", str(lake)], check=True)
 
 
 def _written(simulation: Simulation, hours: float, folder: Path) -> int:

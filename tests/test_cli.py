@@ -571,3 +571,12 @@ def test_a_setting_of_a_sink_that_cannot_be_is_said_before_anything_is_read(
     assert refused.exit_code == 2
     assert "names a database" in refused.stderr
     assert not is_table(Lake(tmp_path).bronze("user_activity"))
+
+
+def test_the_package_is_run_as_the_command_is() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "vigie", "check", "no_such_pipeline"], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 2
+    assert "no_such_pipeline" in done.stderr

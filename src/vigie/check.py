@@ -142,7 +142,8 @@ def _cycles(graph: Graph) -> Iterator[Problem]:
 
 
 def _source(source: Source) -> Iterator[Problem]:
-    for name, feed in (("simulated", source.simulated), ("live", source.live)):
+    feeds: dict[str, object] = {"simulated": source.simulated, "live": source.live}
+    for name, feed in feeds.items():
         if feed is not None and not callable(feed):
             yield Problem(
                 "BadFunction", f"{name}={feed!r} of '{source.name}' is no function", source.place,

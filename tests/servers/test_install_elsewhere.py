@@ -17,7 +17,7 @@ PROGRAMS = {
     "flights": ["producer.py", "--help"],
     "sensors": ["data_generator.py", "--help"],
     "activity": ["src/ingestion/main.py", "--help"],
-    "temperatures": ["-m", "vigie.cli", "check", "pipeline.py"],
+    "temperatures": ["-m", "vigie", "check", "pipeline.py"],
 }
 
 

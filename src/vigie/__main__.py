@@ -1,0 +1,5 @@
+"""`python -m vigie` is `vigie`."""
+
+from vigie.cli import main
+
+main()
