@@ -2,8 +2,8 @@
 
     streamlit run src/visualization/dashboard.py
 
-The lake is ./lake, or what VIGIE_LAKE names. It is the page of `vigie dashboard activity`, read-only and on this machine
-alone; the page itself is src/vigie/activity/page.py.
+The lake is ./lake, or what VIGIE_LAKE names. It is the page of `vigie dashboard activity`, read-only and on this
+machine alone; the page itself is src/vigie/activity/page.py.
 """
 
 from __future__ import annotations
