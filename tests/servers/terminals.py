@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pyarrow.parquet as pq
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from tests.runs import until
 from tests.sinks.receivers import a_free_port
@@ -25,6 +25,7 @@ from vigie.engine.session import BRIEF
 from vigie.settings import read_settings
 
 HOUSE = Path(__file__).parents[2]
+JUST_MADE = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
 # Stands in for netcat where there is none: what is typed goes to whoever is connected, one after another.
 NETCAT = """
 import select, socket, sys
@@ -108,7 +109,12 @@ class Course:
         """How many a topic holds."""
         consumer = Consumer({"bootstrap.servers": self.kafka, "group.id": "test", "log_level": 0})
         found = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-        ends = [consumer.get_watermark_offsets(TopicPartition(topic, each), timeout=10) for each in found]
+        try:
+            ends = [consumer.get_watermark_offsets(TopicPartition(topic, each), timeout=10) for each in found]
+        except KafkaException as problem:
+            if problem.args[0].code() not in JUST_MADE:
+                raise
+            ends = []
         consumer.close()
         return sum(high - low for low, high in ends)
 
