@@ -208,10 +208,15 @@ def what_is_typed_into_netcat_is_archived(course: Course) -> None:
     course.ends("nc -lk 9999")
 
 
+def servers_are_there(course: Course) -> None:
+    kafka_is_set_up(course)
+    if "VIGIE_REGISTRY" not in course.environment:
+        course.environment["VIGIE_REGISTRY"] = course.servers.enter_context(a_registry()).url
+
+
 @runs("activity", "python src/ingestion/main.py")
 def users_come(course: Course) -> None:
-    kafka_is_set_up(course)
-    course.environment["VIGIE_REGISTRY"] = course.servers.enter_context(a_registry()).url
+    servers_are_there(course)
     course.does("activity", "python src/ingestion/main.py --rows 20000 --users 100")  # half an hour, again
 
     course.starts("activity", "python src/ingestion/main.py")
@@ -221,6 +226,7 @@ def users_come(course: Course) -> None:
 
 @runs("activity", "python src/ingestion/wikimedia_producer.py")
 def wikis_are_changed(course: Course) -> None:
+    servers_are_there(course)
     now = datetime.now(UTC)
     meta = {"domain": "fr.wikipedia.org", "stream": "mediawiki.recentchange", "dt": now.isoformat()}
     changes = [
