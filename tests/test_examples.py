@@ -15,13 +15,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deltalake import DeltaTable, write_deltalake
 
 import vigie.sensors.pipeline
-from vigie.alerts import ALERTS, OPENED, Alert, Event
+from vigie.alerts import OPENED, Alert, Event
 from vigie.check import problems
-from vigie.engine import ledger, parsing
-from vigie.lake import Lake
+from vigie.engine import parsing
 from vigie.pipeline import load
 
 if TYPE_CHECKING:
@@ -118,19 +116,13 @@ def test_the_producer_says_that_no_broker_answers() -> None:
 
 
 @pytest.fixture
-def streaming(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def delivering(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The example on a copy of the sensors pipeline: what it declares is declared for this test alone."""
     monkeypatch.setattr(vigie.sensors, "pipeline", vigie.sensors.pipeline)
     monkeypatch.delitem(sys.modules, "vigie.sensors.pipeline")
     importlib.import_module("vigie.sensors.pipeline")
-    load(str(SENSORS / "streaming_pipeline.py"))
-    return sys.modules["vigie_pipeline_streaming_pipeline"]
-
-
-@pytest.fixture
-def dashboard(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(SENSORS / "dashboard")
-    return importlib.import_module("dashboard")
+    load(str(SENSORS / "vigie_pipeline.py"))
+    return sys.modules["vigie_pipeline_vigie_pipeline"]
 
 
 def an_alert(**changes: Any) -> Alert:
@@ -146,21 +138,21 @@ def generated(folder: Path, *flags: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(asked, capture_output=True, text=True, check=False)
 
 
-def test_the_streaming_pipeline_makes_sense(streaming: ModuleType) -> None:
-    assert problems(streaming.sensors) == []
+def test_the_pipeline_of_the_sensors_example_makes_sense(delivering: ModuleType) -> None:
+    assert problems(delivering.sensors) == []
 
 
-def test_the_streaming_pipeline_delivers_to_each_folder_that_is_there(streaming: ModuleType) -> None:
-    graph = streaming.sensors.graph()
+def test_the_pipeline_of_the_sensors_example_delivers_what_the_course_archives(delivering: ModuleType) -> None:
+    graph = delivering.sensors.graph()
 
     sinks = [each.to for each in (*graph.deliveries, *graph.watches[0].deliveries)]
 
-    folders = {sink.folder.relative_to(SENSORS / "output").parts[0] for sink in sinks if hasattr(sink, "folder")}
+    folders = {sink.folder.relative_to(delivering.OUTPUT).parts[0] for sink in sinks if hasattr(sink, "folder")}
     assert folders == {path.parent.name for path in (SENSORS / "output").glob("*/.gitkeep")}
 
 
-def test_alerts_that_are_delivered_twice_are_one_file(streaming: ModuleType, tmp_path: Path) -> None:
-    sink = streaming.AlertFiles(tmp_path / "alerts")
+def test_alerts_that_are_delivered_twice_are_one_file(delivering: ModuleType, tmp_path: Path) -> None:
+    sink = delivering.AlertFiles(tmp_path / "alerts")
     events = [Event(OPENED, an_alert(alert_id=name), "watch", 1) for name in ("a", "b")]
 
     for _ in range(2):
@@ -192,30 +184,3 @@ def test_the_generator_sends_to_the_topic_that_the_properties_name(tmp_path: Pat
     assert answer.returncode == 2
     assert "kafka://localhost:1/cellar" in answer.stderr
     assert "Traceback" not in answer.stderr
-
-
-def test_the_dashboard_says_that_there_is_nothing_yet(dashboard: ModuleType, tmp_path: Path) -> None:
-    [shown, *_] = [dashboard.answered(Lake(tmp_path), *question) for question in dashboard.QUESTIONS.items()]
-
-    assert "there is no table" in str(shown)
-
-
-def test_every_question_of_the_dashboard_is_answered(
-    dashboard: ModuleType, spark: SparkSession, tmp_path: Path
-) -> None:
-    from vigie.engine.tables import arrow_schema
-    from vigie.sensors.pipeline import SENSOR_READINGS, last_values, location_extremes
-
-    lake = Lake(tmp_path)
-    readings = spark.createDataFrame([], SENSOR_READINGS)
-    extremes = location_extremes(readings).selectExpr("window.start AS window_start", "window.end AS window_end", "*")
-    DeltaTable.create(str(lake.ledger("sensors")), ledger.SCHEMA)
-    DeltaTable.create(str(lake.gold("sensors/last_values")), arrow_schema(last_values(readings).schema))
-    DeltaTable.create(str(lake.gold("sensors/location_extremes")), arrow_schema(extremes.drop("window").schema))
-    alert = {name: getattr(an_alert(), name) for name in ALERTS.names}
-    write_deltalake(lake.alerts("sensors"), pa.Table.from_pylist([alert], ALERTS))
-
-    answers = {title: dashboard.answered(lake, title, sql) for title, sql in dashboard.QUESTIONS.items()}
-
-    rows = {title: getattr(answer, "row_count", str(answer)) for title, answer in answers.items()}
-    assert list(rows.values()) == [1, 1, 0, 0], rows

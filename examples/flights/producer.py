@@ -1,7 +1,7 @@
 """Aircraft to Kafka: what OpenSky sees over France, or simulated aircraft.
 
-    python examples/flights/producer.py                       # OpenSky, to kafka://localhost:9092/flights-raw
-    python examples/flights/producer.py --simulated           # no internet needed
+    python producer.py                       # OpenSky, to kafka://localhost:9092/flights-raw
+    python producer.py --simulated           # no internet needed
     vigie run flights --from kafka://localhost:9092/flights-raw
 
 It does what `vigie feed flights --live --to kafka://localhost:9092/flights-raw` does, in the open.
@@ -32,13 +32,13 @@ def produce(servers: str, topic: str, is_simulated: bool) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Aircraft to Kafka, until Ctrl-C.")
-    parser.add_argument("--servers", default="localhost:9092", help="host:port of the broker; localhost:9092")
+    parser.add_argument("--servers", help="host:port of the broker; that of VIGIE_KAFKA, or localhost:9092")
     parser.add_argument("--topic", default="flights-raw", help="flights-raw")
     parser.add_argument("--simulated", action="store_true", help="simulated aircraft instead of OpenSky's")
     asked = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:
-        sent = produce(asked.servers, asked.topic, asked.simulated)
+        sent = produce(asked.servers or read_settings().kafka or "localhost:9092", asked.topic, asked.simulated)
     except VigieError as problem:
         sys.stderr.write(f"{problem}\n")
         sys.exit(problem.exit_code)

@@ -1,8 +1,8 @@
 """Simulated sensors to Kafka, to a folder of files or to a socket, until Ctrl-C.
 
-    python examples/sensors/data_generator.py                                   # as config/kafka_config.properties says
-    python examples/sensors/data_generator.py --to tcp://localhost:9999         # in the place of `nc -lk 9999`
-    python examples/sensors/data_generator.py --to inbox:inbox --rows 50000     # so many, at once
+    python data_generator.py                                   # as config/kafka_config.properties says
+    python data_generator.py --to tcp://localhost:9999         # in the place of `nc -lk 9999`
+    python data_generator.py --to inbox:inbox --rows 50000     # so many, at once
 
 It does what `vigie feed sensors --faults 0.02 --to kafka://localhost:9092/iot-sensors` does, in the open.
 """

@@ -1,7 +1,7 @@
 #!/bin/sh
 # A real Kafka on this machine, without Docker, with a topic for readings and one for alerts. Ctrl-C stops it.
 #
-#     examples/sensors/setup_kafka.sh
+#     ./setup_kafka.sh
 #
 # It is the broker of `vigie run sensors --kafka`, where config/kafka_config.properties says. It needs what `make setup`
 # installs, and keeps what it holds in kafka/ beside this file. With a Kafka of your own, name it in the properties.

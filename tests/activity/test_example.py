@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import subprocess
@@ -14,17 +13,13 @@ import pytest
 import vigie.activity.pipeline
 from tests.activity import days
 from vigie.activity import daily
-from vigie.check import problems
-from vigie.graph import Graph
 from vigie.lake import Lake, rows
-from vigie.pipeline import load
 from vigie.sinks.bigquery import BigQuery
 from vigie.sinks.mongo import Mongo
 from vigie.sinks.mongo_messages import MongoMessages
 
 ACTIVITY = Path(__file__).parents[2] / "examples/activity"
 INGESTION = ACTIVITY / "src/ingestion"
-STREAMING = ACTIVITY / "src/streaming/jobs/process_user_activity.py"
 
 
 def called(script: Path, *flags: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -36,16 +31,6 @@ def called(script: Path, *flags: str, **settings: str) -> subprocess.CompletedPr
 
 def lines(inbox: Path) -> list[bytes]:
     return [line for file in sorted(inbox.glob("*.jsonl")) for line in file.read_bytes().splitlines()]
-
-
-def declared(script: Path, monkeypatch: pytest.MonkeyPatch) -> Graph:
-    """What a file declares on a copy of the activity pipeline, for this test alone."""
-    monkeypatch.setattr(vigie.activity, "pipeline", vigie.activity.pipeline)
-    monkeypatch.delitem(sys.modules, "vigie.activity.pipeline")
-    importlib.import_module("vigie.activity.pipeline")
-    pipeline = load(str(script))
-    assert problems(pipeline) == []
-    return pipeline.graph()
 
 
 def test_users_are_sent_as_events_with_all_their_fields(tmp_path: Path) -> None:
@@ -84,18 +69,6 @@ def test_an_address_that_is_none_is_refused(script: str) -> None:
     assert answer.returncode == 2
     assert "is not an address Vigie knows" in answer.stderr
     assert "Traceback" not in answer.stderr
-
-
-def test_the_streaming_job_shows_minutes_and_delivers_events(monkeypatch: pytest.MonkeyPatch) -> None:
-    graph = declared(STREAMING, monkeypatch)
-
-    told = {(node.table, type(each.to).__name__) for each in graph.deliveries if (node := graph.find(each.table))}
-
-    assert {
-        ("gold/activity/activity_per_minute", "Console"),
-        ("gold/activity/edits_per_minute", "Console"),
-        ("silver/user_activity", "BigQuery"),
-    } <= told
 
 
 @pytest.mark.parametrize("sink", [Mongo, BigQuery])

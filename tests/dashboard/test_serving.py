@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import socket
 import subprocess
 import sys
 import threading
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -22,7 +26,8 @@ from vigie.dashboard import serving
 from vigie.dashboard.serving import address
 from vigie.lake import Lake
 
-EXAMPLE = Path(__file__).parents[2] / "examples/flights/dashboard/app.py"
+EXAMPLES = Path(__file__).parents[2] / "examples"
+CONFIGS = sorted(EXAMPLES.rglob(".streamlit/config.toml"))
 
 
 def test_a_port_that_is_taken_is_exit_2_with_another_to_try(tmp_path: Path) -> None:
@@ -148,14 +153,38 @@ def test_the_clock_is_shown_and_can_be_chosen(tmp_path: Path) -> None:
     assert "Windows closed up to 2026-11-21 13:00 Europe/Paris." in texts(shown)
 
 
-def test_the_example_says_that_its_port_is_taken(tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        asked = [sys.executable, str(EXAMPLE), "--lake", str(tmp_path), "--port", str(taken.getsockname()[1])]
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.relative_to(EXAMPLES).parts[0])
+def test_streamlit_run_is_told_what_vigie_dashboard_tells_it(config: Path) -> None:
+    told = {f"{section}.{name}": value for section, name, value in settings(tomllib.loads(config.read_text()))}
 
-        answer = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert told == {
+        **{name: value for name, value in serving.OPTIONS.items() if name != "logger.hideWelcomeMessage"},
+        "server.address": serving.HOST,
+    }
+
+
+def settings(said: dict[str, Any], within: str = "") -> Iterator[tuple[str, str, Any]]:
+    for name, value in said.items():
+        if isinstance(value, dict):
+            yield from settings(value, f"{within}.{name}".lstrip("."))
+        else:
+            yield within, name, value
+
+
+def test_there_is_a_config_beside_each_page_for_streamlit_run() -> None:
+    pages = [page for page in EXAMPLES.rglob("*.py") if "page_of(" in page.read_text()]
+
+    assert len(pages) == 3
+    assert sorted(page.parent / ".streamlit/config.toml" for page in pages) == CONFIGS
+
+
+def test_a_setting_that_is_wrong_is_a_sentence_also_for_streamlit_run(tmp_path: Path) -> None:
+    asked = [sys.executable, str(EXAMPLES / "flights/dashboard/app.py")]
+
+    answer = subprocess.run(
+        asked, env=os.environ | {"VIGIE_CORES": "none"}, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
 
     assert answer.returncode == 2
-    assert "cannot be used" in answer.stderr
+    assert "VIGIE_CORES is wrong" in answer.stderr
     assert "Traceback" not in answer.stderr

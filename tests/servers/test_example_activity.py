@@ -1,4 +1,5 @@
-"""The files of examples/activity as a person uses them: feeds, the streaming job, the raw lake, the day."""
+"""The files of examples/activity without a broker: feeds, the raw lake, the day. tests/servers/test_course.py has the
+rest of the folder."""
 
 from __future__ import annotations
 
@@ -7,7 +8,6 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from functools import reduce
 from operator import getitem
 from pathlib import Path
@@ -16,11 +16,7 @@ from typing import Any
 import pytest
 
 from tests.servers.mongodb import a_server
-from tests.servers.registry import a_registry
 from vigie.activity import daily
-from vigie.engine.broker import Broker
-from vigie.engine.jars import kafka_jars
-from vigie.engine.java import java_home
 from vigie.lake import Lake, rows
 from vigie.settings import read_settings
 
@@ -50,28 +46,6 @@ def fed(users: str, wikis: str, **settings: str) -> tuple[str, ...]:
     called("src/ingestion/main.py", "--to", users, "--rows", "30000", "--users", "100", "--faults", "0.02", **settings)
     called("src/ingestion/wikimedia_producer.py", "--simulated", "--to", wikis, "--rows", "3000", **settings)
     return "--from", f"user_activity={users}", "--from", f"recent_changes={wikis}", "--once"
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    cache = read_settings().cache
-    java = java_home(cache)
-    with Broker(tmp_path / "kafka", java, kafka_jars(cache, java)) as started:
-        yield started
-
-
-@pytest.mark.timeout(900)
-def test_events_go_through_kafka_as_avro_and_the_job_shows_the_minutes(tmp_path: Path, broker: Broker) -> None:
-    lake, kafka = Lake(tmp_path / "lake"), f"kafka://{broker.servers}"
-
-    with a_registry() as registry:
-        sources = fed(f"{kafka}/user-activity", f"{kafka}/recent-changes", VIGIE_REGISTRY=registry.url)
-        job = "src/streaming/jobs/process_user_activity.py"
-        shown = called(job, *sources, "--lake", str(lake), VIGIE_REGISTRY=registry.url)
-
-    assert len(rows(lake.silver("user_activity"))) > 25_000
-    assert len(rows(lake.gold("activity/activity_per_minute"))) > 100
-    assert "distinct_users" in shown
 
 
 @pytest.mark.timeout(900)

@@ -1,21 +1,17 @@
-"""The files of examples/sensors as a person uses them: Kafka without Docker, a generator, a pipeline, its outputs."""
+"""The pipeline of examples/sensors over a socket; tests/servers/test_course.py has the rest of the folder."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from confluent_kafka import Consumer
 
 from vigie.lake import Lake, rows
 
@@ -32,58 +28,18 @@ READING = {
 
 @pytest.fixture
 def example(tmp_path: Path) -> Path:
-    """A copy of the folder, which writes into itself, with a port that is free."""
-    copy = Path(shutil.copytree(SENSORS, tmp_path / "sensors", ignore=shutil.ignore_patterns("kafka", "*.parquet")))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        properties = f"bootstrap.servers=localhost:{free.getsockname()[1]}\ntopic=iot-sensors\n"
-    (copy / "config/kafka_config.properties").write_text(properties)
-    return copy
+    """A copy of the folder, which writes into itself."""
+    return Path(shutil.copytree(SENSORS, tmp_path / "sensors", ignore=shutil.ignore_patterns("kafka", "*.parquet")))
 
 
-@pytest.fixture
-def topic(example: Path) -> Iterator[str]:
-    """The topic of readings, on the Kafka that setup_kafka.sh starts."""
-    environment = os.environ | {"PYTHON": sys.executable}
-    with subprocess.Popen([example / "setup_kafka.sh"], stdout=subprocess.PIPE, text=True, env=environment) as script:
-        assert script.stdout is not None
-        readings, alerts = script.stdout.readline().strip(), script.stdout.readline().strip()
-        assert alerts.endswith("/iot-alerts")
-        yield readings
-        script.send_signal(signal.SIGINT)
-        assert script.wait(60) == 0
-
-
-def called(script: Path, *flags: str) -> None:
-    answer = subprocess.run([sys.executable, script, *flags], capture_output=True, text=True, check=False, timeout=400)
+def ran(pipeline: Path, *flags: str) -> None:
+    command = [str(Path(sys.executable).with_name("vigie")), "run", str(pipeline), *flags]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=400)
     assert answer.returncode == 0, answer.stderr
 
 
 def archived(example: Path, folder: str) -> int:
-    return int(pq.read_table(example / "output" / folder).num_rows)
-
-
-@pytest.mark.timeout(900)
-def test_readings_go_from_the_generator_through_kafka_to_each_output(example: Path, topic: str, tmp_path: Path) -> None:
-    lake = Lake(tmp_path / "lake")
-
-    called(example / "data_generator.py", "--rows", "30000", "--faults", "0.1")
-    called(example / "streaming_pipeline.py", "--from", topic, "--once", "--lake", str(lake))
-
-    events = rows(lake.alert_events("sensors"))
-    assert archived(example, "iot-data") == len(rows(lake.silver("sensor_readings"))) > 25_000
-    assert archived(example, "aggregates/readings_5m") == len(rows(lake.gold("sensors/readings_5m"))) > 100
-    assert archived(example, "alerts") == len(events) > 10
-    assert {each["alert_id"] for each in told(topic, len(events))} == {event["alert_id"] for event in events}
-
-
-def told(topic: str, count: int) -> list[dict[str, object]]:
-    """What the topic of alerts holds."""
-    servers = topic.removeprefix("kafka://").partition("/")[0]
-    reader = Consumer({"bootstrap.servers": servers, "group.id": "test", "auto.offset.reset": "earliest"})
-    reader.subscribe(["iot-alerts"])
-    messages = reader.consume(count, timeout=60)
-    reader.close()
-    return [json.loads(message.value() or b"") for message in messages]
+    return int(pq.read_table(example / "output/vigie" / folder).num_rows)
 
 
 @pytest.mark.timeout(600)
@@ -94,7 +50,7 @@ def test_lines_that_are_typed_into_a_socket_are_read_as_from_netcat(example: Pat
         typing = threading.Thread(target=typed, args=(listening, [json.dumps(READING), "no reading"]))
         typing.start()
         address = f"tcp://127.0.0.1:{listening.getsockname()[1]}"
-        called(example / "streaming_pipeline.py", "--from", address, "--once", "--lake", str(lake))
+        ran(example / "vigie_pipeline.py", "--from", address, "--once", "--lake", str(lake))
         typing.join()
 
     [row] = rows(lake.silver("sensor_readings"))

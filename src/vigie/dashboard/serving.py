@@ -11,25 +11,28 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import httpx
 
 from vigie.dashboard.hosts import KnownHosts, own_names
 from vigie.dashboard.pages import PAGES
-from vigie.errors import BadSetting
+from vigie.errors import BadSetting, VigieError
 from vigie.extras import install_extra
 from vigie.lake import Lake
 from vigie.listening import must_be_named, nowhere, trouble
+from vigie.settings import read_settings
 from vigie.tied import ended, started
 
 if TYPE_CHECKING:
+    from starlette.middleware import Middleware
     from starlette.requests import Request
     from starlette.responses import HTMLResponse
+    from starlette.routing import BaseRoute
 
 HOST = "127.0.0.1"
 PORT, LAST_PORT = 8501, 65_535
@@ -117,20 +120,43 @@ class Door:
             yield "They can acknowledge alerts and silence them, too: --allow-actions."
 
 
+class Parts(TypedDict):
+    """What a `streamlit.App` is made of beside its script."""
+
+    routes: Sequence[BaseRoute]
+    middleware: Sequence[Middleware]
+
+
 def serve(lake: Lake, pipeline: str | None, door: Door) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     import streamlit as st
-    from starlette.middleware import Middleware
-    from starlette.routing import Route
 
     for asked in (signal.SIGINT, signal.SIGTERM):
         signal.signal(asked, lambda *_: sys.exit(0))  # Uvicorn stops for them first, and then raises them again
-    sys.argv = [str(APP), *_arguments(lake, pipeline, door)]  # what Streamlit hands to the script
-    routes = [Route(f"/{address}", _at_its_own_address) for address in ("", *(page.address for page in PAGES))]
-    known = Middleware(KnownHosts, names=own_names(door.host, door.names))
-    st.App(APP, routes=routes, middleware=[known]).run(
+    sys.argv[0] = str(APP)
+    st.App(APP, **_parts(lake, pipeline, door)).run(
         config=OPTIONS | {"server.address": door.host, "server.port": door.port}
     )
+
+
+def page_of(pipeline: str) -> Parts:
+    """What a file for `streamlit run` makes its `streamlit.App` of, beside APP: the page of a pipeline, over the lake
+    that VIGIE_LAKE names. Where it listens, and how it looks, is in the `.streamlit/config.toml` beside that file."""
+    try:
+        return _parts(Lake.at(read_settings().lake), pipeline, Door())
+    except VigieError as problem:
+        sys.stderr.write(f"{problem}\n")
+        sys.exit(problem.exit_code)
+
+
+def _parts(lake: Lake, pipeline: str | None, door: Door) -> Parts:
+    """What Streamlit's server is given beside the script. It hands the arguments of this process to the script."""
+    from starlette.middleware import Middleware
+    from starlette.routing import Route
+
+    sys.argv[1:] = _arguments(lake, pipeline, door)
+    routes = [Route(f"/{address}", _at_its_own_address) for address in ("", *(page.address for page in PAGES))]
+    return {"routes": routes, "middleware": [Middleware(KnownHosts, names=own_names(door.host, door.names))]}
 
 
 async def _at_its_own_address(_request: Request) -> HTMLResponse:

@@ -70,7 +70,7 @@ def _changes(
         if rule in fired and key in codes:
             fired[rule][codes[key]] = True
     for rule, judgement in rules.items():
-        yield from _turns(rule, readings, judgement.judge(readings), fired[rule], keys)
+        yield from turns(rule, readings, judgement.judge(readings), fired[rule], keys)
 
 
 def judged(database: DuckDBPyConnection, judgement: Judgement) -> list[Verdict]:
@@ -117,7 +117,7 @@ def _numbers(table: pa.Table, column: str) -> Any:
     return table[column].to_numpy()
 
 
-def _turns(rule: str, readings: Readings, marks: Marks, fired: Bools, keys: list[str]) -> list[Turn]:
+def turns(rule: str, readings: Readings, marks: Marks, fired: Bools, keys: list[str]) -> list[Turn]:
     decided = marks.fires | marks.clears
     rows, fires = marks.row[decided], marks.fires[decided]
     if not len(rows) or not (fires.any() or fired.any()):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from vigie.errors import BadSetting
 from vigie.extras import install_package
+from vigie.settings import read_settings
 
 OLDEST = 17
 
@@ -115,3 +116,7 @@ def _place(launcher: Path, script: str) -> None:
             where=str(launcher),
             do="Set VIGIE_CACHE to a folder of your own with some space.",
         ) from problem
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{java_home(read_settings().cache)}\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
@@ -26,6 +27,8 @@ BUILDING, SENSOR, MEASURE = "sensors-building", "sensors-one", "sensors-measure"
 TYPE_COLOURS = {"HIGH_TEMP": RED, "LOW_TEMP": BLUE, "HIGH_HUMIDITY": TEAL}
 MEASURES = {"Temperature (°C)": "temperature_c", "Humidity (%)": "humidity_pct", "Pressure (hPa)": "pressure_hpa"}
 UNKNOWN = "not known"
+AN_HOUR = timedelta(hours=1)
+BAR_MS = 240_000  # of a window of 5 min; a bar that stands alone would be given a width of its own
 
 
 def page(view: View) -> None:
@@ -171,10 +174,13 @@ def by_type(view: View) -> None:
         for kind, rows in found.groupby("alert_type"):
             colour = {"color": TYPE_COLOURS.get(str(kind), PURPLE)}
             starts = view.local(rows["window_start"])
-            drawn.add_trace(go.Bar(x=starts, y=rows["alerts"], name=str(kind), marker=colour))
+            drawn.add_trace(go.Bar(x=starts, y=rows["alerts"], name=str(kind), marker=colour, width=BAR_MS))
+        end = closed.astimezone(view.zone).replace(tzinfo=None)
+        begin = min(view.local(found["window_start"]).min(), end - AN_HOUR)  # a window alone would fill it all
         drawn.update_layout(
             xaxis_title=f"Window of 5 min ({view.zone.key})", yaxis_title="Readings", barmode="stack", showlegend=True
         )
+        drawn.update_xaxes(range=[begin, end])
         chart(drawn, "sensors-types")
     closed_until(view, closed)
 
