@@ -80,7 +80,10 @@ class Held:
         return list(mutants(Path(self.file).read_text(), self.file, names=self.is_pipeline))
 
 
-FLIGHTS = (("tests/flights/test_declared.py",), ("tests/flights/test_pipeline.py",))
+FLIGHTS = (
+    ("tests/flights/test_declared.py",),
+    ("tests/flights/test_prediction_tables.py", "tests/flights/test_pipeline.py"),
+)
 DETECTORS = (
     tuple(
         f"tests/detectors/test_{name}.py"
