@@ -121,7 +121,7 @@ def _written(simulation: Simulation, hours: float, folder: Path) -> int:
             try:
                 state = decoder.decode(message)
                 states.append({name: state.get(name) for name in COLUMNS})
-            except (msgspec.DecodeError, AttributeError):
+            except (msgspec.DecodeError, UnicodeDecodeError, AttributeError):
                 continue  # a fault of the simulation, which quarantine would have
         try:
             pq.write_table(pa.Table.from_pylist(states, schema), folder / f"{number:06}.parquet")

@@ -24,8 +24,8 @@ from vigie import VigieError
 from vigie.activity import pipeline as activity
 from vigie.address import Inbox, Kafka, parse_address
 from vigie.avro.registry import registry_of
+from vigie.contracts import Surroundings
 from vigie.errors import BadAddress
-from vigie.graph import Surroundings
 from vigie.settings import Settings, read_settings
 from vigie.sinks.bigquery import BigQuery
 from vigie.spark import flat, goes_on, judged, keep_to, session
