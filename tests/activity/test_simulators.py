@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -108,15 +109,23 @@ def test_days_are_busier_than_nights(simulate: Simulate) -> None:
     assert 400 * 600 / 10 < night < day / 1.5
 
 
-@both
-def test_a_million_messages_take_less_than_twenty_seconds_of_a_core(simulate: Simulate) -> None:
-    simulation = a_simulation(keys=10_000, interval=10.0, faults=0.02)
-
+def seconds_of(work: Callable[[], object]) -> float:
+    """Of a core; a busy machine makes them longer for whatever is done on it."""
     began = time.process_time()
-    made = len(messages(simulate, simulation, 100_000))
+    work()
+    return time.process_time() - began
 
-    assert made == 100_000
-    assert time.process_time() - began < 2.0
+
+@both
+def test_a_message_takes_no_longer_than_four_hundred_squares_of_plain_python(simulate: Simulate) -> None:
+    simulation = a_simulation(keys=10_000, interval=10.0, faults=0.02)
+    made: list[object] = []
+
+    squares = seconds_of(lambda: sum(each * each for each in range(2_000_000)))
+    taken = seconds_of(lambda: made.extend(messages(simulate, simulation, 100_000)))
+
+    assert len(made) == 100_000
+    assert taken < 20 * squares
 
 
 @both
