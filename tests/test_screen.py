@@ -65,6 +65,7 @@ def test_the_newest_alerts_come_first_and_open_ones_are_counted_by_severity(tmp_
 
 
 def test_a_pipeline_that_watches_nothing_has_no_alerts_to_show(tmp_path: Path) -> None:
-    screen = Screen(load("flights").graph(), Lake(tmp_path))
+    example = Path(__file__).parents[1] / "examples/temperatures/pipeline.py"
+    screen = Screen(load(str(example)).graph(), Lake(tmp_path))
 
     assert " open" not in screen.line() + "".join(drawn(screen, 120, 50))

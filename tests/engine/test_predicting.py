@@ -107,7 +107,7 @@ def test_before_there_is_a_model_the_tables_are_empty_and_say_what_they_wait_for
     followed.follow()
 
     assert followed.step(0).waits == "a model: vigie train numbers"
-    assert followed.step(1).waits == ""
+    assert followed.step(1).waits == "a model: vigie train numbers", "as what it reads does"
     assert followed.rows("said").columns == ["k", "at", "n", "predicted_class", "probability", "model"]
     assert followed.rows("per_minute").columns == ["window_start", "window_end", "predicted_class", "count"]
     assert followed.rows("said").height == followed.rows("per_minute").height == 0
@@ -139,7 +139,7 @@ def test_a_table_that_reads_another_counts_each_of_its_rows_once_in_however_many
 ) -> None:
     followed = Followed(spark, tmp_path, predicting())
     Models(Lake(tmp_path), "numbers").use(add(tmp_path, "numbers", BELOW_10).version)
-    for part in (FIRST[:2], FIRST[2:], LATER, [("a", 6, 2_000)], [("a", 6, 2_200)]):
+    for part in (FIRST[:2], [*FIRST[2:], *LATER], [("a", 6, 2_000), ("a", 6, 2_200)]):
         followed.append(part)
         followed.follow()
 
@@ -239,8 +239,8 @@ def test_a_watch_over_a_table_of_windows_sees_each_of_them_and_opens_and_closes_
 
     # Sure in the first minute, unsure in the second and third, sure again in the fourth, which the last row closes.
     minutes = [(4, 0), (30, 60), (30, 65), (40, 120), (2, 180), (2, 400), (2, 600)]
-    for n, second in minutes:
-        followed.append([("a", n, second)])
+    for part in (minutes[:3], minutes[3:5], minutes[5:]):
+        followed.append([("a", n, second) for n, second in part])
         followed.follow()
         watchman.catch_up(threading.Event())
 

@@ -96,10 +96,14 @@ class Settled:
 
     @property
     def waits(self) -> str:
-        """What it waits for before it can begin; nothing for most."""
-        if self._models is None or self._models.in_use is not None:
-            return ""
-        return f"a model: vigie train {self._shop.graph.name}"
+        """What it waits for before it can begin, or what it reads does; nothing for most."""
+        name = self._shop.graph.name
+        read: Silver | Gold = self._gold
+        while isinstance(read, Gold):
+            if read.model is not None and Models(self._shop.lake, name).in_use is None:
+                return f"a model: vigie train {name}"
+            read = self._shop.graph.read_by(read)
+        return ""
 
     def _prepare(self) -> None:
         spark = self._shop.spark
