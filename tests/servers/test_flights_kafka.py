@@ -92,6 +92,7 @@ def test_a_run_from_kafka_that_died_within_a_batch_goes_on_to_the_end_of_the_top
     assert compare(tmp_path / "lake") == []
 
 
+@nightly
 @pytest.mark.timeout(1_200)
 def test_a_run_from_kafka_that_is_killed_leaves_what_an_undisturbed_one_leaves(broker: Broker, tmp_path: Path) -> None:
     send(broker, "torn", keyed(simulated(12_000)))
