@@ -117,6 +117,31 @@ def test_a_map_that_is_taken_away_and_made_again_keeps_its_camera() -> None:
         assert is_well(seen)
 
 
+def test_a_map_that_is_taken_away_in_the_middle_of_a_zoom_is_made_again_where_it_was() -> None:
+    with a_page() as seen:
+        update(seen.page, a_snapshot(an_aircraft(1)))
+        seen.page.wait_for_function(GROUND)
+        before = ask(seen.page, "camera()")
+
+        seen.page.evaluate(
+            f"""async () => {{ const old = document.getElementById('place'), place = document.createElement('main');
+            const radar = {RADAR}, began = radar.zoom(), frame = () => new Promise(requestAnimationFrame);
+            document.querySelector('[aria-label="Zoom in"]').click();
+            while (radar.zoom() === began) await frame();
+            old.replaceWith(place); place.id = 'place';
+            while (radar.isMoving()) await frame();
+            window.cleanups.forEach(each => each()); }}"""
+        )
+        update(seen.page, a_snapshot(an_aircraft(1)))
+
+        seen.page.wait_for_function(GROUND)
+        drawn(seen.page)
+        after = ask(seen.page, "camera()")
+        assert before["zoom"] < after["zoom"] <= before["zoom"] + 1
+        assert (after["lon"], after["lat"]) == pytest.approx((before["lon"], before["lat"]), abs=0.01)
+        assert is_well(seen)
+
+
 def test_an_update_of_a_place_that_is_not_in_the_page_throws_nothing() -> None:
     with a_page() as seen:
         seen.page.evaluate(

@@ -92,8 +92,10 @@ export class Ground {
     map.on("webglcontextrestored", own(() => this.again()));
   }
 
-  // Where MapLibre's camera is now: it keeps to the world's edges by itself.
+  // Where MapLibre's camera is now: it keeps to the world's edges by itself. Without a size, as when the place was taken
+  // out of the page in the middle of a zoom, MapLibre goes astray.
   read() {
+    if (!this.place.clientWidth) return;
     const { lng, lat } = this.map.getCenter();
     this.camera = bounded({ lon: lng, lat, zoom: this.map.getZoom() });
     this.changed(this.camera);
