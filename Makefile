@@ -7,7 +7,7 @@ IS_NEW_ENOUGH := 'import sys; sys.exit(sys.version_info < (3, 11))'
 RUN := .venv/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test test-servers nightly mutants check lint bench soak lock wheel dbt airflow python
+.PHONY: help setup setup-dev demo test test-servers nightly notebooks mutants check lint bench soak lock wheel dbt airflow python
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,8 +32,11 @@ test: setup-dev ## the tests that need no server (declarations, functions)
 test-servers: setup-dev environment-dbt environment-airflow environment-bqemulator ## the tests with a real Kafka and real queries, end to end
 	@$(RUN) pytest tests/servers $(SIDE_BY_SIDE)
 
-nightly: setup-dev environment-dbt environment-airflow environment-bqemulator ## what takes longer, into docs/nightly.md (PARTS="kills map bench first mutants soak")
+nightly: setup-dev environment-dbt environment-airflow environment-bqemulator ## what takes longer, into docs/nightly.md (PARTS="kills map bench notebooks first mutants soak")
 	@.venv/bin/python tools/nightly.py $(PARTS)
+
+notebooks: setup-dev ## the notebooks of flights, from top to bottom; fails where they show other things than committed (WRITE=1 keeps them)
+	@$(RUN) tools.notebooks $(ONLY) $(if $(WRITE),--write)
 
 mutants: setup-dev ## small mistakes that no test sees, into docs/mutants.md (PARTS="flights sensors activity verdict detectors")
 	@$(RUN) tools.mutants $(PARTS)

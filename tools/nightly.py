@@ -132,6 +132,10 @@ PARTS = {
         "the hand-written programs that Vigie is measured against make the same tables and alerts",
         lambda: pytest("tests/nightly/test_bench.py"),
     ),
+    "notebooks": Part(
+        "the notebooks of flights run from top to bottom, and show what is committed",
+        lambda: outcome_of([PYTHON, "-m", "tools.notebooks"], HOUSE, os.environ),
+    ),
     "first": Part("a newcomer's commands in an empty home, then offline in another clone", first_minutes),
     "mutants": Part(
         "small mistakes in the pipelines, the verdict and the detectors are seen by a test (docs/mutants.md)",

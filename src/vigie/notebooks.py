@@ -10,6 +10,7 @@ from vigie.errors import BadSetting, RunFailed
 from vigie.extras import install_extra
 
 PACKAGES = ("nbclient", "ipykernel")
+KERNEL_STARTS_WITHIN_S = 300
 LONGEST_CELL_S = 1_800.0  # a stream is watched for minutes; what takes longer hangs
 
 
@@ -23,9 +24,9 @@ def check_installed() -> None:
         )
 
 
-def executed(path: Path, lake: Path, longest_cell_s: float = LONGEST_CELL_S) -> str:
+def executed(path: Path, lake: Path | str | None, longest_cell_s: float = LONGEST_CELL_S) -> str:
     """The notebook with what its cells gave, as JSON. It runs beside its file, in a kernel of this Python that has
-    VIGIE_LAKE set; RunFailed names the cell that fails."""
+    VIGIE_LAKE set, or not where no lake is given; RunFailed names the cell that fails."""
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -35,9 +36,17 @@ def executed(path: Path, lake: Path, longest_cell_s: float = LONGEST_CELL_S) -> 
     except (ValueError, nbformat.ValidationError) as problem:
         raise RunFailed("that is no notebook", where=str(path), do="Put it back from where it came.") from problem
     where = {"metadata": {"path": str(path.parent)}}
-    client = NotebookClient(notebook, timeout=longest_cell_s, kernel_name="python3", resources=where)
+    client = NotebookClient(
+        notebook,
+        extra_arguments=["--log-level=ERROR"],  # it warns of its port, which is this machine's alone and asks for a key
+        startup_timeout=KERNEL_STARTS_WITHIN_S,
+        timeout=longest_cell_s,
+        kernel_name="python3",
+        resources=where,
+        record_timing=False,
+    )
     try:
-        client.execute(env={**os.environ, "VIGIE_LAKE": str(lake.absolute())})
+        client.execute(env={**os.environ, "VIGIE_LAKE": str(Path(lake).absolute()) if lake else ""})
     except CellExecutionError as problem:
         raise _failed(path, notebook, f"{problem.ename}: {problem.evalue}") from problem
     except (CellTimeoutError, DeadKernelError) as problem:
