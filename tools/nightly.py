@@ -66,6 +66,12 @@ def pytest(*paths: str) -> tuple[bool, str]:
     return outcome_of(command, HOUSE, os.environ | {"VIGIE_NIGHTLY": "1"})
 
 
+def longer_by_night() -> list[str]:
+    """The tests with real servers that know of the night."""
+    files = sorted((HOUSE / "tests/servers").glob("test_*.py"))
+    return [str(path.relative_to(HOUSE)) for path in files if "from tests.tier" in path.read_text()]
+
+
 def outcome_of(command: list[str], folder: Path, environment: Mapping[str, str]) -> tuple[bool, str]:
     """Run it in sight; whether it ended well, and the last that pytest or the program said."""
     lines: list[str] = []
@@ -116,13 +122,7 @@ def without_a_network() -> list[str]:
 PARTS = {
     "kills": Part(
         "runs and feeds that die after each commit, and at random, leave the tables of undisturbed ones",
-        lambda: pytest(
-            *(f"tests/servers/test_{name}_survive.py" for name in ("flights", "sensors", "activity")),
-            "tests/servers/test_silence.py",
-            "tests/servers/test_flights_kafka.py",
-            "tests/servers/test_install_elsewhere.py",
-            *(f"tests/servers/test_{name}.py" for name in ("avro", "mongo", "raw_lake", "airflow", "stop")),
-        ),
+        lambda: pytest(*longer_by_night()),
     ),
     "map": Part(
         "the page of flights in light, dark and 390 px, watched for half a minute at each load, on a busy machine",

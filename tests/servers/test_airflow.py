@@ -16,7 +16,7 @@ import pytest
 
 from tests.activity import days
 from tests.activity.warehouse import HOUSE, all_same, expected, make, marts
-from tests.tier import NIGHTLY
+from tests.tier import NIGHTLY, nightly
 from vigie.activity import daily
 from vigie.lake import Lake, rows
 
@@ -39,6 +39,7 @@ def would_backfill(lake: Lake, first: date, last: date) -> list[date]:
     return [date.fromisoformat(found) for found in re.findall(r"^\| (\S+) 00:00:00", answer.stdout, re.MULTILINE)]
 
 
+@nightly
 def test_a_day_that_runs_twice_comes_to_the_same(tmp_path: Path) -> None:
     activity, wikis = days.random_events(2_000, DAYS, seed=1), days.random_changes(1_000, DAYS, seed=1)
     lake = days.kept(Lake.at(tmp_path / "lake"), activity, wikis)

@@ -189,6 +189,7 @@ def test_a_new_version_in_the_middle_of_a_run_needs_no_restart_and_one_that_brea
     assert tables.rows(tmp_path / "lake", "silver/events")["referrer"].null_count() == 500
 
 
+@nightly
 @pytest.mark.timeout(600)
 def test_a_registry_that_is_stopped_for_a_while_is_waited_for_and_everything_arrives_once(
     topic: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -217,6 +218,7 @@ def test_a_registry_that_is_stopped_for_a_while_is_waited_for_and_everything_arr
     assert "Nothing is lost." in said
 
 
+@nightly
 @pytest.mark.timeout(600)
 def test_a_batch_that_runs_twice_is_read_by_the_schemas_that_were_known_the_first_time(
     broker: Broker, registry: Server, topic: Kafka, tmp_path: Path

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from tests.gate import Answer, Request, a_gate
 from tests.servers.elasticsearch import Server, an_elasticsearch, an_opensearch
+from tests.tier import by_night
 from vigie.backoff import Backoff, Clock
 from vigie.contracts import Surroundings, Writer
 from vigie.engine.deliveries import Step
@@ -264,7 +265,7 @@ def question(aggregation: dict[str, Any]) -> dict[str, Any]:
     return {aggregation["type"]: asked}
 
 
-@pytest.mark.parametrize("kind", ["opensearch", "elasticsearch"])
+@pytest.mark.parametrize("kind", by_night(("opensearch", "elasticsearch"), few=("elasticsearch",)))
 def test_a_server_that_is_away_is_waited_for_and_has_every_document_once(
     kind: str, spark: SparkSession, request: pytest.FixtureRequest
 ) -> None:

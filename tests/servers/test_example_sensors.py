@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from tests.tier import nightly
 from vigie.lake import Lake, rows
 
 SENSORS = Path(__file__).parents[2] / "examples/sensors"
@@ -42,6 +43,7 @@ def archived(example: Path, folder: str) -> int:
     return int(pq.read_table(example / "output/vigie" / folder).num_rows)
 
 
+@nightly
 @pytest.mark.timeout(600)
 def test_lines_that_are_typed_into_a_socket_are_read_as_from_netcat(example: Path, tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")

@@ -113,6 +113,7 @@ def test_a_run_from_kafka_that_is_killed_leaves_what_an_undisturbed_one_leaves(b
         assert compare_lakes(tmp_path / "whole", tmp_path / "torn", cuts=True) == [], told
 
 
+@nightly
 @pytest.mark.timeout(600)
 def test_a_broker_that_stays_away_ends_a_live_run_with_clear_words_and_nothing_is_lost(tmp_path: Path) -> None:
     def states(at: int) -> Messages:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.reference import compare, compare_lakes
 from tests.runs import DIED, GARBAGE, Job, a_state, an_inbox
-from tests.tier import by_night
+from tests.tier import nightly
 from vigie.lake import Lake
 
 SILVER, GOLD = "silver/flights_ml", "gold/movements"
@@ -19,7 +19,6 @@ STREAMED = [f"gold/streaming_aggregations/{table}" for table in ("flight_phase_c
 WATCHED = ["watch-prediction_drift-by-model note"]
 # Where a run dies, which finds the earlier ones made. Tables of gold take turns in no order of their own.
 EVERY_COMMIT = [*A_BATCH, f"{SILVER} late", *STREAMED, *LOOKED_BACK]
-DEATHS = by_night(EVERY_COMMIT, few=[SILVER, GOLD])
 GARBAGE_NOT_LONG = [value for value in GARBAGE.values() if len(value) < 10_000]
 
 
@@ -40,22 +39,35 @@ def half_planned(checkpoint: Path) -> None:
 @pytest.mark.timeout(1_500)
 def test_a_run_that_dies_after_one_of_its_commits_goes_on_as_if_it_had_not(tmp_path: Path) -> None:
     address = f"inbox:{two_batches(tmp_path / 'inbox')}"
+    died_and_went_on(tmp_path / "torn", address, [SILVER, GOLD])
+
+    assert compare(tmp_path / "torn") == []
+
+
+@nightly
+@pytest.mark.timeout(1_500)
+def test_whatever_commit_a_run_dies_after_it_leaves_the_lake_of_an_undisturbed_one(tmp_path: Path) -> None:
+    address = f"inbox:{two_batches(tmp_path / 'inbox')}"
     code, written, complained = Job(str(tmp_path / "whole"), address).finish()
     hot, gold = [*A_BATCH, *THE_SECOND], [*LOOKED_BACK, *STREAMED, *STREAMED, *WATCHED]
     made = written.split("\n")[:-1]
     assert (code, made[: len(hot)], sorted(made[len(hot) :])) == (0, hot, sorted(gold)), complained
 
+    died_and_went_on(tmp_path / "torn", address, EVERY_COMMIT)
+
+    assert compare(tmp_path / "whole") == []
+    assert compare_lakes(tmp_path / "whole", tmp_path / "torn", cuts=True) == []
+
+
+def died_and_went_on(lake: Path, address: str, deaths: list[str]) -> None:
+    """Run until it has died after each of these commits, then to the end."""
     for query in ("flights_raw", GOLD.removeprefix("gold/"), *(table.removeprefix("gold/") for table in STREAMED)):
-        half_planned(Lake(tmp_path / "torn").checkpoint("flights", query))
-    ahead = list(DEATHS)
+        half_planned(Lake(lake).checkpoint("flights", query))
+    ahead = list(deaths)
     while ahead:
-        code, written, complained = Job(str(tmp_path / "torn"), address, die_after=ahead).finish()
+        code, written, complained = Job(str(lake), address, die_after=ahead).finish()
         died_after = written.split("\n")[-2]
         assert (code, died_after in ahead) == (DIED, True), complained
         ahead.remove(died_after)
-    code, _, complained = Job(str(tmp_path / "torn"), address).finish()
-
+    code, _, complained = Job(str(lake), address).finish()
     assert code == 0, complained
-    assert compare(tmp_path / "whole") == []
-    assert compare(tmp_path / "torn") == []
-    assert compare_lakes(tmp_path / "whole", tmp_path / "torn", cuts=True) == []

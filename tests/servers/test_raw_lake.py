@@ -81,6 +81,7 @@ def finished(job: Job) -> str:
     return complained
 
 
+@nightly
 @pytest.mark.timeout(1_500)
 def test_every_message_of_a_topic_is_there_once_with_all_its_fields_whatever_silver_made_of_it(
     broker: Broker, mongo: Server, shop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
