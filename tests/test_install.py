@@ -140,6 +140,20 @@ def test_with_a_full_cache_an_environment_is_made_without_a_network(house: Path)
     assert len(versions(house)) == 3
 
 
+def test_a_machine_whose_network_is_away_is_given_what_its_caches_hold(house: Path) -> None:
+    real = uv_program(cache_folder())
+    away = f"""#!/bin/sh
+test "$1" = --version && echo "uv 99.0.0" && exit
+test "$2 $UV_OFFLINE" = "install " && echo "Caused by: client error (Connect)" >&2 && exit 1
+exec {real} "$@"
+"""
+
+    answer = installed(house, PATH=a_uv(house, away))
+
+    assert answer.returncode == 0, answer.stderr
+    assert len(versions(house)) == 3
+
+
 def test_what_a_killed_installation_left_is_begun_anew(house: Path) -> None:
     installed(house)
     [environment] = (house / "cache/environments").iterdir()

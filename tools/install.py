@@ -198,13 +198,21 @@ def version_of(uv: str) -> tuple[int, ...]:
 
 
 def run(command: list[str], progress: Progress | None) -> None:
-    """Run to its end, or Failed with what it said. A machine with certificates of its own is asked for them then."""
+    """Run to its end, or Failed with what it said. A machine with certificates of its own is asked for them then, and
+    one without a network for what the caches hold."""
+    told = environment_of_uv()
     try:
-        said(command, progress, environment_of_uv())
+        said(command, progress, told)
     except Failed as problem:
-        if not NO_CERTIFICATE.search(str(problem)):
+        if NO_CERTIFICATE.search(str(problem)):
+            said(command, progress, told | {"UV_NATIVE_TLS": "1", "UV_SYSTEM_CERTS": "1"})
+        elif NO_NETWORK.search(str(problem)) and Path(command[0]).name == "uv" and "UV_OFFLINE" not in told:
+            try:
+                said(command, progress, told | {"UV_OFFLINE": "1"})
+            except Failed:
+                raise problem from None  # what is wrong is the network
+        else:
             raise
-        said(command, progress, environment_of_uv() | {"UV_NATIVE_TLS": "1", "UV_SYSTEM_CERTS": "1"})
 
 
 def environment_of_uv() -> dict[str, str]:
