@@ -15,6 +15,7 @@ from vigie.sources import inbox
 
 from ..reference import compare
 from ..runs import GARBAGE, Job, a_state, an_inbox, simulated, take
+from ..tier import nightly
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -57,6 +58,7 @@ def test_whatever_comes_in_whatever_order_the_tables_and_the_ledger_are_the_refe
     assert hot == [], files
 
 
+@nightly
 @pytest.mark.timeout(600)
 def test_a_run_of_all_that_is_there_equals_the_reference_and_a_second_adds_nothing(tmp_path: Path) -> None:
     messages = simulated(4_000)

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from tests.models import a_stump, add
 from tests.runs import NOON
+from tests.tier import nightly
 from vigie import Pipeline
 from vigie.check import checked, problems
 from vigie.detectors import Above
@@ -113,6 +114,7 @@ def test_before_there_is_a_model_the_tables_are_empty_and_say_what_they_wait_for
     assert followed.rows("said").height == followed.rows("per_minute").height == 0
 
 
+@nightly
 def test_the_first_model_takes_every_row_from_the_start_and_the_next_one_those_that_follow(
     spark: SparkSession, tmp_path: Path
 ) -> None:
@@ -134,6 +136,7 @@ def test_the_first_model_takes_every_row_from_the_start_and_the_next_one_those_t
     ]  # fmt: skip
 
 
+@nightly
 def test_a_table_that_reads_another_counts_each_of_its_rows_once_in_however_many_steps(
     spark: SparkSession, tmp_path: Path
 ) -> None:
