@@ -19,6 +19,17 @@ def test_an_extra_is_installed_by_its_packages_at_their_declared_versions(extra:
     assert install_extra(extra, "anything") == f"pip install {wanted(extra)}"
 
 
+@pytest.mark.parametrize("extra", ["report", "notebooks"])
+def test_what_papers_need_comes_with_the_developers_environment_where_a_checkout_made_this_one(
+    extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.prefix", str(tmp_path))
+    assert install_extra(extra, "anything") == f"pip install {wanted(extra)}"
+
+    (tmp_path / "installed").write_text("runtime 1")
+    assert install_extra(extra, "anything") == "make setup-dev"
+
+
 def test_the_library_of_a_sink_of_ones_own_is_installed_by_its_name() -> None:
     assert install_extra("nowhere", "rocketdb.client") == "pip install rocketdb"
 

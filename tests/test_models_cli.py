@@ -46,6 +46,17 @@ def test_models_are_listed_with_the_one_in_use(lake: Path) -> None:
     assert Models(Lake(lake), "flights").in_use == 2
 
 
+def test_a_damaged_model_is_named_and_the_others_are_listed(lake: Path) -> None:
+    (lake / "_vigie/flights/models/2/card.json").unlink()
+
+    listed = typed("models", "flights", lake=lake)
+
+    assert listed.exit_code == 0
+    assert "model 2 is damaged: it has no card.json" in listed.stderr
+    assert listed.stderr.rstrip().endswith("vigie models flights use 1")
+    assert [row["version"] for row in answered("models", "flights", lake=lake)] == [1]
+
+
 def test_one_is_shown_whole(lake: Path) -> None:
     whole = answered("models", "flights", "show", "1", lake=lake)
 

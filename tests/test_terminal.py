@@ -24,6 +24,22 @@ def test_a_stop_is_heard_at_whatever_moment_it_is_asked_for() -> None:
     assert ended(f"{looking}\nassert stop.wait(30)") == 0
 
 
+def test_a_person_who_asks_for_it_is_told_at_once() -> None:
+    program = """
+import logging, os, signal
+from vigie.terminal import STOPPING, stop_when_asked
+logging.basicConfig(level="INFO")
+stop = stop_when_asked(STOPPING)
+os.kill(os.getpid(), signal.SIGINT)
+stop.wait(30)
+[each.join() for each in __import__("threading").enumerate() if each.name == "stop"]
+"""
+
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+
+    assert (said.returncode, said.stderr.count("Stopping: what has begun is finished first.")) == (0, 1)
+
+
 def test_a_second_one_ends_the_program_at_once() -> None:
     assert ended("for _ in range(2): os.kill(os.getpid(), signal.SIGINT)\nsignal.pause()") == 130
 

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from vigie.oneline import on_one_line
+
 INSTANT = pa.timestamp("us", tz="UTC")
 Turn = Literal["opened", "closed"]
 OPENED: Turn = "opened"
@@ -72,7 +74,10 @@ class Event:
     silver_version: int
 
     def __str__(self) -> str:
-        return f"{self.event}: {self.alert.message} ({self.at:%Y-%m-%d %H:%M:%S} UTC)"
+        alert, at = self.alert, f"({self.at:%Y-%m-%d %H:%M:%S} UTC)"
+        if self.event == CLOSED:  # its message says what opened it, which is so no longer
+            return f"{self.event}: {alert.rule} at {on_one_line(alert.key)}, after {self.at - alert.opened_at} {at}"
+        return f"{self.event}: {alert.message} {at}"
 
     @property
     def at(self) -> datetime:

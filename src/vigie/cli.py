@@ -46,7 +46,7 @@ from vigie.flags import (
     lake_at,
     span,
 )  # fmt: skip
-from vigie.terminal import able_to_say_anything, command, leave, meter, put, say, stop_when_asked
+from vigie.terminal import STOPPING, able_to_say_anything, command, leave, meter, put, say, stop_when_asked
 
 if TYPE_CHECKING:
     from vigie.engine.request import OwnKafka
@@ -85,7 +85,7 @@ def demo(  # noqa: PLR0913  (each is a flag)
 
     settings, declared, place = read_settings(), _pipeline(pipeline), lake_at(lake)
     with measured(declared, place, metrics_port, metrics_host) as beside:
-        show(declared, settings, place, _own_kafka(kafka, kafka_port), stop_when_asked(), beside=beside)
+        show(declared, settings, place, _own_kafka(kafka, kafka_port), stop_when_asked(STOPPING), beside=beside)
 
 
 def _own_kafka(asked: bool, port: int | None) -> OwnKafka | None:
@@ -180,7 +180,7 @@ def run(  # noqa: PLR0913  (each is a flag)
 
     request = Request(place, sources, once, seconds, _own_kafka(kafka, kafka_port))
     with measured(declared, place, metrics_port, metrics_host) as beside:
-        run_it(declared, request, settings, stop_when_asked(), both(THE_LOG, beside))
+        run_it(declared, request, settings, stop_when_asked(STOPPING), both(THE_LOG, beside))
 
 
 @app.command()

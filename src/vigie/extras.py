@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import sys
 from importlib.metadata import PackageNotFoundError, requires
+from pathlib import Path
 
+OF_DEVELOPERS = ("report", "notebooks")  # what `make setup` leaves out, and `make setup-dev` brings
 DECLARED = re.compile(r"(?P<package>[\w.-]+)(?P<more>[^;]*)(?:;\s*extra == ['\"](?P<extra>[\w-]+)['\"])?")
 
 
 def install_extra(extra: str, module: str) -> str:
     """The command for all that an extra brings; `module` is what a sink of a user's own imports."""
+    if extra in OF_DEVELOPERS and (Path(sys.prefix) / "installed").is_file():
+        return "make setup-dev"  # in the checkout whose environment this is: it has no pip
     wanted = [f"'{package}{more}'" for package, more, of in _declared() if of == extra]
     return f"pip install {' '.join(wanted) or module.partition('.')[0]}"
 

@@ -200,6 +200,8 @@ class Models:
         path = self._known(version) / CARD
         try:
             card = msgspec.json.decode(path.read_bytes(), type=Card)
+        except FileNotFoundError as problem:
+            raise self._damaged(path, version, f"it has no {CARD}") from problem
         except (OSError, msgspec.MsgspecError) as problem:
             raise self._damaged(path, version, str(problem)) from problem
         if card.version != version:
@@ -292,11 +294,11 @@ class Models:
 
     def _damaged(self, path: Path, version: int, said: str) -> LakeDamaged:
         others = [each for each in self.versions() if each != version]
-        use = f"use another: vigie models {self.pipeline} use {others[-1]}" if others else "put it back"
+        use = f"use another: vigie models {self.pipeline} use {others[-1]}" if others else "put it back from a copy."
         return LakeDamaged(
             f"model {version} is damaged: {said}",
             where=str(path),
-            do=f"Train another (vigie train {self.pipeline}), or {use}.",
+            do=f"Train another: vigie train {self.pipeline}\nOr {use}",
         )
 
 

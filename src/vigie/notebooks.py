@@ -51,6 +51,10 @@ def executed(path: Path, lake: Path | str | None, longest_cell_s: float = LONGES
         raise _failed(path, notebook, f"{problem.ename}: {problem.evalue}") from problem
     except (CellTimeoutError, DeadKernelError) as problem:
         raise _failed(path, notebook, str(problem).splitlines()[0]) from problem
+    except Exception as problem:
+        if hasattr(client, "_async_cleanup_kernel_future"):  # a signal came, and the client took the kernel away
+            raise KeyboardInterrupt from problem
+        raise
     text: str = nbformat.writes(notebook)
     return text
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from vigie.feed import Progress
 
 SAY_EVERY_S = 10.0
+STOPPING = "Stopping: what has begun is finished first. A second Ctrl-C ends it at once, and loses nothing either."
 NOT_WRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 
 log = logging.getLogger(__name__)
@@ -187,12 +188,19 @@ def _log(form: LogFormat, debug: bool) -> None:
     logger.handlers = [to_stderr]
     logger.setLevel(logging.DEBUG if debug else logging.INFO)
     logger.propagate = False
+    if not debug:
+        logging.getLogger().addHandler(logging.NullHandler())  # py4j says there, at length, that Ctrl-C was pressed
 
 
-def stop_when_asked() -> threading.Event:
-    """An event that Ctrl-C or SIGTERM sets. A second Ctrl-C ends the process at once."""
+def stop_when_asked(saying: str = "") -> threading.Event:
+    """An event that Ctrl-C or SIGTERM sets, after this was said. A second Ctrl-C ends the process at once."""
     stop = threading.Event()
     is_heard = False
+
+    def told() -> None:
+        stop.set()
+        if saying:
+            log.info("%s", saying)
 
     def asked(_number: int, _frame: object) -> None:
         nonlocal is_heard
@@ -200,7 +208,7 @@ def stop_when_asked() -> threading.Event:
             os._exit(130)
         is_heard = True
         # By another thread: this one may hold the event's lock at this very moment, and would wait for itself.
-        threading.Thread(target=stop.set, name="stop").start()
+        threading.Thread(target=told, name="stop").start()
 
     signal.signal(signal.SIGINT, asked)
     signal.signal(signal.SIGTERM, asked)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import signal
 import subprocess
 import sys
 import zipfile
@@ -15,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.dashboard.lakes import a_lake
+from tests.runs import until
 from vigie import notebooks, wheel
 from vigie.cli import app
 from vigie.errors import BadSetting, RunFailed
@@ -73,6 +75,18 @@ def test_a_notebook_is_run_on_the_lake_and_keeps_what_it_shows(
     assert "Running 01_ETL.ipynb ..." in said
 
 
+def test_pictures_of_the_notebooks_are_in_the_language_of_the_report(
+    gather: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    a_notebook(tmp_path / "examples/notebooks", "04_pictures", 'LANGUAGE = "fr"  # or "en"\nLANGUAGE')
+
+    for language in (Language.EN, Language.FR):
+        gather(tmp_path / "examples", language=language)
+
+        [cell] = nbformat.read(tmp_path / "handin/notebooks/04_pictures.ipynb", as_version=4).cells
+        assert cell.outputs[0]["data"]["text/plain"] == f"'{language.value}'"
+
+
 def test_the_zip_beside_the_folder_holds_what_was_gathered_and_nothing_else(
     gather: Callable[..., list[str]], tmp_path: Path
 ) -> None:
@@ -127,6 +141,25 @@ def test_a_cell_that_hangs_is_ended(lake: Lake, tmp_path: Path) -> None:
         notebooks.executed(path, lake.root, longest_cell_s=3)
 
 
+def test_ctrl_c_within_a_notebook_is_a_stop_and_no_fault_of_the_notebook(lake: Lake, tmp_path: Path) -> None:
+    path = a_notebook(tmp_path, "01_waits", "import time\nopen('begun', 'w').close()\ntime.sleep(300)")
+    program = f"""
+import sys
+from vigie.notebooks import executed
+from pathlib import Path
+try:
+    executed(Path({str(path)!r}), {str(lake.root)!r})
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+    running = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)  # where the kernel complains
+    until((tmp_path / "begun").exists)
+
+    running.send_signal(signal.SIGINT)
+
+    assert running.wait(60) == 130
+
+
 def test_what_is_no_notebook_is_said_to_be_none(tmp_path: Path) -> None:
     path = tmp_path / "01.ipynb"
     path.write_text("<html>")
@@ -147,6 +180,7 @@ def test_nothing_is_written_when_a_notebook_fails(gather: Callable[..., list[str
 
 def test_without_what_runs_notebooks_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda *_: None)
+    monkeypatch.setattr(sys, "prefix", "/nowhere")
 
     with pytest.raises(BadSetting, match=r"what runs notebooks is not installed \(nbclient, ipykernel\)\npip install"):
         notebooks.check_installed()

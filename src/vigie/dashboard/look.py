@@ -52,7 +52,7 @@ def tiles(shown: Sequence[Tile], against: str = "") -> None:
     for column, tile in zip(st.columns(len(shown)), shown, strict=True):
         unit = f" {tile.unit}" if tile.unit else ""
         change = None if tile.change is None else round(tile.change, tile.digits)
-        changed = " points" if tile.unit == "%" else unit  # of 4 %, 2 % more would be 4.08 %
+        changed = " pts" if tile.unit == "%" else unit  # of 4 %, 2 % more would be 4.08 %
         said = f"{change:+,.{tile.digits}f}{changed}" if change else "no change"
         column.metric(
             tile.label,

@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 KEPT = 2  # of other versions, or other environments; each has about 200 MB
+TAKES_PICTURE = "-XX:ArchiveClassesAtExit"
 QUIET = "-Xlog:cds*=off"
 
 
@@ -29,9 +30,9 @@ def archived(java: Path, options: str, jars: Sequence[Path], cache: Path) -> str
     if none.exists():
         return options
     taking = f"{options} {QUIET} {_base(java, home, cache)}"
-    if _answers(java, f"{taking} -XX:ArchiveClassesAtExit"):
+    if _answers(java, f"{taking} {TAKES_PICTURE}"):
         _forget(cache / "java")
-        return f"{taking} -XX:ArchiveClassesAtExit={picture}"
+        return f"{taking} {TAKES_PICTURE}={picture}"
     none.touch()
     return options
 

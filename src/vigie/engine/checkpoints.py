@@ -79,10 +79,12 @@ class Checkpoint:
         """Bind the checkpoint to what it reads; LakeMismatch when that was something else before."""
         note = self.folder / "reads"
         if note.exists() and (before := note.read_text()) != identity:
+            inbox = before.removeprefix("the inbox ")
+            again = f" (--from inbox:{inbox})" if inbox != before else ""
             raise LakeMismatch(
                 f"this lake was filled from {before}, and is now asked to go on from {identity}",
                 where=str(self.folder),
-                do="Go on from where it was filled, or use another lake with --lake.",
+                do=f"Go on from where it was filled{again}, or use another lake with --lake.",
             )
         write_whole(note, identity)
 

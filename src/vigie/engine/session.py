@@ -14,13 +14,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vigie.engine.archive import archived
+from vigie.engine.archive import TAKES_PICTURE, archived
 from vigie.engine.jars import jars
 from vigie.engine.java import java_home, spark_home
 from vigie.settings import Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+log = logging.getLogger(__name__)
 
 # Measured on two cores: see docs/decisions/0008-spark-settings.md.
 SETTINGS = {
@@ -67,6 +69,8 @@ def start(settings: Settings, name: str, *, brief: bool = False) -> SparkSession
     resources = Path(str(files("vigie.engine")))
     options = f"-Dlog4j2.configurationFile={resources / 'log4j2.properties'} -XX:+UseParallelGC -XX:MetaspaceSize=256m"
     options = archived(java / "bin" / "java", options, needed, settings.cache)
+    if TAKES_PICTURE in options:
+        log.info("This run ends up to a minute later than others: Java keeps what it loaded, and then starts faster.")
     builder = SparkSession.builder.master(f"local[{cores}]").appName(f"vigie {name}")
     own = {
         "spark.sql.shuffle.partitions": str(cores),

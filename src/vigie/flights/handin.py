@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +22,7 @@ COMPOSE = "docker-compose.yml"
 EXTRAS = "dashboard,elastic,kafka,notebooks,report"
 
 Say = Callable[[str], None]
+LANGUAGE = re.compile(r'(LANGUAGE = \\")[a-z]{2}(\\")')  # of a notebook's pictures, in a cell as JSON has it
 
 
 def handin(
@@ -39,7 +40,7 @@ def handin(
     """
     place = wheel.examples("flights") if examples is None else examples
     files: dict[str, bytes] = {language.of("report.pdf", "rapport.pdf"): report(lake, settings, language, say)}
-    for name, text in _executed(place / "notebooks", lake, say):
+    for name, text in _executed(place / "notebooks", lake, language, say):
         files[f"notebooks/{name}"] = text.encode()
     for name in ("producer.py", "dashboard", COMPOSE):
         files |= wheel.taken(place / name)
@@ -51,15 +52,17 @@ def handin(
     return _missing(files)
 
 
-def _executed(folder: Path, lake: Lake, say: Say) -> Iterator[tuple[str, str]]:
+def _executed(folder: Path, lake: Lake, language: Language, say: Say) -> Iterator[tuple[str, str]]:
     found = sorted(folder.glob("*.ipynb"))
     if found:
         notebooks.check_installed()
-    with TemporaryDirectory(prefix="vigie-notebooks-") as copy:
+        say(f"Running {len(found)} notebooks on the lake: a minute each, or more where it is large.")
+    with TemporaryDirectory(prefix="vigie-notebooks-") as aside:
         for path in found:
             say(f"Running {path.name} ...")
-            # What a notebook writes beside itself is not to lie among the examples.
-            yield path.name, notebooks.executed(Path(shutil.copy(path, copy)), lake.root)
+            copy = Path(aside, path.name)  # what a notebook writes beside itself is not to lie among the examples
+            copy.write_text(LANGUAGE.sub(rf"\g<1>{language.value}\g<2>", path.read_text()))
+            yield path.name, notebooks.executed(copy, lake.root)
 
 
 def _requirements(package: str, language: Language) -> str:

@@ -33,7 +33,7 @@ def content(figures: Figures, settings: Settings, language: Language, at: dateti
         "vigie": version,
         "adds_up": figures.adds_up,
         "api": _api(settings),
-        "gold": _gold(),
+        "gold": _gold(language),
         "lookback": _lookback(),
         "limits": {"altitude": ALTITUDES_M, "speed": SPEEDS_KMH, "critical": CRITICAL},
         "sample": pictures.ROWS,
@@ -61,11 +61,18 @@ def _api(settings: Settings) -> dict[str, str]:
     return {"url": f"{settings.opensky_url}/states/all", **box}
 
 
-def _gold() -> list[dict[str, str]]:
+def _gold(language: Language) -> list[dict[str, str]]:
     return [
-        {"name": table.name.rpartition("/")[2], "grain": grain(table), "late_by": table.late_by or ""}
+        {"name": table.name.rpartition("/")[2], "grain": grain(table), "late_by": _span(table.late_by or "", language)}
         for table in flights.graph().gold
     ]
+
+
+def _span(text: str, language: Language) -> str:
+    """A span of time as it was declared, in the report's language."""
+    for english, french in (("second", "seconde"), ("hour", "heure"), ("day", "jour")):
+        text = text.replace(english, language.of(english, french))
+    return text
 
 
 def _lookback() -> str:
