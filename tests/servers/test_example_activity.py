@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.servers.mongodb import a_server
+from tests.tier import nightly
 from vigie.activity import daily
 from vigie.lake import Lake, rows
 from vigie.settings import read_settings
@@ -49,6 +50,7 @@ def fed(users: str, wikis: str, **settings: str) -> tuple[str, ...]:
 
 
 @pytest.mark.timeout(900)
+@nightly
 def test_the_raw_lake_has_each_event_once_and_the_day_is_counted_the_same_there(tmp_path: Path) -> None:
     sources = fed(f"inbox:{tmp_path / 'users'}", f"inbox:{tmp_path / 'wikis'}")
     lake = Lake(tmp_path / "lake")

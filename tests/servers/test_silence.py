@@ -15,7 +15,7 @@ from confluent_kafka import Producer
 from tests.runs import until
 from tests.servers.test_flights_kafka import a_broker
 from tests.servers.watching import VIGIE
-from tests.tier import by_night
+from tests.tier import nightly
 from vigie.lake import Lake, is_table, rows
 
 MINE = '''
@@ -73,7 +73,8 @@ def test_the_clock_of_a_folder_is_when_its_files_were_written(tmp_path: Path) ->
     assert ran_until_silence_is_told(tmp_path) == {"gone": LONG_AGO + timedelta(hours=1)}
 
 
-@pytest.mark.parametrize("count", by_night((1, 60_000), few=(1,)))
+@nightly
+@pytest.mark.parametrize("count", (1, 60_000))
 def test_the_clock_of_a_topic_is_when_its_messages_were_taken(tmp_path: Path, count: int) -> None:
     with a_broker(tmp_path / "kafka") as broker:
         producer = Producer({"bootstrap.servers": broker.servers, "queue.buffering.max.messages": 200_000})
