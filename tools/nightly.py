@@ -122,7 +122,7 @@ def without_a_network() -> list[str]:
 
 PARTS = {
     "kills": Part(
-        "runs and feeds that die after each commit, and at random, leave the tables of undisturbed ones",
+        "what is tried a few times by day, or not at all: deaths after each commit and at random, servers that go away",
         lambda: pytest(*longer_by_night()),
     ),
     "map": Part(

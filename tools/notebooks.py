@@ -29,7 +29,7 @@ from vigie import notebooks
 from vigie.errors import VigieError
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "examples/flights/notebooks"
-# What a picture's outputs hold that no reader sees, and that differs from one machine to the next.
+# The kernel, without what differs from one machine to the next.
 PYTHON = {"display_name": "Python 3", "language": "python", "name": "python3"}
 # The same rows are learnt from in the same order on any machine, and a watch of seconds shows what one of minutes does.
 FOR_REPEATING = {"VIGIE_CORES": "2", "VIGIE_NOTEBOOK_WATCH_S": "5"}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from vigie.cli_lists import show
-from vigie.errors import BadSetting, LakeDamaged, RequestError
+from vigie.errors import BadSetting, RequestError
 from vigie.flags import (
     AboutModels,
     At,
@@ -101,7 +100,7 @@ def models(  # noqa: PLR0913  (each is a flag)
             do=f"Write: vigie models {pipeline} {' '.join([verb, 'VERSION', 'OTHER'][: verb.takes + 1])}",
         )
     if verb == ModelVerb.LIST:
-        _show_all(kept, list(_sound(kept)), json)
+        _show_all(kept, kept.cards(damaged=lambda problem: say(str(problem))), json)
     elif verb == ModelVerb.SHOW:
         _show(kept.card(wanted[0]), json)
     elif verb == ModelVerb.USE:
@@ -109,15 +108,6 @@ def models(  # noqa: PLR0913  (each is a flag)
         _show_all(kept, [kept.card(wanted[0])], json)
     else:
         _compare([kept.card(each) for each in wanted], json)
-
-
-def _sound(kept: Models) -> Iterator[Card]:
-    """The cards of all models but of those that are damaged, which are named."""
-    for version in kept.versions():
-        try:
-            yield kept.card(version)
-        except LakeDamaged as problem:
-            say(str(problem))
 
 
 def _learning(pipeline: str) -> tuple[Graph, Learning]:

@@ -193,8 +193,17 @@ class Models:
             return []
         return sorted(int(each.name) for each in self._folder.iterdir() if each.name.isdigit())
 
-    def cards(self) -> list[Card]:
-        return [self.card(version) for version in self.versions()]
+    def cards(self, damaged: Callable[[LakeDamaged], None] | None = None) -> list[Card]:
+        """Those of all models; of one that is damaged somebody is told, or it is raised."""
+        found = []
+        for version in self.versions():
+            try:
+                found.append(self.card(version))
+            except LakeDamaged as problem:
+                if damaged is None:
+                    raise
+                damaged(problem)
+        return found
 
     def card(self, version: int) -> Card:
         path = self._known(version) / CARD
