@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -43,13 +42,12 @@ class Embedded:
 
     def evaluate(self, function: Callable[..., DataFrame], *tables: pa.Table, beside: tuple[Any, ...] = ()) -> pa.Table:
         """What a function makes of these tables, in no promised order; EngineDied when it has to be asked again."""
-        with self._lock, self._exchange.lent(tables) as (inputs, output):
-            with self._watched() as session:
-                frames = [session.read.format("arrow").load(str(folder)) for folder in inputs]
-                made = function(*frames, *beside)
-                made.write.format("arrow").mode("overwrite").save(str(output))
-                found = read(output)
-                return made.toArrow() if found is None else found  # without rows there is no file
+        with self._lock, self._exchange.lent(tables) as (inputs, output), self._watched() as session:
+            frames = [session.read.format("arrow").load(str(folder)) for folder in inputs]
+            made = function(*frames, *beside)
+            made.write.format("arrow").mode("overwrite").save(str(output))
+            found = read(output)
+            return made.toArrow() if found is None else found  # without rows there is no file
 
     def close(self) -> None:
         self._end()

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.ipc as ipc
+from pyarrow import ipc
 
 IN_MEMORY = Path("/dev/shm")
 PREFIX = "vigie-rows-"

@@ -1,0 +1,63 @@
+"""What a source answers: what is there, read exactly that, where it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+Position = Any  # what a source needs to go on, as JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Messages that are there and have not been read: a part of the source, as JSON, and the position after it.
+
+    `messages` is how many they are, counted without reading them, or none where that cannot be known; `is_all` says
+    that nothing more was there.
+    """
+
+    part: Any
+    after: Position
+    messages: int | None
+    is_all: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much a batch takes, at most."""
+
+    messages: int
+    bytes: int
+
+
+class Source(Protocol):
+    """Where messages come from. A partition is a sequence; what is read of a span is the same each time."""
+
+    @property
+    def identity(self) -> str:
+        """What it is, in words: a lake goes on from where it was filled."""
+        ...
+
+    @property
+    def origin(self) -> pa.Schema:
+        """The columns that say where a message stood."""
+        ...
+
+    def check(self) -> None:
+        """BadAddress when it cannot be read."""
+        ...
+
+    def there(self, position: Position | None, bounds: Bounds) -> Span | None:
+        """The next messages after a position; none when there are none yet."""
+        ...
+
+    def read(self, span: Span) -> pa.Table:
+        """These messages: `origin`, then `partition_id`, `key`, `value`, `stamp` (when whoever took it says it was
+        received, or null). RunFailed when they are not what was there."""
+        ...
+
+    def watch(self) -> None:
+        """RunFailed when what was read has changed since."""
+        ...
