@@ -13,7 +13,8 @@ import pyarrow as pa
 import pytest
 
 from vigie.engines.embedded import exchange
-from vigie.engines.embedded.engine import Embedded, EngineDied
+from vigie.core.engine import EngineDied
+from vigie.engines.embedded.engine import Embedded
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

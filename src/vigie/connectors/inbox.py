@@ -12,6 +12,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -102,6 +103,10 @@ class Inbox:
             self.read_before[file.name] = (size, modified, digest)
             assert parts[-1].num_rows == lines
         return pa.concat_tables(parts) if parts else MESSAGES.empty_table()
+
+    def remember(self, part: Any) -> None:
+        for name, size, modified, _, digest in part:
+            self.read_before[bytes.fromhex(name)] = (size, modified, digest)
 
     def watch(self) -> None:
         for file in self._files():

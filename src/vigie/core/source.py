@@ -58,6 +58,10 @@ class Source(Protocol):
         received, or null). RunFailed when they are not what was there."""
         ...
 
+    def remember(self, part: Any) -> None:
+        """Take note of what was read before, part by part."""
+        ...
+
     def watch(self) -> None:
         """RunFailed when what was read has changed since."""
         ...

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from vigie.core.engine import EngineDied
 from vigie.engines.embedded.exchange import Exchange, read
-from vigie.errors import VigieError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -24,10 +24,6 @@ DEADLINE_S = 120.0
 SETTINGS = {"spark.sql.session.timeZone": "UTC"}
 
 log = logging.getLogger(__name__)
-
-
-class EngineDied(VigieError):
-    """The child process went away, or gave no answer in time, in the middle of its work: the same may be asked again."""
 
 
 class Embedded:
