@@ -95,8 +95,8 @@ def said(pipeline: str, lake: Lake) -> tuple[Any, ...]:
 def test_ledger_and_status_say_the_same_when_its_small_files_are_put_together(
     tmp_path: Path, keep: Callable[[Lake], object]
 ) -> None:
-    from vigie.engine.ledger import Entry
-    from vigie.engine.ledger import Ledger as Written
+    from vigie.core.ledger import Entry
+    from vigie.core.ledger import Ledger as Written
     from vigie.engine.tables import Stamp
 
     pipeline, lake = a_pipeline(tmp_path), Lake.at(tmp_path / "lake")

@@ -21,7 +21,7 @@ from vigie.alerts import Alert, Event, alert_id
 from vigie.backtest import backtest
 from vigie.cli import app
 from vigie.commands import ACK, SILENCE, UNSILENCE, Command, Silences, give, given, silenced_until
-from vigie.engine.watching import Watchman
+from vigie.core.alerts.watch import Watchman
 from vigie.explaining import explain
 from vigie.graph import Graph
 from vigie.lake import Lake, rows

@@ -9,6 +9,7 @@ import pytest
 from vigie.arrow_types import arrow_schema
 from vigie.engine.tables import arrow_schema as of_spark
 from vigie.engine.tables import spark_schema
+from vigie.graph import Silver, Source
 from vigie.pipeline import SHIPPED, load
 
 if TYPE_CHECKING:
@@ -31,5 +32,6 @@ def test_a_schema_is_what_spark_makes_of_it(ddl: str, spark: SparkSession) -> No
 def test_so_are_those_of_the_shipped_pipelines(pipeline: str, spark: SparkSession) -> None:  # noqa: ARG001
     graph = load(pipeline).graph()
 
-    for node in (*graph.sources, *graph.silver):
+    nodes: list[Source | Silver] = [*graph.sources, *graph.silver]
+    for node in nodes:
         assert arrow_schema(node.schema) == of_spark(spark_schema(node.schema)), node.name

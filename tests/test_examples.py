@@ -19,7 +19,7 @@ import pytest
 import vigie.sensors.pipeline
 from vigie.alerts import OPENED, Alert, Event
 from vigie.check import problems
-from vigie.engine import parsing
+from vigie.core.ingest import parsing
 from vigie.pipeline import load
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from vigie.core.delta.changes import by_version, check, follows, gained, rows_of
 from vigie.errors import LakeDamaged
-from vigie.following import by_version, check, follows, gained, rows_of
 from vigie.maintenance import compact_small
 
 SCHEMA = pa.schema([("number", pa.int64())])

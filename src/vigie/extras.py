@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import sys
 from importlib.metadata import PackageNotFoundError, requires
@@ -22,6 +23,14 @@ def install_extra(extra: str, module: str) -> str:
 def install_package(name: str) -> str:
     """The command for one package of those that Vigie cannot do without."""
     return next((f"pip install '{package}{more}'" for package, more, _ in _declared() if package == name), name)
+
+
+def is_installed(module: str) -> bool:
+    """Whether a library is there."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # of a package above it; `google` alone is there without any library of BigQuery's
+        return False
 
 
 def _declared() -> list[tuple[str, str, str | None]]:

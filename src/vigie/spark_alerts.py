@@ -1,7 +1,7 @@
 """The rules of a declared watch as a stateful operator of Structured Streaming: one key at a time, its past as state.
 
 A watch of `vigie run` also knows maintenance, rules that learn from all keys, and a silence that began before the
-first reading; see vigie.engine.watching. What opens and closes here opens and closes there.
+first reading; see vigie.core.alerts.watch. What opens and closes here opens and closes there.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ from vigie.activity.pipeline import (
 )
 from vigie.activity.wikimedia import RECENT_CHANGE
 from vigie.check import checked, problems
+from vigie.core.ledger import Ledger
 from vigie.engine.gold import Settled
-from vigie.engine.ledger import Ledger
 from vigie.engine.workshop import Workshop
 from vigie.feed import Simulate
 from vigie.lake import Lake

@@ -37,7 +37,7 @@ def one_by_one(rows: list[Row], watermark: int, floor: int | None) -> tuple[list
     return untils, lates
 
 
-def arrays(rows: list[Row]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def arrays(rows: list[Row]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return (
         np.array([row.partition for row in rows], object),
         np.array([row.time for row in rows], np.int64),
@@ -57,7 +57,8 @@ def test_each_row_is_judged_by_what_its_own_partition_gave_before_it_in_any_batc
     progress: dict[str, int] = {}
     left = rows
     while left:
-        taken, left = (lambda at: (left[:at], left[at:]))(data.draw(st.integers(1, len(left))))
+        at = data.draw(st.integers(1, len(left)))
+        taken, left = left[:at], left[at:]
         partitions, times, credible = arrays(taken)
         told = seen(partitions, times, credible, progress, NEVER if floor is None else floor)
         progress = told.progress

@@ -11,8 +11,8 @@ from vigie import Pipeline
 from vigie.backoff import Backoff, Clock
 from vigie.check import problems
 from vigie.contracts import Surroundings
+from vigie.core.left_undone import LeftUndone
 from vigie.engine.deliveries import Step, open_all
-from vigie.engine.left_undone import LeftUndone
 from vigie.errors import BadSetting, RunFailed
 from vigie.lake import Lake
 from vigie.settings import Settings

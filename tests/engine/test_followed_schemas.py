@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.avro.messages import DDL, V1, V2, an_event, framed
+from vigie.core.ledger import Ledger
 from vigie.disk import write_whole
 from vigie.engine.checkpoints import Checkpoint
-from vigie.engine.ledger import Ledger
 from vigie.engine.schemas import FollowedSchemas
 from vigie.engine.tables import Stamp
 from vigie.graph import Place, Source

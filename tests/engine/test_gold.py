@@ -14,9 +14,9 @@ from pyspark.sql import functions as F
 
 from vigie import Pipeline
 from vigie.check import checked
+from vigie.core.ledger import Entry, Ledger
 from vigie.engine import gold, tables
 from vigie.engine.gold import Settled
-from vigie.engine.ledger import Entry, Ledger
 from vigie.engine.workshop import Workshop
 from vigie.errors import BadDeclaration
 from vigie.lake import Lake

@@ -12,9 +12,9 @@ from deltalake import DeltaTable
 
 from vigie import Pipeline
 from vigie.check import checked
+from vigie.core.ledger import Entry, Ledger
 from vigie.engine import tables
 from vigie.engine.latest import Latest
-from vigie.engine.ledger import Entry, Ledger
 from vigie.engine.workshop import Workshop
 from vigie.errors import BadDeclaration
 from vigie.lake import Lake

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable
 
+from vigie.core.ledger import Entry, Ledger
 from vigie.engine import tables
-from vigie.engine.ledger import Entry, Ledger
 from vigie.engine.tables import Stamp
 from vigie.errors import LakeDamaged, LakeMismatch, LedgerBroken, RunFailed
 from vigie.lake import Lake

@@ -18,11 +18,11 @@ from tests.runs import NOON
 from tests.tier import nightly
 from vigie import Pipeline
 from vigie.check import checked, problems
+from vigie.core.alerts.watch import Watchman
+from vigie.core.ledger import Entry, Ledger
 from vigie.detectors import Above
 from vigie.engine import tables
 from vigie.engine.gold import Settled
-from vigie.engine.ledger import Entry, Ledger
-from vigie.engine.watching import Watchman
 from vigie.engine.workshop import Workshop
 from vigie.errors import BadDeclaration, RequestError, RunFailed
 from vigie.lake import Lake, rows

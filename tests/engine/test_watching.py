@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from tests.detectors.readings import CONDITIONS, NOON, RULES, readings_of, series
 from tests.engine.watches import INSTANT, Bench, Killed, a_pipeline
 from tests.reference.detectors import SECOND, Raised, Reading, Watch
+from vigie.core.alerts.watch import Teller, Watchman
+from vigie.core.alerts.watch_thread import Post
 from vigie.detectors import Above, Below, InARow, Silent, SuddenChange
-from vigie.engine.post import Post
-from vigie.engine.watching import Teller, Watchman
 from vigie.errors import LakeDamaged
 from vigie.graph import Detector, Rule
 from vigie.graph import Watch as Declared
@@ -323,7 +323,7 @@ def test_a_watch_that_fails_says_so(tmp_path: Path) -> None:
 def test_what_is_only_info_is_put_into_the_table_now_and_then_and_what_is_worse_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vigie.engine.alert_table.ROWS_A_SECOND", 0.001)
+    monkeypatch.setattr("vigie.core.alerts.alert_table.ROWS_A_SECOND", 0.001)
     bench = Bench(tmp_path, {"HIGH": Above("halves", 30)})
     [watch] = bench.graph.watches
     mild = replace(
@@ -350,7 +350,7 @@ def restarted(bench: Bench, watch: Declared) -> Bench:
 
 
 def test_a_post_that_is_left_puts_all_into_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vigie.engine.alert_table.ROWS_A_SECOND", 0.001)
+    monkeypatch.setattr("vigie.core.alerts.alert_table.ROWS_A_SECOND", 0.001)
     bench, told = Bench(tmp_path, {"HIGH": Above("halves", 30)}), threading.Semaphore(0)
     [watch] = bench.graph.watches
     mild = replace(watch, rules=(replace(watch.rules[0], severity="info"),))

@@ -11,8 +11,8 @@ from deltalake import DeltaTable
 from pyspark.sql import functions as F
 
 from vigie.check import checked
+from vigie.core.ledger import Ledger
 from vigie.engine import tables
-from vigie.engine.ledger import Ledger
 from vigie.engine.windows import Windows
 from vigie.engine.workshop import Workshop
 from vigie.lake import Lake

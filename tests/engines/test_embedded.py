@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
-from vigie.engines.embedded import exchange
 from vigie.core.engine import EngineDied
+from vigie.engines.embedded import exchange
 from vigie.engines.embedded.engine import Embedded
 
 if TYPE_CHECKING:

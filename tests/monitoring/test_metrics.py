@@ -23,10 +23,11 @@ from tests.sinks.receivers import Kept, a_free_port, a_log, an_alert, closed, op
 from tests.sinks.receivers import found as write_down
 from vigie.alerts import ALERTS
 from vigie.cli import app
+from vigie.core.alerts.dead_letters import DeadLetters
+from vigie.core.alerts.unsent import Note, outbox_folder, watch_name
+from vigie.core.delivery_log import NotedReceiver, NotedWriter, Receipts
+from vigie.core.ledger import Entry
 from vigie.disk import write_whole
-from vigie.engine.dead_letters import DeadLetters
-from vigie.engine.ledger import Entry
-from vigie.engine.receipts import NotedReceiver, NotedWriter, Receipts
 from vigie.engine.reports import Report, Reports
 from vigie.lake import Lake
 from vigie.monitoring.gauges import Gauges
@@ -35,7 +36,6 @@ from vigie.monitoring.serving import served
 from vigie.pipeline import load
 from vigie.sinks import NotNow, Refused
 from vigie.sinks.webhook import Webhook
-from vigie.unsent import Note, outbox_folder, watch_name
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SENSORS = load("sensors").graph()

@@ -20,6 +20,7 @@ from vigie.core.source import Bounds, Position, Span
 from vigie.errors import BadAddress, RunFailed
 
 ENDINGS = (b".jsonl", b".json")
+PARTITION = "folder"  # all of it is one sequence
 ORIGIN = pa.schema([("file", pa.string()), ("line", pa.int64())])
 MESSAGES = pa.schema(
     [*ORIGIN, ("partition_id", pa.string()), ("key", pa.binary()), ("value", pa.binary()),
@@ -66,7 +67,7 @@ class Inbox:
         if not os.access(self.folder, os.R_OK | os.X_OK):
             raise BadAddress("the inbox may not be read", where=str(self.folder), do="Grant read permission.")
 
-    def there(self, position: Position | None, bounds: Bounds) -> Span | None:
+    def there(self, _position: Position | None, bounds: Bounds) -> Span | None:
         taken: list[list[object]] = []
         size = 0
         new = sorted(self._new(), key=lambda file: (file.modified, file.name))
@@ -84,7 +85,10 @@ class Inbox:
         if not taken:
             return None
         messages = sum(int(str(lines)) for *_, lines, _ in taken)
-        return Span(taken, None, messages, len(taken) == len(new))
+        return Span(taken, None, messages)
+
+    def unread(self, _position: Position | None) -> dict[str, bool]:
+        return {PARTITION: any(True for _ in self._new())}
 
     def read(self, span: Span) -> pa.Table:
         parts = []
@@ -161,7 +165,7 @@ def _messages(file: File, content: bytes) -> pa.Table:
     return pa.Table.from_arrays(
         [
             pa.repeat(pa.scalar(file.text), count), pa.array(range(1, count + 1), pa.int64()),
-            pa.repeat(pa.scalar("folder"), count), pa.nulls(count, pa.binary()), pa.array(values, pa.binary()),
+            pa.repeat(pa.scalar(PARTITION), count), pa.nulls(count, pa.binary()), pa.array(values, pa.binary()),
             pa.repeat(stamp, count),
         ],
         schema=MESSAGES,

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
 from vigie.errors import VigieError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+Function = Callable[..., "DataFrame"]  # of DataFrames: plain PySpark
 
 
 class EngineDied(VigieError):
@@ -17,6 +23,12 @@ class EngineDied(VigieError):
 class Engine(Protocol):
     """An evaluator of PySpark functions."""
 
-    def evaluate(self, function: Callable[..., Any], *tables: pa.Table, beside: tuple[Any, ...] = ()) -> pa.Table:
-        """What a function makes of these tables and of what stands beside them, in no promised order."""
+    def evaluate(self, function: Function, *tables: pa.Table) -> pa.Table:
+        """What a function makes of these tables, in no promised order; EngineDied when it has to be asked again."""
         ...
+
+    def windows(self, function: Function, *schemas: pa.Schema) -> list[timedelta]:
+        """How long the windows are that a function of such tables cuts time into."""
+        ...
+
+    def close(self) -> None: ...

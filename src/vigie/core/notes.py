@@ -1,10 +1,10 @@
-"""What a source's batches will do, written down before they do it; so that a second try does the same."""
+"""What batches will do, written down before they do it; so that a second try does the same."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -18,7 +18,7 @@ KEPT = 2
 
 class TablePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a batch is judged for one silver table: the version of silver in which repeats are looked for, how far each
-    partition had come, and what no partition is behind."""
+    partition had come, what no partition is behind, and which were idle."""
 
     version: int
     progress: dict[str, int]
@@ -26,36 +26,62 @@ class TablePlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A batch of a source: what it reads, when, and how each table judges it."""
+    """A batch of a source: what it reads, when, which partitions were idle then, and how each table judges it."""
 
     batch: int
     received_at: datetime
     part: Any
     after: Any
     messages: int | None
+    idle: dict[str, bool]
     tables: dict[str, TablePlan]
 
 
-class Notes:
-    """The plans of one source in a lake."""
+class GoldPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A batch of a gold table: the batch of what it reads up to which it goes, and the version of that table then;
+    from which moment to which rows are given (microseconds); the versions of the tables beside it, and the model."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    batch: int
+    upto: int
+    version: int
+    after: int
+    until: int
+    read: int
+    late: int
+    beside: dict[str, int] = {}
+    model: int | None = None
 
-    def newest(self) -> Plan | None:
+
+class Numbered(Protocol):
+    """A plan: which batch it is of."""
+
+    @property
+    def batch(self) -> int: ...
+
+
+P = TypeVar("P", bound=Numbered)
+
+
+class Notes(Generic[P]):
+    """The plans of one source, or of one gold table, in a lake."""
+
+    def __init__(self, folder: Path, kind: type[P]) -> None:
+        self._folder, self._kind = folder, kind
+
+    def newest(self) -> P | None:
         """The plan of the batch that is due, or was the last."""
         numbers = self._numbers()
         if not numbers:
             return None
         path = self._path(max(numbers))
         try:
-            return msgspec.json.decode(path.read_bytes(), type=Plan)
+            return msgspec.json.decode(path.read_bytes(), type=self._kind)
         except (OSError, msgspec.MsgspecError) as problem:
             raise LakeDamaged(
                 "the plan of a batch is not what was written there", where=str(path), do=PUT_BACK
             ) from problem
 
-    def commit(self, plan: Plan) -> None:
+    def commit(self, plan: P) -> None:
         write_whole(self._path(plan.batch), msgspec.json.encode(plan).decode())
         for number in self._numbers()[:-KEPT]:
             self._path(number).unlink(missing_ok=True)

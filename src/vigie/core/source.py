@@ -14,14 +14,12 @@ Position = Any  # what a source needs to go on, as JSON
 class Span:
     """Messages that are there and have not been read: a part of the source, as JSON, and the position after it.
 
-    `messages` is how many they are, counted without reading them, or none where that cannot be known; `is_all` says
-    that nothing more was there.
+    `messages` is how many they are, counted without reading them, or none where that cannot be known.
     """
 
     part: Any
     after: Position
     messages: int | None
-    is_all: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +47,12 @@ class Source(Protocol):
         """BadAddress when it cannot be read."""
         ...
 
-    def there(self, position: Position | None, bounds: Bounds) -> Span | None:
+    def there(self, position: Position | None, bounds: Bounds, /) -> Span | None:
         """The next messages after a position; none when there are none yet."""
+        ...
+
+    def unread(self, position: Position | None, /) -> dict[str, bool]:
+        """Every partition, and whether it holds messages after a position."""
         ...
 
     def read(self, span: Span) -> pa.Table:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from vigie.backoff import Backoff, Clock
 from vigie.contracts import MessageSink, RemoteSink, Surroundings, Writer
+from vigie.core.alerts.sender import needs
+from vigie.core.delivery_log import NotedWriter
+from vigie.core.ledger import Entry
+from vigie.core.left_undone import LeftUndone
 from vigie.duration import parse_duration
 from vigie.engine.checkpoints import Checkpoint
-from vigie.engine.courier import needs
-from vigie.engine.ledger import Entry
-from vigie.engine.left_undone import LeftUndone
-from vigie.engine.receipts import NotedWriter
 from vigie.engine.schemas import FollowedSchemas
 from vigie.engine.workshop import Workshop
 from vigie.errors import RunFailed

@@ -13,26 +13,26 @@ import pyarrow.compute as pc
 
 from vigie.check import checked
 from vigie.contracts import Surroundings
+from vigie.core.alerts.sender import Courier, at_work, couriers, see_through
+from vigie.core.alerts.watch import Teller, Watchman
+from vigie.core.alerts.watch_thread import Post
+from vigie.core.compaction import Caretaker
+from vigie.core.delivery_log import Receipts
+from vigie.core.ledger import Entry, Ledger
+from vigie.core.left_undone import LeftUndone
 from vigie.engine import failures, session
-from vigie.engine.caretaker import Caretaker
 from vigie.engine.checkpoints import Checkpoint
-from vigie.engine.courier import Courier, at_work, couriers, see_through
 from vigie.engine.deliveries import Open, deliveries, open_all
 from vigie.engine.gold import Settled, every_s
 from vigie.engine.hotpath import HotPath
 from vigie.engine.latest import Latest
-from vigie.engine.ledger import Entry, Ledger
-from vigie.engine.left_undone import LeftUndone
-from vigie.engine.post import Post
 from vigie.engine.readings import kafka_of, readings_of
-from vigie.engine.receipts import Receipts
 from vigie.engine.reports import Report, Reports
 from vigie.engine.request import Request
 from vigie.engine.revival import Revived
 from vigie.engine.schemas import Schemas
 from vigie.engine.tables import Stamp
 from vigie.engine.watcher import THE_LOG, Watcher
-from vigie.engine.watching import Teller, Watchman
 from vigie.engine.windows import Windows, reported
 from vigie.engine.workshop import Workshop
 from vigie.graph import Gold, Source, Watch
@@ -168,7 +168,7 @@ class _Run:
         return Watchman(shop.lake, shop.graph, watch, Teller(shop.committed, self._watcher.alert))
 
     def _couriers(self, watch: Watch, watchman: Watchman) -> Iterator[Courier]:
-        return couriers(self._shop, watch, watchman.name, self._around, self._failed.append)
+        return couriers(self._shop.context, watch, watchman.name, self._around, self._failed.append)
 
     def _reader_of(self, watch: Watch) -> Callable[[], bool]:
         """What says whether all that a watch watches has been read."""

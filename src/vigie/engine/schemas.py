@@ -21,10 +21,10 @@ from vigie.avro.reading import FRAME
 from vigie.avro.registry import Registry, RegistryAway
 from vigie.avro.schemas import NotASchema, parsed
 from vigie.backoff import Backoff, Clock
+from vigie.core.left_undone import LeftUndone
 from vigie.disk import write_whole
 from vigie.engine import tables
 from vigie.engine.checkpoints import Checkpoint
-from vigie.engine.left_undone import LeftUndone
 from vigie.errors import LakeDamaged, RunFailed
 from vigie.graph import Source
 from vigie.lake import PUT_BACK, Lake

@@ -9,7 +9,7 @@ from functools import partial
 
 from vigie.address import Address
 from vigie.alerts import Event
-from vigie.engine.ledger import Entry, figures
+from vigie.core.ledger import Entry, figures
 from vigie.engine.reports import Report
 from vigie.graph import Source
 

@@ -17,7 +17,7 @@ from vigie.alerts import Event
 from vigie.graph import Gold, Graph
 
 if TYPE_CHECKING:
-    from vigie.engine.ledger import Entry
+    from vigie.core.ledger import Entry
     from vigie.engine.reports import Report
 
 OUTCOMES = ("accepted", "quarantined", "duplicate", "late")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -53,7 +54,7 @@ def in_batches(rows: list[Row], cuts: list[int]) -> list[int]:
         progress = told.progress
         keys = pa.table({"u0": [row[0] for row in batch], "u1": pa.array([row[3] for row in batch], pa.int64())})
 
-        def known(low: int, high: int) -> pa.Table:
+        def known(low: int, high: int, accepted: list[Any] = accepted) -> pa.Table:
             those = [each for each in accepted if low <= each[2] <= high]
             return pa.table(
                 {

@@ -7,17 +7,19 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from vigie.core.engine import EngineDied
+from vigie.core.engine import EngineDied, Function
+from vigie.engines import plans
 from vigie.engines.embedded.exchange import Exchange, read
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
 STARTS_WITHIN_S = 60.0
 DEADLINE_S = 120.0
@@ -36,14 +38,20 @@ class Embedded:
         self._session: SparkSession | None = None
         self._lock = threading.Lock()
 
-    def evaluate(self, function: Callable[..., DataFrame], *tables: pa.Table, beside: tuple[Any, ...] = ()) -> pa.Table:
+    def evaluate(self, function: Function, *tables: pa.Table) -> pa.Table:
         """What a function makes of these tables, in no promised order; EngineDied when it has to be asked again."""
         with self._lock, self._exchange.lent(tables) as (inputs, output), self._watched() as session:
             frames = [session.read.format("arrow").load(str(folder)) for folder in inputs]
-            made = function(*frames, *beside)
+            made = function(*frames)
             made.write.format("arrow").mode("overwrite").save(str(output))
             found = read(output)
             return made.toArrow() if found is None else found  # without rows there is no file
+
+    def windows(self, function: Function, *schemas: pa.Schema) -> list[timedelta]:
+        """How long the windows are that a function of such tables cuts time into."""
+        tables = [schema.empty_table() for schema in schemas]
+        with self._lock, self._exchange.lent(tables) as (inputs, _), self._watched() as session:
+            return plans.windows(function(*(session.read.format("arrow").load(str(folder)) for folder in inputs)))
 
     def close(self) -> None:
         self._end()
@@ -83,7 +91,7 @@ class Embedded:
 
             port = self._start()
             self._session = SparkSession.builder.remote(f"sc://127.0.0.1:{port}").create()
-            self._session.client.set_retry_policies([])  # type: ignore[attr-defined]
+            self._session.client.set_retry_policies([])  # type: ignore[operator]
             for name, value in SETTINGS.items():
                 self._session.conf.set(name, value)
         return self._session

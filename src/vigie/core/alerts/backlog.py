@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vigie.alerts import Event
+from vigie.core.alerts.unsent import Note, Place, found_after
 from vigie.graph import SEVERITIES
-from vigie.unsent import Note, Place, found_after
 
 IN_HAND = 5_000  # a more urgent one is found among so many that wait
 SETBACKS = 5  # in a row, about half a minute: from then on the others are tried before it

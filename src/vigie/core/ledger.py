@@ -13,8 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vigie.engine import tables
-from vigie.engine.tables import Stamp
+from vigie.core.delta import tables
+from vigie.core.delta.tables import Stamp
 from vigie.errors import LedgerBroken
 from vigie.lake import reading
 

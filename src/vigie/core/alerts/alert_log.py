@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vigie.alerts import ALERTS, CLOSED, Alert
-from vigie.engine import tables
+from vigie.core.delta import tables
 from vigie.lake import damaged, quoted
 
 MEMORY = "256MB"

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import compute as pc
 
 from vigie.alerts import EVENTS, INSTANT, Event
-from vigie.engine import tables
+from vigie.core.delta import tables
 from vigie.lake import is_table, opened, reading
 
 DEAD_LETTERS = pa.schema(

@@ -17,26 +17,25 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vigie import following
 from vigie.alerts import ALERTS, CLOSED, EVENTS, INSTANT, OPENED, Alert, Event, alert_id, standing, table_of
-from vigie.detectors import Silent
+from vigie.core.alerts.alert_log import AlertLog
+from vigie.core.alerts.alert_table import AlertTable
+from vigie.core.alerts.history import Past
+from vigie.core.alerts.suppression import QuietTimes
+from vigie.core.alerts.unsent import watch_name
+from vigie.core.delta import changes, tables
+from vigie.core.delta.tables import Stamp
+from vigie.detectors import Silent, judging
 from vigie.detectors.judgement import Judgement
-from vigie.detectors.judging import Turn, changes
+from vigie.detectors.judging import Turn
 from vigie.detectors.readings import MICROSECOND
 from vigie.disk import write_whole
 from vigie.duration import parse_duration
-from vigie.engine import tables
-from vigie.engine.alert_log import AlertLog
-from vigie.engine.alert_table import AlertTable
-from vigie.engine.past import Past
-from vigie.engine.quiet import QuietTimes
-from vigie.engine.tables import Stamp
-from vigie.engine.verdict import instant, micros
 from vigie.errors import BadDeclaration
 from vigie.graph import Graph, Rule, Watch
+from vigie.instants import instant, micros
 from vigie.lake import Lake, opened, quoted
 from vigie.oneline import on_one_line
-from vigie.unsent import watch_name
 
 KEY = pa.schema([("key", pa.string())])
 MOST_ROWS = 500_000  # of silver that are judged at once
@@ -132,12 +131,12 @@ class Watchman:
         """
         if self._note.exists():
             note = json.loads(self._note.read_text())
-            following.check(self._path, note["silver_version"])
+            changes.check(self._path, note["silver_version"])
             self._received = note.get("received")
             return note["silver_version"], note.get("read_to")
-        if following.follows(self._path, -1):
+        if changes.follows(self._path, -1):
             return -1, None
-        return self._write_note(tables.version(self._path), following.EARLIEST)
+        return self._write_note(tables.version(self._path), changes.EARLIEST)
 
     def _write_note(self, version: int, read_to: int | None) -> tuple[int, int | None]:
         note = {"silver": self._watched.name, "silver_version": version}
@@ -194,7 +193,7 @@ class Watchman:
             yield from self._of_the_start(self._read_to)
             return
         until = self._ahead if self._ahead > self.version else None
-        gain = following.gained(self._path, self.version, self._most_rows, until)
+        gain = changes.gained(self._path, self.version, self._most_rows, until)
         if gain is None:
             return
         commits = self._read(gain)
@@ -210,13 +209,13 @@ class Watchman:
     def _of_the_start(self, read_to: int) -> Iterator[_Part]:
         """The next readings, in the order of time, of what silver held when the watch was first set up."""
         app = f"{self.name} start"
-        ahead = tables.last_batch(self._events, app) + following.EARLIEST
+        ahead = tables.last_batch(self._events, app) + changes.EARLIEST
         until = ahead if ahead > read_to else self._past.next_moment(self.version, read_to, self._most_rows)
         if until is None:
             yield _Part(Stamp(app, 0), self.version, None, self._none())
         else:
             rows = self._past.between(self.version, read_to, until)
-            yield _Part(Stamp(app, until - following.EARLIEST), self.version, until, rows)
+            yield _Part(Stamp(app, until - changes.EARLIEST), self.version, until, rows)
 
     def _none(self) -> pa.Table:
         return self._past.schema.empty_table()
@@ -248,11 +247,11 @@ class Watchman:
         self._write(events, None)
         return tuple(events)
 
-    def _read(self, gain: following.Gain) -> list[tuple[int, pa.Table]]:
+    def _read(self, gain: changes.Gain) -> list[tuple[int, pa.Table]]:
         own = self._past.schema.names[2:]
         columns = [self._watch.key, self._time, *own]
         schema = pa.schema([("key", pa.string()), ("moment", INSTANT), *list(self._past.schema)[2:]])
-        return [(version, _timed(part)) for version, part in following.by_version(self._path, gain, columns, schema)]
+        return [(version, _timed(part)) for version, part in changes.by_version(self._path, gain, columns, schema)]
 
     def _judged(self, part: _Part) -> Iterator[Event]:
         """What opens and closes, in the order of time."""
@@ -265,7 +264,7 @@ class Watchman:
             UNION ALL SELECT {own}, false AS is_new FROM overtaken
             UNION ALL SELECT {own}, true AS is_new FROM fresh"""
         )
-        turns = changes(database, self._judgements, self._open)
+        turns = judging.changes(database, self._judgements, self._open)
         turns += [turn for rule, span in self._silences for turn in self._gaps(rule, span)]
         places = self._places([turn.key for turn in turns if turn.fires], part.rows)
         for turn in sorted(turns, key=lambda turn: (turn.moment, turn.rule, turn.key)):

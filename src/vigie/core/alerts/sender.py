@@ -11,16 +11,15 @@ from contextlib import contextmanager
 from vigie.backoff import REFUSED_S, Backoff, Clock
 from vigie.commands import Silences
 from vigie.contracts import AlertSink, DigestSink, MessageSink, RemoteSink, Surroundings
-from vigie.engine.dead_letters import DeadLetters
-from vigie.engine.outbox import TRIES, Destination, Outbox, Portion
-from vigie.engine.receipts import NotedReceiver
-from vigie.engine.workshop import Workshop
+from vigie.core.alerts.dead_letters import DeadLetters
+from vigie.core.alerts.outbox import TRIES, Destination, Outbox, Portion
+from vigie.core.alerts.unsent import Wanted, outbox_folder
+from vigie.core.delivery_log import NotedReceiver
+from vigie.core.run_context import RunContext
 from vigie.errors import BadSetting, RunFailed
-from vigie.extras import install_extra
+from vigie.extras import install_extra, is_installed
 from vigie.graph import Watch
-from vigie.problem import is_installed
 from vigie.sinks import NotNow, Refused, Undeliverable
-from vigie.unsent import Wanted, outbox_folder
 
 LOOK_EVERY_S = 0.2
 PAUSES_S = 0.0, 1.0, 2.0  # before a notification is sent that was refused so many times
@@ -133,10 +132,10 @@ class Courier:
 
 
 def couriers(
-    shop: Workshop, watch: Watch, name: str, around: Surroundings, failed: Callable[[BaseException], None]
+    context: RunContext, watch: Watch, name: str, around: Surroundings, failed: Callable[[BaseException], None]
 ) -> Iterator[Courier]:
     """One for each sink of a watch that is not off; `name` is what the watch is called in the log of alerts."""
-    lake, pipeline = shop.lake, shop.graph.name
+    lake, pipeline = context.lake, context.graph.name
     for delivery in watch.deliveries:
         sink = delivery.to
         folder = outbox_folder(lake, pipeline, sink, name)
@@ -149,12 +148,12 @@ def couriers(
         off.unlink(missing_ok=True)
         needs(sink, sink.name)
         to = Destination(
-            NotedReceiver(folder.name, sink.opened(around), shop.receipts),
+            NotedReceiver(folder.name, sink.opened(around), context.receipts),
             DeadLetters(lake.dead_letters(pipeline), pipeline, folder.name),
             Portion(sink.at_once, sink.digest_over if isinstance(sink, DigestSink) else 0),
         )
         wanted = Wanted(name, Silences(lake, pipeline), delivery.at_least)
-        yield Courier(Outbox(lake.alert_events(pipeline), folder / "note.json", to, wanted, shop.committed), failed)
+        yield Courier(Outbox(lake.alert_events(pipeline), folder / "note.json", to, wanted, context.committed), failed)
 
 
 def needs(sink: AlertSink | RemoteSink | MessageSink, where: str) -> None:

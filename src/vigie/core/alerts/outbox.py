@@ -11,16 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vigie import following
 from vigie.alerts import Event
 from vigie.contracts import Receiver
+from vigie.core.alerts.backlog import Backlog, Pending
+from vigie.core.alerts.dead_letters import DeadLetters
+from vigie.core.alerts.unsent import Note, found_after
+from vigie.core.delta import changes, tables
 from vigie.disk import write_whole
-from vigie.engine import tables
-from vigie.engine.backlog import Backlog, Pending
-from vigie.engine.dead_letters import DeadLetters
 from vigie.lake import is_table
 from vigie.sinks import NotNow, Refused, Undeliverable
-from vigie.unsent import Note, found_after
 
 TRIES = 3  # before a notification is the one at fault
 
@@ -76,7 +75,7 @@ class Outbox:
         if note.exists():
             self._note = Note.read(note)
             if is_table(log):
-                following.check(log, self._note.version)
+                changes.check(log, self._note.version)
         else:  # who is told from now on is not told what was found long ago
             self._note = Note(tables.version(log) if is_table(log) else -1)
             write_whole(self._path, str(self._note))

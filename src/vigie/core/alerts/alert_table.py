@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from vigie.alerts import ALERTS, Alert
-from vigie.engine import tables
+from vigie.core.delta import tables
 from vigie.graph import SEVERITIES
 
 CHANGED = (

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-from vigie.engine.watching import Watchman
+from vigie.core.alerts.watch import Watchman
 
 LOOK_EVERY_S = 0.1
 TICK = timedelta(seconds=1)

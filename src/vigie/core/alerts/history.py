@@ -12,8 +12,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vigie.core.delta import tables
 from vigie.detectors.readings import MICROSECOND
-from vigie.engine import tables
 from vigie.lake import quoted
 
 CHUNKS = 64  # of readings, before they are put together

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vigie import following
 from vigie.alerts import EVENTS, Event
 from vigie.commands import Silences
 from vigie.contracts import AlertSink
+from vigie.core.delta import changes
 from vigie.errors import LakeDamaged
 from vigie.graph import SEVERITIES, Watch
 from vigie.lake import PUT_BACK, Lake
@@ -65,10 +65,10 @@ class Wanted:
 
 def found_after(log: Path, version: int, most_rows: int) -> tuple[int, list[tuple[Place, Event]]]:
     """About so many events that were found after a version, in the order of the log, and the version of the last."""
-    gain = following.gained(log, version, most_rows)
+    gain = changes.gained(log, version, most_rows)
     if gain is None:
         return version, []
-    parts = following.by_version(log, gain, EVENTS.names, EVENTS)
+    parts = changes.by_version(log, gain, EVENTS.names, EVENTS)
     events = [
         ((brought, number), Event.of(row)) for brought, rows in parts for number, row in enumerate(rows.to_pylist())
     ]

@@ -1,0 +1,69 @@
+"""The loop: sources in turn, then what follows from them, for as long as there is anything to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from vigie.core.engine import Engine, EngineDied
+from vigie.core.gold.latest import LatestTable
+from vigie.core.gold.settled import SettledTable
+from vigie.core.ingest.batch import Ingest
+from vigie.core.ledger import Entry
+from vigie.core.reached import Journal
+from vigie.core.run_context import RunContext
+from vigie.core.source import Bounds, Source
+
+GoldTable = SettledTable | LatestTable
+TRIES = 3  # of one batch, while the engine dies of it
+
+
+@dataclass(slots=True)
+class Loop:
+    """What a pipeline's tables are brought forward by."""
+
+    ingests: Sequence[Ingest]
+    gold: Sequence[GoldTable]
+    told: Callable[[Sequence[Entry]], None]
+    restarted: Callable[[EngineDied], None]
+
+    @classmethod
+    def over(
+        cls,
+        context: RunContext,
+        engine: Engine,
+        sources: Mapping[str, Source],
+        bounds: Bounds,
+        told: Callable[[Sequence[Entry]], None],
+        restarted: Callable[[EngineDied], None],
+    ) -> Loop:  # noqa: PLR0913
+        journal = Journal()
+        ingests = [Ingest(context, engine, each, sources[each.name], bounds, journal) for each in context.graph.sources]
+        gold: list[GoldTable] = [
+            LatestTable(context, engine, each, journal) if each.latest_by else SettledTable(context, engine, each, journal)
+            for turn in context.graph.gold_in_turn()
+            for each in turn
+        ]
+        return cls(ingests, gold, told, restarted)
+
+    def ingest(self) -> bool:
+        """A batch of each source that has one; whether there was any."""
+        return any([self._step(each.step) for each in self.ingests])
+
+    def follow(self) -> bool:
+        """What follows from them; whether anything did."""
+        return any([self._step(each.step) for each in self.gold])
+
+    def _step(self, step: Callable[[], list[Entry] | None]) -> bool:
+        for left in range(TRIES, 0, -1):
+            try:
+                entries = step()
+            except EngineDied as problem:
+                if left == 1:
+                    raise
+                self.restarted(problem)
+            else:
+                if entries is not None:
+                    self.told(entries)
+                return entries is not None
+        raise AssertionError("unreachable")
