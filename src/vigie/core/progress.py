@@ -42,8 +42,8 @@ def seen(
     progress = dict(before)
     names, which = np.unique(partitions.astype(str), return_inverse=True)
     order = np.argsort(which, kind="stable")
-    for at, part in enumerate(np.split(order, np.searchsorted(which[order], np.arange(1, len(names))))):
-        name = str(names[at])
+    parts = np.split(order, np.searchsorted(which[order], np.arange(1, len(names))))
+    for name, part in zip(map(str, names), parts, strict=False):  # of no rows there is one part, and no name
         come = np.maximum.accumulate(np.concatenate(([progress.get(name, NEVER)], counted[part])))
         until[part] = come[:-1]
         progress[name] = int(come[-1])
