@@ -54,7 +54,14 @@ class Partitions:
 
     def read(self, span: Span) -> pa.Table:
         rows = [
-            {"topic": "test", "partition": number, "offset": at, "partition_id": str(number), "value": value, "stamp": when}
+            {
+                "topic": "test",
+                "partition": number,
+                "offset": at,
+                "partition_id": str(number),
+                "value": value,
+                "stamp": when,
+            }
             for number, (after, until) in enumerate(span.part)
             for at, (value, when) in enumerate(self.messages[number][after:until], after)
         ]

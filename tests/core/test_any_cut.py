@@ -142,9 +142,7 @@ class One:
         after = max(reached or message.at, message.at) if is_credible else reached
         if reached is not None and message.at < reached - SILVER_WAITS:
             self.late.append(place)
-        elif any(
-            each.key == message.key and abs(each.at - message.at) <= timedelta() for each, _ in self.accepted
-        ):
+        elif any(each.key == message.key and abs(each.at - message.at) <= timedelta() for each, _ in self.accepted):
             self.repeats += 1
         else:
             self.accepted.append((message, reached))
@@ -210,7 +208,12 @@ def unexpected(problem: EngineDied) -> None:
 
 
 def taken(
-    lake: Path, engine: Embedded, partitions: list[list[Message]], received: datetime, take: Take, restarts: random.Random | None
+    lake: Path,
+    engine: Embedded,
+    partitions: list[list[Message]],
+    received: datetime,
+    take: Take,
+    restarts: random.Random | None,
 ) -> list[Entry]:
     """All of it, in the batches that `take` makes; now and then it begins again from what is in the lake."""
     source = Partitions([[(each.value, received) for each in messages] for messages in partitions], take)
@@ -247,7 +250,13 @@ CUTS = {"all at once": 10**9, "some": 40, "few": 9}
 @settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 @given(seed=st.integers(0, 2**32), how_many=st.sampled_from([1, 2, 5]), is_one_idle=st.booleans(), is_old=st.booleans())
 def test_tables_are_what_one_by_one_gives(
-    engine: Embedded, tmp_path_factory: pytest.TempPathFactory, cut: str, seed: int, how_many: int, is_one_idle: bool, is_old: bool
+    engine: Embedded,
+    tmp_path_factory: pytest.TempPathFactory,
+    cut: str,
+    seed: int,
+    how_many: int,
+    is_one_idle: bool,
+    is_old: bool,
 ) -> None:
     chance, received = random.Random(seed), LONG_AGO if is_old else datetime.now(UTC)
     partitions = [a_partition(chance, number, chance.choice([20, 60]), received) for number in range(how_many)]
@@ -256,7 +265,14 @@ def test_tables_are_what_one_by_one_gives(
     lake = tmp_path_factory.mktemp("lake")
     restarts = None if cut == "all at once" else random.Random(seed + 1)
 
-    entries = taken(lake, engine, partitions, received, lambda left: [chance.randrange(CUTS[cut] + 1) if cut != "all at once" else each for each in left], restarts)
+    entries = taken(
+        lake,
+        engine,
+        partitions,
+        received,
+        lambda left: [chance.randrange(CUTS[cut] + 1) if cut != "all at once" else each for each in left],
+        restarts,
+    )
 
     wanted = One(partitions, received)
     silver = held(lake, "silver/readings", "id", "t", "c", "seen_until")
@@ -268,11 +284,27 @@ def test_tables_are_what_one_by_one_gives(
     assert set(held(lake, "gold/pairs", "id", "t", "before")) == wanted.pairs()
     assert set(held(lake, "gold/last", "id", "t")) == wanted.last()
     for name in ("counts", "slides", "pairs"):
-        rows = held(lake, f"gold/{name}", *(["window_start", "id"] if name == "counts" else ["window_start"] if name == "slides" else ["id", "t"]))
+        rows = held(
+            lake,
+            f"gold/{name}",
+            *(["window_start", "id"] if name == "counts" else ["window_start"] if name == "slides" else ["id", "t"]),
+        )
         assert len(rows) == len(set(rows)), "nothing was given twice"
-    totals = {address: [sum(getattr(e, f) or 0 for e in entries if e.table == address) for f in ("read", "accepted", "quarantined", "duplicate", "late")] for address in {e.table for e in entries}}
+    totals = {
+        address: [
+            sum(getattr(e, f) or 0 for e in entries if e.table == address)
+            for f in ("read", "accepted", "quarantined", "duplicate", "late")
+        ]
+        for address in {e.table for e in entries}
+    }
     everything = sum(map(len, partitions))
-    assert totals.get("silver/readings", [0] * 5) == [everything, len(wanted.accepted), len(wanted.quarantined), wanted.repeats, len(wanted.late)]
+    assert totals.get("silver/readings", [0] * 5) == [
+        everything,
+        len(wanted.accepted),
+        len(wanted.quarantined),
+        wanted.repeats,
+        len(wanted.late),
+    ]
     for name, waits in (("counts", COUNTS_WAIT), ("slides", SLIDES_WAIT), ("pairs", PAIRS_WAIT)):
         accepted = len(wanted.accepted)
         late = accepted - len(wanted.in_time(waits))

@@ -40,7 +40,9 @@ class Loop:
         journal = Journal()
         ingests = [Ingest(context, engine, each, sources[each.name], bounds, journal) for each in context.graph.sources]
         gold: list[GoldTable] = [
-            LatestTable(context, engine, each, journal) if each.latest_by else SettledTable(context, engine, each, journal)
+            LatestTable(context, engine, each, journal)
+            if each.latest_by
+            else SettledTable(context, engine, each, journal)
             for turn in context.graph.gold_in_turn()
             for each in turn
         ]

@@ -108,10 +108,14 @@ class LatestTable:
         with duckdb.connect(config={"temp_directory": gettempdir()}) as database:
             database.execute("SET TimeZone = 'UTC'")
             database.register("rows", rows)
-            return database.sql(
-                f"""FROM rows WHERE {known}
+            return (
+                database.sql(
+                    f"""FROM rows WHERE {known}
                 QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {quoted(self._time)} DESC) = 1"""
-            ).to_arrow_table().cast(rows.schema)
+                )
+                .to_arrow_table()
+                .cast(rows.schema)
+            )
 
 
 def _made(gold: Gold, rows: DataFrame) -> DataFrame:

@@ -223,7 +223,9 @@ class SettledTable:
     def _between(self, found: pa.Table, after: int, until: int) -> pa.Table:
         """What closed after one moment and up to another; a row of its own is closed once nothing older can come."""
         moments = pc.fill_null(found[self._settled_by].cast(instant(0).type).cast(pa.int64()), until).to_numpy()
-        is_closed = (moments > after) & (moments <= until) if self._is_windowed else (moments >= after) & (moments < until)
+        is_closed = (
+            (moments > after) & (moments <= until) if self._is_windowed else (moments >= after) & (moments < until)
+        )
         if self._is_windowed:
             self._check_whole(found)
         return found.filter(pa.array(is_closed, pa.bool_()))

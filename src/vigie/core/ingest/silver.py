@@ -153,9 +153,7 @@ class SilverTable:
         self._context.committed(self.address)
         return written
 
-    def _set_aside(
-        self, plan: Plan, bronze: pa.Table, which: NDArray[np.int64], rules: pa.ChunkedArray | None
-    ) -> int:
+    def _set_aside(self, plan: Plan, bronze: pa.Table, which: NDArray[np.int64], rules: pa.ChunkedArray | None) -> int:
         if not len(which):
             return 0
         lake, pipeline, those = self._context.lake, self._context.graph.name, pa.array(which)
