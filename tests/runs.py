@@ -204,9 +204,9 @@ def until(holds: Any, seconds: float = 200) -> None:
 
 
 def _run(job: Job) -> None:
+    from vigie.core.observer import Watcher
+    from vigie.core.request import Request
     from vigie.engine import revival, run
-    from vigie.engine.request import Request
-    from vigie.engine.watcher import Watcher
     from vigie.flags import addresses
     from vigie.pipeline import load
     from vigie.settings import Settings

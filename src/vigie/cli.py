@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import typer
@@ -15,6 +16,7 @@ from vigie.errors import BadSetting, RequestError
 from vigie.flags import (
     At,
     DrawnAs,
+    EngineName,
     Every,
     Faults,
     Form,
@@ -49,7 +51,7 @@ from vigie.flags import (
 from vigie.terminal import STOPPING, able_to_say_anything, command, leave, meter, put, say, stop_when_asked
 
 if TYPE_CHECKING:
-    from vigie.engine.request import OwnKafka
+    from vigie.core.request import OwnKafka
     from vigie.pipeline import Pipeline
 
 
@@ -90,7 +92,7 @@ def demo(  # noqa: PLR0913  (each is a flag)
 
 def _own_kafka(asked: bool, port: int | None) -> OwnKafka | None:
     """The Kafka that is to be started, if one is."""
-    from vigie.engine.request import OwnKafka
+    from vigie.core.request import OwnKafka
 
     return OwnKafka(port or 0) if asked or port else None
 
@@ -152,6 +154,7 @@ def run(  # noqa: PLR0913  (each is a flag)
     every: Every = "1s",
     kafka: Kafka = False,
     kafka_port: KafkaPort = None,
+    engine: EngineName = "embedded",
     metrics_port: MetricsPort = None,
     metrics_host: MetricsHost = "127.0.0.1",
     lake: At = None,
@@ -174,13 +177,25 @@ def run(  # noqa: PLR0913  (each is a flag)
 
     settings = read_settings()
     place = lake_at(lake)
-    from vigie.engine.request import Request
-    from vigie.engine.run import run as run_it
-    from vigie.engine.watcher import THE_LOG, both
+    from vigie.core.observer import THE_LOG, both
+    from vigie.core.request import Request
 
     request = Request(place, sources, once, seconds, _own_kafka(kafka, kafka_port))
     with measured(declared, place, metrics_port, metrics_host) as beside:
-        run_it(declared, request, settings, stop_when_asked(STOPPING), both(THE_LOG, beside))
+        _runner(engine)(declared, request, settings, stop_when_asked(STOPPING), both(THE_LOG, beside))
+
+
+def _runner(engine: str) -> Callable[..., None]:
+    """What runs a pipeline on the engine of that name."""
+    if engine == "embedded":
+        from vigie.embedded import run as on_this_machine
+
+        return on_this_machine
+    if engine == "spark":
+        from vigie.engine.run import run as on_spark
+
+        return on_spark
+    raise BadSetting(f"there is no engine '{engine}'", where="--engine", do="Name embedded or spark.")
 
 
 @app.command()

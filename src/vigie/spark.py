@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 from py4j.protocol import Py4JError
 
 from vigie.core.ingest import parsing
+from vigie.core.ingest.shaping import shaped
 from vigie.disk import write_whole
 from vigie.engine.gold import flat
 from vigie.engine.jars import jars
 from vigie.engine.java import java_home
 from vigie.engine.session import SETTINGS
-from vigie.core.ingest.shaping import shaped
 from vigie.engine.tables import arrow_schema, spark_schema
 from vigie.errors import RequestError
 from vigie.graph import Silver

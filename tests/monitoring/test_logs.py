@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from vigie.cli import app
 from vigie.core.ledger import Entry
-from vigie.engine.watcher import THE_LOG, Watcher, both
+from vigie.core.observer import THE_LOG, Watcher, both
 from vigie.terminal import LogFormat, command
 
 BATCH = [

@@ -28,7 +28,8 @@ from vigie.core.alerts.unsent import Note, outbox_folder, watch_name
 from vigie.core.delivery_log import NotedReceiver, NotedWriter, Receipts
 from vigie.core.ledger import Entry
 from vigie.disk import write_whole
-from vigie.engine.reports import Report, Reports
+from vigie.core.observer import Report
+from vigie.engine.reports import Reports, report_of
 from vigie.lake import Lake
 from vigie.monitoring.gauges import Gauges
 from vigie.monitoring.metrics import OUTCOMES, Metrics
@@ -249,9 +250,9 @@ def test_a_report_is_of_a_batch_that_ran() -> None:
     idle = said | {"durationMs": {"triggerExecution": 3}}
     stateless = said | {"stateOperators": []}
 
-    assert Report.of(idle) is None
-    assert Report.of(said) == Report("room_means", 3, 10, 1.5, NOON + timedelta(seconds=1.5), 5, 110)
-    assert Report.of(stateless) == Report("room_means", 3, 10, 1.5, NOON + timedelta(seconds=1.5), None, None)
+    assert report_of(idle) is None
+    assert report_of(said) == Report("room_means", 3, 10, 1.5, NOON + timedelta(seconds=1.5), 5, 110)
+    assert report_of(stateless) == Report("room_means", 3, 10, 1.5, NOON + timedelta(seconds=1.5), None, None)
 
 
 def fill(lake: Lake, table: str, column: str, times: Iterable[datetime]) -> None:

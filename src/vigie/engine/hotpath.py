@@ -24,9 +24,9 @@ from pyspark.sql.types import StructType
 from vigie.avro.reading import decoder
 from vigie.core.delta import changes
 from vigie.core.ingest import parsing, quarantine
+from vigie.core.ingest import shaping as core_shaping
 from vigie.core.ledger import Entry
 from vigie.duration import parse_duration
-from vigie.core.ingest import shaping as core_shaping
 from vigie.engine import schemas, shaping, tables, verdict
 from vigie.engine.checkpoints import Checkpoint
 from vigie.engine.plan import Plan, TablePlan

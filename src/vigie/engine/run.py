@@ -20,6 +20,8 @@ from vigie.core.compaction import Caretaker
 from vigie.core.delivery_log import Receipts
 from vigie.core.ledger import Entry, Ledger
 from vigie.core.left_undone import LeftUndone
+from vigie.core.observer import THE_LOG, Watcher
+from vigie.core.request import Request
 from vigie.engine import failures, session
 from vigie.engine.checkpoints import Checkpoint
 from vigie.engine.deliveries import Open, deliveries, open_all
@@ -27,12 +29,10 @@ from vigie.engine.gold import Settled, every_s
 from vigie.engine.hotpath import HotPath
 from vigie.engine.latest import Latest
 from vigie.engine.readings import kafka_of, readings_of
-from vigie.engine.reports import Report, Reports
-from vigie.engine.request import Request
+from vigie.engine.reports import Reports, report_of
 from vigie.engine.revival import Revived
 from vigie.engine.schemas import Schemas
 from vigie.engine.tables import Stamp
-from vigie.engine.watcher import THE_LOG, Watcher
 from vigie.engine.windows import Windows, reported
 from vigie.engine.workshop import Workshop
 from vigie.graph import Gold, Source, Watch
@@ -308,7 +308,7 @@ class _Run:
             for progress in reports.look():
                 if gold is not None:
                     self._write_down(reported(progress, gold), reports)
-                if (report := Report.of(progress)) is not None:
+                if (report := report_of(progress)) is not None:
                     self._watcher.report(report)
 
     def _write_down(self, entry: Entry, reports: Reports) -> None:

@@ -18,7 +18,7 @@ from vigie.graph import Gold, Graph
 
 if TYPE_CHECKING:
     from vigie.core.ledger import Entry
-    from vigie.engine.reports import Report
+    from vigie.core.observer import Report
 
 OUTCOMES = ("accepted", "quarantined", "duplicate", "late")
 BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)  # seconds

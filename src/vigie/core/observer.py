@@ -5,15 +5,29 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from vigie.address import Address
 from vigie.alerts import Event
 from vigie.core.ledger import Entry, figures
-from vigie.engine.reports import Report
 from vigie.graph import Source
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A batch that ran: how many rows it read, how long it took, and what its query now keeps in memory. A query
+    without a state store keeps nothing, which is none."""
+
+    query: str
+    batch: int
+    rows: int
+    seconds: float
+    ended_at: datetime
+    state_rows: int | None
+    state_bytes: int | None
 
 
 def _nothing(*_told: object) -> None:

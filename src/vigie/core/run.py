@@ -1,0 +1,154 @@
+"""A run: the loop, the watches and the deliveries beside it, until a stop is asked for or all has gone through."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from vigie.contracts import Surroundings
+from vigie.core.alerts.sender import Courier, at_work, couriers, see_through
+from vigie.core.alerts.watch import Teller, Watchman
+from vigie.core.alerts.watch_thread import Post
+from vigie.core.compaction import Caretaker
+from vigie.core.engine import Engine, EngineDied
+from vigie.core.ledger import Entry
+from vigie.core.loop import Loop
+from vigie.core.observer import Watcher
+from vigie.core.run_context import RunContext
+from vigie.core.source import Bounds, Source
+from vigie.graph import Gold, Watch
+
+LOOK_EVERY_S = 0.05  # for what is there, when nothing was
+WATCH_EVERY_S = 5.0  # over what was read before
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a run is to go: with `once` until all that is there has gone through; a batch no more often than `every`
+    seconds, and bounded."""
+
+    once: bool
+    every: float
+    bounds: Bounds
+
+
+class Run:
+    """One run of a pipeline."""
+
+    def __init__(  # noqa: PLR0913
+        self,
+        context: RunContext,
+        engine: Engine,
+        sources: Mapping[str, Source],
+        wish: Wish,
+        around: Surroundings,
+        stop: threading.Event,
+        watcher: Watcher,
+    ) -> None:
+        self._context, self._engine, self._sources, self._wish = context, engine, sources, wish
+        self._around, self._stop, self._watcher = around, stop, watcher
+        self._failed: list[BaseException] = []
+        self._wakes = threading.Event()  # something was ingested, or the run ends
+        self._has_read_all = threading.Event()
+        self._read = 0
+
+    def go(self) -> None:
+        context = self._context
+        self._loop = Loop.over(
+            context, self._engine, self._sources, self._wish.bounds, self._told, _restarted
+        )
+        watches = [(watch, Watchman(context.lake, context.graph, watch, Teller(context.committed, self._watcher.alert)))
+                   for watch in context.graph.watches]
+        sent = [courier for watch, watchman in watches for courier in self._couriers(watch, watchman)]
+        if self._wish.once:
+            self._once(watches, sent)
+        else:
+            self._live(watches, sent)
+        if self._failed:
+            raise self._failed[0]
+
+    def _told(self, entries: Sequence[Entry]) -> None:
+        self._read += sum(entry.read for entry in entries)
+        self._watcher.batch(entries)
+
+    def _couriers(self, watch: Watch, watchman: Watchman) -> Iterator[Courier]:
+        return couriers(self._context, watch, watchman.name, self._around, self._failed.append)
+
+    def _once(self, watches: Sequence[tuple[Watch, Watchman]], sent: Sequence[Courier]) -> None:
+        while not self._stop.is_set() and self._loop.ingest():
+            self._look_again()
+        of_gold = [isinstance(self._context.graph.read_by(watch), Gold) for watch, _ in watches]
+        self._catch_up(watchman for (_, watchman), is_of_gold in zip(watches, of_gold, strict=True) if not is_of_gold)
+        with at_work(sent):
+            while not self._stop.is_set() and self._loop.follow():
+                pass
+            self._catch_up(watchman for (_, watchman), is_of_gold in zip(watches, of_gold, strict=True) if is_of_gold)
+            see_through(sent, self._stop)
+        if not self._stop.is_set() and not self._failed:
+            log.info("All that was there has gone through." if self._read else "Nothing new was there.")
+
+    def _catch_up(self, watchmen: Iterator[Watchman]) -> None:
+        for watchman in watchmen:
+            watchman.catch_up(self._stop)
+
+    def _live(self, watches: Sequence[tuple[Watch, Watchman]], sent: Sequence[Courier]) -> None:
+        with ExitStack() as beside:
+            beside.enter_context(Caretaker(self._context.lake))
+            beside.enter_context(at_work(sent))
+            for _, watchman in watches:
+                beside.enter_context(Post(watchman, self._has_read_all.is_set, self._fail))
+            beside.enter_context(self._beside("gold", self._follow))
+            while not self._is_over():
+                if self._loop.ingest():
+                    self._has_read_all.clear()
+                    self._wakes.set()
+                    self._stop.wait(self._wish.every)
+                else:
+                    self._has_read_all.set()
+                    self._look_again()
+                    self._stop.wait(LOOK_EVERY_S)
+
+    def _look_again(self) -> None:
+        for source in self._sources.values():
+            source.watch()
+
+    def _follow(self) -> None:
+        while not self._is_over():
+            self._wakes.wait()
+            self._wakes.clear()
+            while not self._is_over() and self._loop.follow():
+                pass
+
+    def _is_over(self) -> bool:
+        return self._stop.is_set() or bool(self._failed)
+
+    def _fail(self, problem: BaseException) -> None:
+        self._failed.append(problem)
+
+    @contextmanager
+    def _beside(self, name: str, work: Callable[[], None]) -> Iterator[None]:
+        """Work in a thread of its own; what it cannot do ends the run."""
+
+        def go() -> None:
+            try:
+                work()
+            except BaseException as problem:
+                self._fail(problem)
+
+        thread = threading.Thread(target=go, name=name, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            self._wakes.set()
+            thread.join()
+
+
+def _restarted(problem: EngineDied) -> None:
+    log.warning("%s; it is started again, and the batch with it", problem)
