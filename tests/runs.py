@@ -148,6 +148,7 @@ class Job:
     messages_a_batch: int = 500_000
     patience_s: float = 600.0
     die_after: Sequence[str] = ()
+    engine: str = "spark"
 
     def start(self) -> subprocess.Popen[str]:
         """The process; it writes a line for each commit, and leads a group of its own, so that all can be killed."""
@@ -204,14 +205,18 @@ def until(holds: Any, seconds: float = 200) -> None:
 
 
 def _run(job: Job) -> None:
+    from vigie import embedded
+    from vigie.cli import runner
     from vigie.core.observer import Watcher
     from vigie.core.request import Request
-    from vigie.engine import revival, run
+    from vigie.core.source import Bounds
+    from vigie.engine import revival
     from vigie.flags import addresses
     from vigie.pipeline import load
     from vigie.settings import Settings
     from vigie.sources import inbox, kafka
 
+    embedded.BOUNDS = Bounds(job.messages_a_batch, 1)
     inbox.BYTES_PER_BATCH = 1  # every file is a batch of its own
     kafka.MESSAGES_PER_BATCH = job.messages_a_batch
     revival.PATIENCE_S = job.patience_s
@@ -226,7 +231,7 @@ def _run(job: Job) -> None:
     sources = addresses(job.address.split(), pipeline.graph())
     request = Request(Lake(Path(job.lake)), sources, once=job.once)
     for _ in range(job.times):
-        run.run(pipeline, request, Settings(), watcher=Watcher(committed=committed))
+        runner(job.engine)(pipeline, request, Settings(), watcher=Watcher(committed=committed))
 
 
 if __name__ == "__main__":

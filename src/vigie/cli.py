@@ -182,10 +182,10 @@ def run(  # noqa: PLR0913  (each is a flag)
 
     request = Request(place, sources, once, seconds, _own_kafka(kafka, kafka_port))
     with measured(declared, place, metrics_port, metrics_host) as beside:
-        _runner(engine)(declared, request, settings, stop_when_asked(STOPPING), both(THE_LOG, beside))
+        runner(engine)(declared, request, settings, stop_when_asked(STOPPING), both(THE_LOG, beside))
 
 
-def _runner(engine: str) -> Callable[..., None]:
+def runner(engine: str) -> Callable[..., None]:
     """What runs a pipeline on the engine of that name."""
     if engine == "embedded":
         from vigie.embedded import run as on_this_machine

@@ -14,7 +14,7 @@ from vigie.core.source import Bounds, Span
 ORIGIN = pa.schema([("topic", pa.string()), ("partition", pa.int32()), ("offset", pa.int64())])
 MESSAGES = pa.schema(
     [*ORIGIN, ("partition_id", pa.string()), ("key", pa.binary()), ("value", pa.binary()),
-     ("stamp", pa.timestamp("us", "UTC"))]
+     ("stamp", pa.timestamp("us", "UTC")), ("arrived_at", pa.timestamp("us", "UTC"))]
 )  # fmt: skip
 Take = Callable[[list[int]], list[int]]  # from how many messages each partition has left to how many are taken
 
@@ -61,6 +61,7 @@ class Partitions:
                 "partition_id": str(number),
                 "value": value,
                 "stamp": when,
+                "arrived_at": when,
             }
             for number, (after, until) in enumerate(span.part)
             for at, (value, when) in enumerate(self.messages[number][after:until], after)

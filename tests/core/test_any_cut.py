@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.core.partitions import Partitions, Take
+from tests.tier import by_night
 from vigie import Pipeline
 from vigie.core.engine import EngineDied
 from vigie.core.ledger import Entry, Ledger
@@ -171,7 +172,7 @@ class One:
         return {(start, n) for start, n in found.items() if closed and start + 5 * MINUTE <= closed}
 
     def pairs(self) -> set[tuple[Any, ...]]:
-        found = set()
+        found: set[tuple[Any, ...]] = set()
         if self.least is None:
             return found
         by_key: dict[str, list[datetime]] = {}
@@ -207,7 +208,7 @@ def unexpected(problem: EngineDied) -> None:
     raise problem
 
 
-def taken(
+def taken(  # noqa: PLR0913
     lake: Path,
     engine: Embedded,
     partitions: list[list[Message]],
@@ -243,69 +244,57 @@ def held(lake: Path, name: str, *columns: str) -> list[tuple[Any, ...]]:
     return sorted(table(lake, name).select(columns).rows(), key=str)
 
 
-CUTS = {"all at once": 10**9, "some": 40, "few": 9}
+CUTS = {"all at once": 0, "some": 40, "few": 9}
+KEYS = {
+    "gold/counts": ("window_start", "id", "n", "max_c"),
+    "gold/slides": ("window_start", "n"),
+    "gold/pairs": ("id", "t", "before"),
+    "gold/last": ("id", "t"),
+}
+PARTS = ("read", "accepted", "quarantined", "duplicate", "late")
 
 
-@pytest.mark.parametrize("cut", CUTS)
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
-@given(seed=st.integers(0, 2**32), how_many=st.sampled_from([1, 2, 5]), is_one_idle=st.booleans(), is_old=st.booleans())
-def test_tables_are_what_one_by_one_gives(
+def totals(entries: list[Entry], address: str) -> list[int]:
+    return [sum(getattr(entry, part) or 0 for entry in entries if entry.table == address) for part in PARTS]
+
+
+@pytest.mark.parametrize("most", CUTS.values(), ids=CUTS)
+@settings(
+    max_examples=by_night(40, few=4),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate],  # each example is many batches: too dear to shrink
+)
+@given(seed=st.integers(0, 2**32), how_many=st.sampled_from([1, 2, 5]), has_empty=st.booleans(), is_old=st.booleans())
+def test_tables_and_ledger_are_what_one_by_one_gives(  # noqa: PLR0913
     engine: Embedded,
     tmp_path_factory: pytest.TempPathFactory,
-    cut: str,
+    most: int,
     seed: int,
     how_many: int,
-    is_one_idle: bool,
+    has_empty: bool,
     is_old: bool,
 ) -> None:
     chance, received = random.Random(seed), LONG_AGO if is_old else datetime.now(UTC)
     partitions = [a_partition(chance, number, chance.choice([20, 60]), received) for number in range(how_many)]
-    if is_one_idle:
-        partitions.append([])
+    partitions += [[]] if has_empty else []
     lake = tmp_path_factory.mktemp("lake")
-    restarts = None if cut == "all at once" else random.Random(seed + 1)
 
-    entries = taken(
-        lake,
-        engine,
-        partitions,
-        received,
-        lambda left: [chance.randrange(CUTS[cut] + 1) if cut != "all at once" else each for each in left],
-        restarts,
-    )
+    def take(left: list[int]) -> list[int]:
+        return [chance.randrange(most + 1) if most else each for each in left]
+
+    entries = taken(lake, engine, partitions, received, take, random.Random(seed + 1) if most else None)
 
     wanted = One(partitions, received)
-    silver = held(lake, "silver/readings", "id", "t", "c", "seen_until")
-    assert silver == sorted(((m.key, m.at, m.warmth, reached) for m, reached in wanted.accepted), key=str)
+    silver = [(m.key, m.at, m.warmth, reached) for m, reached in wanted.accepted]
+    assert held(lake, "silver/readings", "id", "t", "c", "seen_until") == sorted(silver, key=str)
     assert held(lake, "quarantine/stoves", "partition", "offset") == sorted(wanted.quarantined, key=str)
     assert held(lake, "late/stoves", "partition", "offset") == sorted(wanted.late, key=str)
-    assert set(held(lake, "gold/counts", "window_start", "id", "n", "max_c")) == wanted.counts()
-    assert set(held(lake, "gold/slides", "window_start", "n")) == wanted.slides()
-    assert set(held(lake, "gold/pairs", "id", "t", "before")) == wanted.pairs()
-    assert set(held(lake, "gold/last", "id", "t")) == wanted.last()
-    for name in ("counts", "slides", "pairs"):
-        rows = held(
-            lake,
-            f"gold/{name}",
-            *(["window_start", "id"] if name == "counts" else ["window_start"] if name == "slides" else ["id", "t"]),
-        )
-        assert len(rows) == len(set(rows)), "nothing was given twice"
-    totals = {
-        address: [
-            sum(getattr(e, f) or 0 for e in entries if e.table == address)
-            for f in ("read", "accepted", "quarantined", "duplicate", "late")
-        ]
-        for address in {e.table for e in entries}
-    }
-    everything = sum(map(len, partitions))
-    assert totals.get("silver/readings", [0] * 5) == [
-        everything,
-        len(wanted.accepted),
-        len(wanted.quarantined),
-        wanted.repeats,
-        len(wanted.late),
-    ]
-    for name, waits in (("counts", COUNTS_WAIT), ("slides", SLIDES_WAIT), ("pairs", PAIRS_WAIT)):
-        accepted = len(wanted.accepted)
-        late = accepted - len(wanted.in_time(waits))
-        assert totals.get(f"gold/{name}", [0] * 5)[0::4] == [accepted, late], name
+    gold = dict(zip(KEYS, (wanted.counts(), wanted.slides(), wanted.pairs(), wanted.last()), strict=True))
+    for address, columns in KEYS.items():
+        assert held(lake, address, *columns) == sorted(gold[address], key=str), address
+    judged = [len(wanted.accepted), len(wanted.quarantined), wanted.repeats, len(wanted.late)]
+    assert totals(entries, "silver/readings") == [sum(map(len, partitions)), *judged]
+    for address, waits in (("counts", COUNTS_WAIT), ("slides", SLIDES_WAIT), ("pairs", PAIRS_WAIT)):
+        late = len(wanted.accepted) - len(wanted.in_time(waits))
+        assert totals(entries, f"gold/{address}")[0::4] == [len(wanted.accepted), late], address

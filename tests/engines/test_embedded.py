@@ -43,7 +43,7 @@ def test_a_function_is_given_several_tables_and_what_stands_beside_them(engine: 
     names = pa.table({"k": ["a", "b"], "name": ["one", "two"]})
 
     found = engine.evaluate(
-        lambda rows, beside, least: rows.join(beside, "k").where(rows.n >= least), ROWS, names, beside=(2,)
+        lambda rows, beside: rows.join(beside, "k").where(rows.n >= 2), ROWS, names
     )
 
     assert found.select(["k", "n", "name"]).to_pylist() == [{"k": "b", "n": 2, "name": "two"}]

@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from vigie.arrow_types import INSTANT
 from vigie.core.source import Bounds, Position, Span
 from vigie.errors import BadAddress, RunFailed
 
@@ -24,7 +25,7 @@ PARTITION = "folder"  # all of it is one sequence
 ORIGIN = pa.schema([("file", pa.string()), ("line", pa.int64())])
 MESSAGES = pa.schema(
     [*ORIGIN, ("partition_id", pa.string()), ("key", pa.binary()), ("value", pa.binary()),
-     ("stamp", pa.timestamp("us", "UTC"))]
+     ("stamp", INSTANT), ("arrived_at", INSTANT)]
 )  # fmt: skip
 
 
@@ -161,12 +162,12 @@ def _messages(file: File, content: bytes) -> pa.Table:
     if values[-1] == b"":
         values.pop()
     count = len(values)
-    stamp = pa.scalar(file.modified // 1_000, pa.timestamp("us", "UTC"))
+    written_at = pa.scalar(file.modified // 1_000, pa.int64()).cast(INSTANT)
     return pa.Table.from_arrays(
         [
             pa.repeat(pa.scalar(file.text), count), pa.array(range(1, count + 1), pa.int64()),
             pa.repeat(pa.scalar(PARTITION), count), pa.nulls(count, pa.binary()), pa.array(values, pa.binary()),
-            pa.repeat(stamp, count),
+            pa.nulls(count, INSTANT), pa.repeat(written_at, count),
         ],
         schema=MESSAGES,
     )  # fmt: skip

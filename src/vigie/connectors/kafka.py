@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
 ORIGIN = pa.schema([("topic", pa.string()), ("partition", pa.int32()), ("offset", pa.int64()), ("timestamp", INSTANT)])
 MESSAGES = pa.schema(
-    [*ORIGIN, ("partition_id", pa.string()), ("key", pa.binary()), ("value", pa.binary()), ("stamp", INSTANT)]
+    [
+        *ORIGIN,
+        ("partition_id", pa.string()),
+        ("key", pa.binary()),
+        ("value", pa.binary()),
+        ("stamp", INSTANT),
+        ("arrived_at", INSTANT),
+    ]
 )
 AT_ONCE = 10_000  # messages that the client hands over together
 ANSWERS_WITHIN_S = 5.0
@@ -144,12 +151,12 @@ class KafkaTopic:
             elif time.monotonic() - heard > AWAY_AFTER_S:
                 raise self._away()
             for message in messages:
-                partition = message.partition()
-                problem = message.error()
+                partition, problem = message.partition(), message.error()
+                assert partition is not None
                 if problem is None:
                     self._sort([message], partition, wanted, taken, left)
                 elif problem.code() == KafkaError._PARTITION_EOF:
-                    if partition in left and message.offset() >= wanted[partition][1]:
+                    if partition in left and (message.offset() or 0) >= wanted[partition][1]:
                         left.discard(partition)
                 elif not problem.retriable() and problem.fatal():
                     raise RunFailed(f"Kafka: {problem.str()}", where=str(self.source.address))
@@ -245,6 +252,7 @@ def _table(messages: list[Message]) -> pa.Table:
                 pa.array([message.key() for message in messages], pa.binary()),
                 pa.array([message.value() for message in messages], pa.binary()),
                 _where(by_the_broker, moments),
+                moments,
             ],
             schema=MESSAGES,
         )

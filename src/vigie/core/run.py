@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vigie.contracts import Surroundings
 from vigie.core.alerts.sender import Courier, at_work, couriers, see_through
@@ -37,35 +37,32 @@ class Wish:
     bounds: Bounds
 
 
+@dataclass(slots=True)
 class Run:
     """One run of a pipeline."""
 
-    def __init__(  # noqa: PLR0913
-        self,
-        context: RunContext,
-        engine: Engine,
-        sources: Mapping[str, Source],
-        wish: Wish,
-        around: Surroundings,
-        stop: threading.Event,
-        watcher: Watcher,
-    ) -> None:
-        self._context, self._engine, self._sources, self._wish = context, engine, sources, wish
-        self._around, self._stop, self._watcher = around, stop, watcher
-        self._failed: list[BaseException] = []
-        self._wakes = threading.Event()  # something was ingested, or the run ends
-        self._has_read_all = threading.Event()
-        self._read = 0
+    context: RunContext
+    engine: Engine
+    sources: Mapping[str, Source]
+    wish: Wish
+    around: Surroundings
+    stop: threading.Event
+    watcher: Watcher
+    _failed: list[BaseException] = field(default_factory=list)
+    _wakes: threading.Event = field(default_factory=threading.Event)  # something was ingested, or the run ends
+    _has_read_all: threading.Event = field(default_factory=threading.Event)
+    _read: int = 0
+    _loop: Loop = field(init=False)
 
     def go(self) -> None:
-        context = self._context
-        self._loop = Loop.over(
-            context, self._engine, self._sources, self._wish.bounds, self._told, _restarted
-        )
-        watches = [(watch, Watchman(context.lake, context.graph, watch, Teller(context.committed, self._watcher.alert)))
-                   for watch in context.graph.watches]
+        context = self.context
+        self._loop = Loop.over(context, self.engine, self.sources, self.wish.bounds, self._told, _restarted)
+        watches = [
+            (watch, Watchman(context.lake, context.graph, watch, Teller(context.committed, self.watcher.alert)))
+            for watch in context.graph.watches
+        ]
         sent = [courier for watch, watchman in watches for courier in self._couriers(watch, watchman)]
-        if self._wish.once:
+        if self.wish.once:
             self._once(watches, sent)
         else:
             self._live(watches, sent)
@@ -74,31 +71,31 @@ class Run:
 
     def _told(self, entries: Sequence[Entry]) -> None:
         self._read += sum(entry.read for entry in entries)
-        self._watcher.batch(entries)
+        self.watcher.batch(entries)
 
     def _couriers(self, watch: Watch, watchman: Watchman) -> Iterator[Courier]:
-        return couriers(self._context, watch, watchman.name, self._around, self._failed.append)
+        return couriers(self.context, watch, watchman.name, self.around, self._failed.append)
 
     def _once(self, watches: Sequence[tuple[Watch, Watchman]], sent: Sequence[Courier]) -> None:
-        while not self._stop.is_set() and self._loop.ingest():
+        while not self.stop.is_set() and self._loop.ingest():
             self._look_again()
-        of_gold = [isinstance(self._context.graph.read_by(watch), Gold) for watch, _ in watches]
+        of_gold = [isinstance(self.context.graph.read_by(watch), Gold) for watch, _ in watches]
         self._catch_up(watchman for (_, watchman), is_of_gold in zip(watches, of_gold, strict=True) if not is_of_gold)
         with at_work(sent):
-            while not self._stop.is_set() and self._loop.follow():
+            while not self.stop.is_set() and self._loop.follow():
                 pass
             self._catch_up(watchman for (_, watchman), is_of_gold in zip(watches, of_gold, strict=True) if is_of_gold)
-            see_through(sent, self._stop)
-        if not self._stop.is_set() and not self._failed:
+            see_through(sent, self.stop)
+        if not self.stop.is_set() and not self._failed:
             log.info("All that was there has gone through." if self._read else "Nothing new was there.")
 
     def _catch_up(self, watchmen: Iterator[Watchman]) -> None:
         for watchman in watchmen:
-            watchman.catch_up(self._stop)
+            watchman.catch_up(self.stop)
 
     def _live(self, watches: Sequence[tuple[Watch, Watchman]], sent: Sequence[Courier]) -> None:
         with ExitStack() as beside:
-            beside.enter_context(Caretaker(self._context.lake))
+            beside.enter_context(Caretaker(self.context.lake))
             beside.enter_context(at_work(sent))
             for _, watchman in watches:
                 beside.enter_context(Post(watchman, self._has_read_all.is_set, self._fail))
@@ -107,14 +104,14 @@ class Run:
                 if self._loop.ingest():
                     self._has_read_all.clear()
                     self._wakes.set()
-                    self._stop.wait(self._wish.every)
+                    self.stop.wait(self.wish.every)
                 else:
                     self._has_read_all.set()
                     self._look_again()
-                    self._stop.wait(LOOK_EVERY_S)
+                    self.stop.wait(LOOK_EVERY_S)
 
     def _look_again(self) -> None:
-        for source in self._sources.values():
+        for source in self.sources.values():
             source.watch()
 
     def _follow(self) -> None:
@@ -125,7 +122,7 @@ class Run:
                 pass
 
     def _is_over(self) -> bool:
-        return self._stop.is_set() or bool(self._failed)
+        return self.stop.is_set() or bool(self._failed)
 
     def _fail(self, problem: BaseException) -> None:
         self._failed.append(problem)
@@ -145,7 +142,7 @@ class Run:
         try:
             yield
         finally:
-            self._stop.set()
+            self.stop.set()
             self._wakes.set()
             thread.join()
 

@@ -56,8 +56,12 @@ class Source(Protocol):
         ...
 
     def read(self, span: Span) -> pa.Table:
-        """These messages: `origin`, then `partition_id`, `key`, `value`, `stamp` (when whoever took it says it was
-        received, or null). RunFailed when they are not what was there."""
+        """These messages: `origin`, then `partition_id`, `key`, `value`, `stamp` and `arrived_at`. RunFailed when they
+        are not what was there.
+
+        `stamp` is when a broker says that it took a message, and `arrived_at` when it came to where we read it; either
+        is null where that is not known.
+        """
         ...
 
     def remember(self, part: Any) -> None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from vigie.arrow_types import INSTANT, arrow_schema
 from vigie.core.delta import tables
@@ -44,7 +45,7 @@ class Ingest:
         self._notes = Notes(context.lake.vigie(context.graph.name) / "notes" / declared.name, Plan)
         self._prepare()
         self._tables = list(tables_of(context, engine, declared))
-        self._received: dict[str, int] = {}
+        self._arrived: dict[str, int] = {}
         self._plan = self._notes.newest()
         self._due = self._plan is not None and not self._is_in_the_ledger(self._plan.batch)
         self._look_back()
@@ -93,14 +94,14 @@ class Ingest:
 
     def _is_idle(self, partition: str, now: datetime) -> bool:
         """Whether its newest message came long ago; one without any message has no order to wait for."""
-        received = self._received.get(partition)
-        return received is None or micros(now) - received > IDLE // timedelta(microseconds=1)
+        arrived = self._arrived.get(partition)
+        return arrived is None or micros(now) - arrived > IDLE // timedelta(microseconds=1)
 
     def _moves_on(self, idle: dict[str, bool]) -> bool:
         """Whether somebody who reads these tables could go on because of who is idle now."""
         if self._plan is None or not all(idle.values()):
             return any(table.progress and table.planned(idle).floor > table.until for table in self._tables)
-        return bool(self._received) and not all(self._plan.idle.get(name, False) for name in idle)
+        return bool(self._arrived) and not all(self._plan.idle.get(name, False) for name in idle)
 
     def _taken(self, plan: Plan) -> list[Entry]:
         read = self._source.read(Span(plan.part, plan.after, plan.messages))
@@ -112,11 +113,11 @@ class Ingest:
         accepted = tables.append_arrow(bronze, self._bronze, Stamp(f"{app}:bronze", plan.batch)) if len(read) else 0
         self._context.committed(self._declared.table)
         partitions = read["partition_id"].to_numpy(zero_copy_only=False)
-        received = micros_in(received_at)
-        self._note_receipt(partitions, received)
-        offsets = {"part": plan.part, "received": self._received}
+        arrived = micros_in(pc.coalesce(read["arrived_at"], received_at))
+        self._note_arrivals(partitions, arrived)
+        offsets = {"part": plan.part, "arrived": self._arrived}
         entries = [Entry(app, self._declared.table, plan.batch, read.num_rows, accepted, 0, 0, 0, None, offsets)]
-        messages = Messages(bronze, partitions, received, self._parsed(told))
+        messages = Messages(bronze, partitions, micros_in(received_at), arrived, self._parsed(told))
         taken = [table.taken(plan, messages) for table in self._tables]
         entries += [entry for entry, _ in taken]
         self._context.ledger.write(entries, Stamp(app, plan.batch))
@@ -125,10 +126,10 @@ class Ingest:
             self._journal.add(table.address, reached)
         return entries
 
-    def _note_receipt(self, partitions: np.ndarray, received: np.ndarray) -> None:
+    def _note_arrivals(self, partitions: NDArray[np.object_], arrived: NDArray[np.int64]) -> None:
         for name in np.unique(partitions.astype(str)):
-            newest = int(received[partitions == name].max())
-            self._received[str(name)] = max(newest, self._received.get(str(name), newest))
+            newest = int(arrived[partitions == name].max())
+            self._arrived[str(name)] = max(newest, self._arrived.get(str(name), newest))
 
     def _parsed(self, messages: pa.Table) -> pa.Table:
         rows = pa.array(np.arange(messages.num_rows))
@@ -154,7 +155,7 @@ class Ingest:
             offsets = json.loads(entry["offsets"])
             if entry["table"] == self._declared.table:
                 self._source.remember(offsets["part"])
-                self._received = offsets["received"]
+                self._arrived = offsets["arrived"]
             elif (table := by_address.get(entry["table"])) is not None:
                 table.recall(offsets["progress"], offsets["until"])
                 self._journal.add(table.address, reached_by(entry["batch"], entry["accepted"], offsets))

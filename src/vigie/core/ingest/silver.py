@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from vigie.arrow_types import INSTANT, arrow_schema
-from vigie.core.delta import tables
+from vigie.core.delta import changes, tables
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Engine
 from vigie.core.ingest import quarantine
@@ -44,6 +44,7 @@ class Messages:
     bronze: pa.Table
     partitions: NDArray[np.object_]
     received: NDArray[np.int64]
+    arrived: NDArray[np.int64]
     parsed: pa.Table
 
 
@@ -78,7 +79,7 @@ class SilverTable:
         times = self._times(rows)
         told = self._seen(planned, messages, times, broken)
         found = self._judged(planned, rows, times, told, broken)
-        accepted = self._append(plan, rows, told, found)
+        accepted = self._append(plan, rows, messages, told, found)
         quarantined = self._set_aside(plan, messages.bronze, found.rows(BROKEN), rows["_rules"])
         late = self._set_aside(plan, messages.bronze, found.rows(LATE), None)
         self.progress = told.progress
@@ -139,15 +140,17 @@ class SilverTable:
 
         return judged(broken, times, until, watermark, keys, known)
 
-    def _append(self, plan: Plan, rows: pa.Table, told: Seen, found: Judged) -> int:
+    def _append(self, plan: Plan, rows: pa.Table, messages: Messages, told: Seen, found: Judged) -> int:
         which = found.rows(ACCEPTED)
         if not len(which):
             return 0
         good = rows.take(pa.array(which)).select(self._columns.names)
+        counts = {"duplicate": found.count(REPEAT), "broken": found.count(BROKEN), "late": found.count(LATE)}
         if self._table.event_time:
+            newest = which[np.argmax(self._times(rows)[which])]
+            counts[changes.RECEIVED] = int(messages.arrived[newest])
             until = told.until[which]
             good = good.append_column(SEEN, pa.array(until, INSTANT, mask=until == NEVER))
-        counts = {"duplicate": found.count(REPEAT), "broken": found.count(BROKEN), "late": found.count(LATE)}
         stamp = Stamp(f"{self._declared.name}:{self.address}", plan.batch)
         written = tables.append_arrow(good.cast(self._schema), self._path, stamp, **counts)
         self._context.committed(self.address)
