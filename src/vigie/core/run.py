@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from vigie.contracts import Surroundings
 from vigie.core.alerts.sender import Courier, at_work, couriers, see_through
 from vigie.core.alerts.watch import Teller, Watchman
 from vigie.core.alerts.watch_thread import Post
 from vigie.core.compaction import Caretaker
+from vigie.core.delivery import LAST_TRIES_S, Carrier, carriers
 from vigie.core.engine import Engine, EngineDied
 from vigie.core.ledger import Entry
+from vigie.core.left_undone import LeftUndone
 from vigie.core.loop import Loop
 from vigie.core.observer import Watcher
 from vigie.core.run_context import RunContext
@@ -22,7 +25,10 @@ from vigie.core.source import Bounds, Source
 from vigie.graph import Gold, Watch
 
 LOOK_EVERY_S = 0.05  # for what is there, when nothing was
-WATCH_EVERY_S = 5.0  # over what was read before
+LOOK_FOR_GAINS_EVERY_S = 0.2  # of a table that is delivered
+
+Watched = tuple[Watch, Watchman]
+Going = tuple[Carrier, float]
 
 log = logging.getLogger(__name__)
 
@@ -62,10 +68,12 @@ class Run:
             for watch in context.graph.watches
         ]
         sent = [courier for watch, watchman in watches for courier in self._couriers(watch, watchman)]
+        patience = LAST_TRIES_S if self.wish.once else None
+        going = list(carriers(context, self.around, self.stop, patience))
         if self.wish.once:
-            self._once(watches, sent)
+            self._once(watches, sent, going)
         else:
-            self._live(watches, sent)
+            self._live(watches, sent, going)
         if self._failed:
             raise self._failed[0]
 
@@ -76,7 +84,7 @@ class Run:
     def _couriers(self, watch: Watch, watchman: Watchman) -> Iterator[Courier]:
         return couriers(self.context, watch, watchman.name, self.around, self._failed.append)
 
-    def _once(self, watches: Sequence[tuple[Watch, Watchman]], sent: Sequence[Courier]) -> None:
+    def _once(self, watches: Sequence[Watched], sent: Sequence[Courier], going: Sequence[Going]) -> None:
         while not self.stop.is_set() and self._loop.ingest():
             self._look_again()
         of_gold = [isinstance(self.context.graph.read_by(watch), Gold) for watch, _ in watches]
@@ -85,6 +93,8 @@ class Run:
             while not self.stop.is_set() and self._loop.follow():
                 pass
             self._catch_up(watchman for (_, watchman), is_of_gold in zip(watches, of_gold, strict=True) if is_of_gold)
+            for carrier, _ in going:
+                self._carried(carrier)
             see_through(sent, self.stop)
         if not self.stop.is_set() and not self._failed:
             log.info("All that was there has gone through." if self._read else "Nothing new was there.")
@@ -93,13 +103,27 @@ class Run:
         for watchman in watchmen:
             watchman.catch_up(self.stop)
 
-    def _live(self, watches: Sequence[tuple[Watch, Watchman]], sent: Sequence[Courier]) -> None:
+    def _carried(self, carrier: Carrier) -> bool:
+        """Whatever waits for a sink, unless a stop is asked for; whether there was anything."""
+        took = False
+        with suppress(LeftUndone):
+            while not self._is_over() and carrier.deliver():
+                took = True
+        return took
+
+    def _carry(self, carrier: Carrier, every: float) -> None:
+        while not self._is_over():
+            self.stop.wait(max(every, LOOK_EVERY_S) if self._carried(carrier) else LOOK_FOR_GAINS_EVERY_S)
+
+    def _live(self, watches: Sequence[Watched], sent: Sequence[Courier], going: Sequence[Going]) -> None:
         with ExitStack() as beside:
             beside.enter_context(Caretaker(self.context.lake))
             beside.enter_context(at_work(sent))
             for _, watchman in watches:
                 beside.enter_context(Post(watchman, self._has_read_all.is_set, self._fail))
             beside.enter_context(self._beside("gold", self._follow))
+            for carrier, every in going:
+                beside.enter_context(self._beside(carrier.name, partial(self._carry, carrier, every)))
             while not self._is_over():
                 if self._loop.ingest():
                     self._has_read_all.clear()

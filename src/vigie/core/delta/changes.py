@@ -109,6 +109,21 @@ def by_version(path: Path, gain: Gain, columns: Sequence[str], schema: pa.Schema
     return [(version, pa.concat_tables(parts)) for version, parts in found.items()]
 
 
+def reader(path: Path, gain: Gain, rows_at_once: int, *, may_be_gone: bool = False) -> pa.RecordBatchReader:
+    """The rows themselves, all columns, some at a time. Of a table from which somebody deletes on purpose, what is gone
+    is no gain any more."""
+    schema = pa.schema(opened(path).schema().to_arrow())
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for _, name in gain.files:
+            if may_be_gone and not (path / name).exists():
+                continue
+            rows = _read(path / name, schema.names).cast(schema)
+            yield from rows.to_batches(max_chunksize=rows_at_once)
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
+
+
 def _read(file: Path, columns: list[str]) -> pa.Table:
     try:
         return pq.read_table(file, columns=columns, partitioning=None, coerce_int96_timestamp_unit="us")
