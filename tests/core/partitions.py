@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from vigie.core.source import Bounds, Span
 
@@ -33,6 +35,12 @@ class Partitions:
     def check(self) -> None: ...
 
     def watch(self) -> None: ...
+
+    def in_order(self, _part: Any, bronze: pa.Table) -> pa.Table:
+        return bronze.sort_by([("partition", "ascending"), ("offset", "ascending")])
+
+    def partitions_of(self, bronze: pa.Table) -> NDArray[np.object_]:
+        return bronze["partition"].cast(pa.string()).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
     def remember(self, part: Any) -> None:
         self.read_once.append(part)

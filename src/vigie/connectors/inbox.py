@@ -14,7 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from vigie.arrow_types import INSTANT
 from vigie.core.source import Bounds, Position, Span
@@ -108,6 +111,14 @@ class Inbox:
             self.read_before[file.name] = (size, modified, digest)
             assert parts[-1].num_rows == lines
         return pa.concat_tables(parts) if parts else MESSAGES.empty_table()
+
+    def in_order(self, part: Any, bronze: pa.Table) -> pa.Table:
+        names = pa.array([File(bytes.fromhex(name), 0, 0).text for name, *_ in part], pa.string())
+        placed = bronze.append_column("place", pc.index_in(bronze["file"], value_set=names))
+        return placed.sort_by([("place", "ascending"), ("line", "ascending")]).drop_columns("place")
+
+    def partitions_of(self, bronze: pa.Table) -> NDArray[np.object_]:
+        return np.full(bronze.num_rows, PARTITION, object)
 
     def remember(self, part: Any) -> None:
         for name, size, modified, _, digest in part:

@@ -6,7 +6,9 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from vigie.arrow_types import INSTANT
 from vigie.core.source import Bounds, Position, Span
@@ -197,6 +199,12 @@ class KafkaTopic:
     def _begins(self, partition: int) -> int | None:
         ahead = self._ahead.get(partition)
         return ahead[0].offset() if ahead else self._next.get(partition)
+
+    def in_order(self, _part: Any, bronze: pa.Table) -> pa.Table:
+        return bronze.sort_by([("partition", "ascending"), ("offset", "ascending")])
+
+    def partitions_of(self, bronze: pa.Table) -> NDArray[np.object_]:
+        return bronze["partition"].cast(pa.string()).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
     def remember(self, part: Any) -> None:
         """Kafka's messages do not change once they are written."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 Position = Any  # what a source needs to go on, as JSON
 
@@ -62,6 +64,14 @@ class Source(Protocol):
         `stamp` is when a broker says that it took a message, and `arrived_at` when it came to where we read it; either
         is null where that is not known.
         """
+        ...
+
+    def in_order(self, part: Any, bronze: pa.Table, /) -> pa.Table:
+        """The rows of bronze that this part of the source became, in the order in which they were read."""
+        ...
+
+    def partitions_of(self, bronze: pa.Table, /) -> NDArray[np.object_]:
+        """The partition of each row of bronze."""
         ...
 
     def remember(self, part: Any) -> None:

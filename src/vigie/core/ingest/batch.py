@@ -7,8 +7,10 @@ commit carries the batch's number, under which a table takes rows only once.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +21,7 @@ from vigie.core.delta import tables
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Engine
 from vigie.core.ingest import parsing, quarantine
+from vigie.core.ingest.backfill import Backfill, Taken
 from vigie.core.ingest.silver import Messages, micros_in, reached_by, tables_of
 from vigie.core.ledger import Entry
 from vigie.core.notes import Notes, Plan
@@ -48,7 +51,8 @@ class Ingest:
         self._arrived: dict[str, int] = {}
         self._plan = self._notes.newest()
         self._due = self._plan is not None and not self._is_in_the_ledger(self._plan.batch)
-        self._look_back()
+        bronze, done = self._look_back()
+        self._filling = self._fills(bronze, done)
 
     def _prepare(self) -> None:
         lake, owner = self._context.lake, self._context.graph.name
@@ -65,14 +69,15 @@ class Ingest:
 
         Whatever it dies of, the same batch is due when it is called again.
         """
+        if (filled := next(self._filling, None)) is not None:
+            return filled
         if not self._due:
             planned = self._planned(now or datetime.now(UTC))
             if planned is None:
                 return None
             self._plan, self._due = planned, True
-        plan = self._plan
-        assert plan is not None
-        entries = self._taken(plan)
+        assert self._plan is not None
+        entries = self._taken(self._with_every_table(self._plan))
         self._due = False
         return entries
 
@@ -90,6 +95,15 @@ class Ingest:
         plan = Plan(number, now, span.part, span.after, span.messages, idle, judged)
         self._notes.commit(plan)
         self._context.committed("plan")
+        return plan
+
+    def _with_every_table(self, plan: Plan) -> Plan:
+        """The plan, and how tables are judged that were added since it was made."""
+        added = [table for table in self._tables if table.name not in plan.tables]
+        if added:
+            tables_too = plan.tables | {table.name: table.planned(plan.idle) for table in added}
+            plan = msgspec.structs.replace(plan, tables=tables_too)
+            self._notes.commit(plan)
         return plan
 
     def _is_idle(self, partition: str, now: datetime) -> bool:
@@ -146,16 +160,30 @@ class Ingest:
         ledger = self._context.lake.ledger(self._context.graph.name)
         return tables.last_batch(ledger, self._declared.name) >= batch
 
-    def _look_back(self) -> None:
-        """Tell the source what was read, and each table how far it had come, as the ledger has it."""
+    def _fills(self, bronze: list[Taken], done: dict[str, int]) -> Iterator[list[Entry]]:
+        """What tables have yet to take of bronze that were added since."""
+        for table in self._tables:
+            missing = [each for each in bronze if each.batch > done.get(table.address, -1)]
+            if missing:
+                beside = Backfill(self._context, self._bronze, self._source, table, self._journal, self._parsed)
+                yield from beside.fill(self._declared.name, missing)
+
+    def _look_back(self) -> tuple[list[Taken], dict[str, int]]:
+        """Tell the source what was read, and each table how far it had come, as the ledger has it; the batches of
+        bronze, and the last of each table."""
         by_address = {table.address: table for table in self._tables}
+        bronze: list[Taken] = []
+        done: dict[str, int] = {}
         own = pc.field("query") == self._declared.name
-        told = self._context.ledger.entries(own, "table", "batch", "accepted", "offsets")
+        told = self._context.ledger.entries(own, "table", "batch", "read", "accepted", "offsets")
         for entry in sorted(told, key=lambda entry: entry["batch"]):
-            offsets = json.loads(entry["offsets"])
+            offsets, batch = json.loads(entry["offsets"]), entry["batch"]
             if entry["table"] == self._declared.table:
                 self._source.remember(offsets["part"])
                 self._arrived = offsets["arrived"]
+                bronze.append(Taken(batch, offsets["part"], entry["read"]))
             elif (table := by_address.get(entry["table"])) is not None:
+                done[table.address] = batch
                 table.recall(offsets["progress"], offsets["until"])
-                self._journal.add(table.address, reached_by(entry["batch"], entry["accepted"], offsets))
+                self._journal.add(table.address, reached_by(batch, entry["accepted"], offsets))
+        return bronze, done

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
+from pyspark.sql.pandas.types import from_arrow_schema
 
+from vigie.arrow_types import arrow_schema
 from vigie.core import user_function
 from vigie.errors import BadDeclaration
 from vigie.graph import HAS_KEY, HAS_TIME, Silver, Source
@@ -29,8 +30,7 @@ def shaped(table: Silver, source: Source, rows: DataFrame) -> DataFrame:
     place = f"silver table '{table.name}' ({table.place})"
     key = F.lit(True) if source.key is None else F.col(f"`{source.key}`").cast("string").rlike(VISIBLE)
     made = user_function.made(table, rows.withColumn("_has_key", key))
-    schema = StructType.fromDDL(table.schema)
-    assert isinstance(schema, StructType)
+    schema = from_arrow_schema(arrow_schema(table.schema))  # Spark would ask a session to read it
     lost = [name for name in (*ENGINE, "_has_key") if name not in made.columns]
     if lost:
         raise BadDeclaration(

@@ -61,6 +61,7 @@ class Embedded:
     def _watched(self) -> Iterator[SparkSession]:
         """The session for one call, which must end before the deadline."""
         session = self._started()
+        _is_active(session)
         child = self._child
         assert child is not None
         too_late = threading.Event()
@@ -129,6 +130,14 @@ class Embedded:
         for stream in (child.stdin, child.stdout):
             if stream is not None:
                 stream.close()
+
+
+def _is_active(session: SparkSession) -> None:
+    """What a function asks whoever is active (the type of a UDF, say) is asked of this session: the client itself goes
+    on asking the first that there ever was in a thread, though its server is gone."""
+    from pyspark.sql.connect.session import SparkSession as OfConnect
+
+    OfConnect._active_session.session = session
 
 
 def _is_of_the_connection(problem: BaseException) -> bool:
