@@ -21,7 +21,7 @@ from vigie.core.observer import Watcher, both
 from vigie.core.request import OwnKafka, Request
 from vigie.dashboard import serving
 from vigie.duration import parse_duration
-from vigie.engine.run import run
+from vigie.embedded import run
 from vigie.errors import BadSetting, RequestError, VigieError
 from vigie.feed import Pace, Progress, Simulation, feed
 from vigie.feeding import fields_of, framed

@@ -111,6 +111,7 @@ def test_a_fill_that_died_is_taken_up_where_it_was(
     run(tmp_path / "later", engine, source, a_pipeline(is_later=False), batches=20)
     monkeypatch.setattr("vigie.core.ingest.backfill.ROWS_AT_ONCE", 40)
 
+    kept = Ledger.write
     for number in range(3):
         with monkeypatch.context() as dying, pytest.raises(ZeroDivisionError):
             wrote = iter(range(number))
@@ -120,7 +121,6 @@ def test_a_fill_that_died_is_taken_up_where_it_was(
                     raise ZeroDivisionError
                 return kept(self, *told)  # type: ignore[arg-type]
 
-            kept = Ledger.write
             dying.setattr(Ledger, "write", write)
             run(tmp_path / "later", engine, source, a_pipeline(is_later=True))
     run(tmp_path / "later", engine, source, a_pipeline(is_later=True))

@@ -20,11 +20,16 @@ class EngineDied(VigieError):
     """The engine went away, or gave no answer in time, in the middle of its work: the same may be asked again."""
 
 
+class NotComputed(VigieError):
+    """What a function was given cannot be computed: a row of it, or so many together."""
+
+
 class Engine(Protocol):
     """An evaluator of PySpark functions."""
 
     def evaluate(self, function: Function, *tables: pa.Table) -> pa.Table:
-        """What a function makes of these tables, in no promised order; EngineDied when it has to be asked again."""
+        """What a function makes of these tables, in no promised order; EngineDied when it has to be asked again,
+        NotComputed when it raises on what it was given."""
         ...
 
     def windows(self, function: Function, *schemas: pa.Schema) -> list[timedelta]:

@@ -22,7 +22,7 @@ from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Engine
 from vigie.core.ingest import parsing, quarantine
 from vigie.core.ingest.backfill import Backfill, Taken
-from vigie.core.ingest.silver import Messages, micros_in, reached_by, tables_of
+from vigie.core.ingest.silver import Messages, micros_in, nothing, reached_by, tables_of
 from vigie.core.ledger import Entry
 from vigie.core.notes import Notes, Plan
 from vigie.core.reached import Journal
@@ -149,12 +149,7 @@ class Ingest:
         rows = pa.array(np.arange(messages.num_rows))
         read = messages.select(["value", "received_at"]).append_column("row", rows)
         parse = parsing.parser(self._fields, ("row",))
-        return pa.Table.from_batches(list(parse(read.to_batches(AT_ONCE)))) if len(rows) else self._nothing()
-
-    def _nothing(self) -> pa.Table:
-        origin = pa.struct([("row", pa.int64())])
-        tail = [("received_at", INSTANT), ("_origin", origin), ("_broken", pa.string())]
-        return pa.schema([*self._fields, *tail]).empty_table()
+        return pa.Table.from_batches(list(parse(read.to_batches(AT_ONCE)))) if len(rows) else nothing(self._fields)
 
     def _is_in_the_ledger(self, batch: int) -> bool:
         ledger = self._context.lake.ledger(self._context.graph.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from vigie.arrow_types import INSTANT, arrow_schema
 from vigie.core.delta import changes, tables
 from vigie.core.delta.tables import Stamp
-from vigie.core.engine import Engine
+from vigie.core.engine import Engine, NotComputed
 from vigie.core.ingest import quarantine
 from vigie.core.ingest.shaping import shaped
 from vigie.core.ingest.verdict import ACCEPTED, BROKEN, LATE, REPEAT, Judged, judged
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
 
 FUTURE = 60_000_000  # microseconds that a message may be ahead of its receipt
 SEEN = "seen_until"
+COMPUTED = "cannot be computed"
 MICROSECOND = timedelta(microseconds=1)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,18 @@ class SilverTable:
         self.progress: dict[str, int] = {}
         self.until = NEVER
         tables.ensure(self._path, self._schema, table.table, context.graph.name)
+        self._check()
+
+    def _check(self) -> None:
+        """What is wrong with the function whatever rows come is found before any do."""
+        try:
+            self._evaluated(nothing(arrow_schema(self._declared.schema)))
+        except NotComputed as problem:
+            raise RunFailed(
+                f"the function of {self.address} cannot be computed: {problem}",
+                where=str(self._table.place),
+                do="Mend that line, or name another engine that knows it with --engine.",
+            ) from problem
 
     def planned(self, idle: dict[str, bool]) -> TablePlan:
         """How the next batch is judged: what gold was told may be given is behind every row that comes after."""
@@ -95,11 +111,7 @@ class SilverTable:
 
     def _shaped(self, parsed: pa.Table) -> pa.Table:
         """What the table's function makes of each message, in the order of the messages."""
-
-        def shape(rows: DataFrame) -> DataFrame:
-            return shaped(self._table, self._declared, rows)
-
-        made = self._engine.evaluate(shape, parsed)
+        made = self._evaluated(parsed)
         numbers = made["_origin"].combine_chunks().field("row").to_numpy()
         order = np.argsort(numbers, kind="stable")
         if not np.array_equal(numbers[order], np.arange(parsed.num_rows)):
@@ -110,6 +122,33 @@ class SilverTable:
                 do="A silver function gives one row for each row: leave bad rows to `expect`, and counting to gold.",
             )
         return made.take(pa.array(order))
+
+    def _evaluated(self, parsed: pa.Table) -> pa.Table:
+        """The rows in no order. Where the function raises, what it was given is halved until the row stands alone."""
+
+        def shape(rows: DataFrame) -> DataFrame:
+            return shaped(self._table, self._declared, rows)
+
+        try:
+            return self._engine.evaluate(shape, parsed)
+        except NotComputed as problem:
+            if not parsed.num_rows:
+                raise
+            if parsed.num_rows == 1:
+                log.warning("%s: a row cannot be computed, and goes to quarantine: %s", self.address, problem)
+                return self._not_computed(parsed, str(problem))
+            middle = parsed.num_rows // 2
+            return pa.concat_tables([self._evaluated(parsed.slice(0, middle)), self._evaluated(parsed.slice(middle))])
+
+    def _not_computed(self, row: pa.Table, why: str) -> pa.Table:
+        """A row that the function raises on, as one that breaks a rule; what is no JSON breaks that rule already."""
+        unread = row["_broken"][0].as_py()
+        rules = [[unread] if unread is not None else [COMPUTED, why]]
+        columns = [pa.nulls(1, kind) for kind in self._columns.types]
+        return pa.table(
+            [*columns, row["_origin"], pa.array(rules, pa.list_(pa.string()))],
+            names=[*self._columns.names, "_origin", "_rules"],
+        )
 
     def _times(self, rows: pa.Table) -> NDArray[np.int64]:
         if self._table.event_time is None:
@@ -175,6 +214,13 @@ class SilverTable:
         kept = tables.append_arrow(pa.table(columns, names=schema.names).cast(schema), path, stamp)
         self._context.committed(f"{self.address} {what}")
         return kept
+
+
+def nothing(fields: pa.Schema) -> pa.Table:
+    """No messages, parsed."""
+    origin = pa.struct([("row", pa.int64())])
+    tail = [("received_at", INSTANT), ("_origin", origin), ("_broken", pa.string())]
+    return pa.schema([*fields, *tail]).empty_table()
 
 
 def reached_by(batch: int, rows: int, offsets: dict[str, object]) -> Reached:

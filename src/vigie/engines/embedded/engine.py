@@ -13,8 +13,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+from pyspark.errors import PySparkException
 
-from vigie.core.engine import EngineDied, Function
+from vigie.core.engine import EngineDied, Function, NotComputed
+from vigie.core.user_function import reason
 from vigie.engines import plans
 from vigie.engines.embedded.exchange import Exchange, read
 
@@ -80,6 +82,8 @@ class Embedded:
                 self._end()
                 said = f"gave no answer in {self._deadline_s:.0f} s" if too_late.is_set() else "went away"
                 raise EngineDied(f"the embedded engine {said}") from problem
+            if isinstance(problem, PySparkException):
+                raise NotComputed(reason(str(problem))) from problem
             raise
         finally:
             timer.cancel()
