@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import gettempdir
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,8 +24,7 @@ FEW = 1_000_000  # readings, which may wait for that
 class Past:
     """The readings of a table up to a version, as far back as `looks_back` before the newest.
 
-    `database` holds them as `past` and each key's last moment as `heard`; `arrived()` adds what is new as `fresh`, and
-    what comes after a newer one of its key as `overtaken`.
+    `database` holds them as `past` and each key's last moment as `heard`; `arrived()` adds what is judged next.
     """
 
     def __init__(self, schema: pa.Schema, looks_back: timedelta, path: Path, key: str, time: str) -> None:
@@ -68,43 +68,32 @@ class Past:
     def _read(self, wanted: pc.Expression, version: int) -> pa.Table:
         return tables.reader(self._path, wanted, self._columns, version).read_all().cast(self.schema)
 
-    def in_order(self, commits: list[tuple[int, pa.Table]]) -> Iterator[tuple[int, pa.Table]]:
-        """The commits put together, as long as none holds a reading that was overtaken by an earlier one.
+    def rounds(self, rows: pa.Table) -> Iterator[pa.Table]:
+        """The readings in the order in which they came, cut where one of a key is not newer than the one before it.
 
-        So it makes no difference how many commits are read at once: a reading is seen by the same others.
+        So each is judged by those that came before it, and it makes no difference how many are looked at together.
         """
-        known = [
-            rows.select(["key", "moment"]).append_column("version", pa.repeat(v, len(rows))) for v, rows in commits
-        ]
-        self.database.register("commits", pa.concat_tables(known))
-        overtaking = self.database.execute(
-            """SELECT DISTINCT version FROM (
-                SELECT key, version, min(moment) AS first, max(max(moment)) OVER (
-                    PARTITION BY key ORDER BY version ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-                FROM commits GROUP BY key, version)
-            LEFT JOIN heard USING (key) WHERE first <= before OR first <= heard.moment"""
-        ).fetchall()
-        disordered = {version for (version,) in overtaking}
-        together: list[pa.Table] = []
-        for at, (version, rows) in enumerate(commits):
-            if together and version in disordered:
-                yield commits[at - 1][0], pa.concat_tables(together)
-                together = []
-            together.append(rows)
-        yield commits[-1][0], pa.concat_tables(together)
+        if not rows.num_rows:
+            return
+        codes = rows["key"].combine_chunks().dictionary_encode().indices.to_numpy()
+        order = np.argsort(codes, kind="stable")
+        key, moment = codes[order], rows["moment"].to_numpy()[order]
+        is_first = np.r_[True, key[1:] != key[:-1]]
+        falls = np.r_[False, moment[1:] <= moment[:-1]] & ~is_first
+        fallen = np.cumsum(falls)
+        of_key = np.empty(len(order), np.int64)
+        of_key[order] = fallen - np.maximum.accumulate(np.where(is_first, fallen, 0))
+        for number in range(int(of_key.max()) + 1):
+            yield rows.filter(pa.array(of_key == number)) if of_key.any() else rows
 
     def arrived(self, rows: pa.Table) -> int:
-        """Tell the new from the overtaken: the new ones are then in `fresh`, with when their key was `heard` before.
-        How many were overtaken by a newer one of their key."""
+        """Take these in hand as `arrived`; those that are newer than any of their key as `fresh`, too, with when that one
+        was `heard`. How many were overtaken by a newer one of their key."""
         self.database.register("arrived", rows)
         self.database.execute(
             """CREATE OR REPLACE TABLE fresh AS SELECT arrived.*, heard.moment AS heard_at
             FROM arrived LEFT JOIN heard USING (key)
             WHERE heard.moment IS NULL OR arrived.moment > heard.moment"""
-        )
-        self.database.execute(
-            """CREATE OR REPLACE TABLE overtaken AS SELECT arrived.* FROM arrived JOIN heard USING (key)
-            WHERE arrived.moment <= heard.moment"""
         )
         [(count,)] = self.database.execute("SELECT count(*) FROM fresh").fetchall()
         self.database.register("past", pa.concat_tables([self.schema.empty_table(), *self._chunks]))

@@ -176,11 +176,13 @@ class Watchman:
             self._table.put_what_is_due()
             return None
         part = self._waiting.popleft()
-        overtaken = self._past.arrived(part.rows)
-        events = [*self._judged(part), *self._raised(part.rows, part.version)] if part.rows.num_rows else []
+        overtaken, events, newest = 0, list[Event](), self._past.newest
+        for rows in self._past.rounds(part.rows):
+            overtaken += self._past.arrived(rows)
+            events += self._judged(rows, part.version)
+            self._past.remember(rows)
+        events += self._raised(part.version) if part.rows.num_rows else []
         self._write(events, part.stamp)
-        newest = self._past.newest
-        self._past.remember(part.rows)
         if self._past.newest != newest:
             now = micros(datetime.now(UTC))
             self._received = now if part.received is None else min(part.received, now)
@@ -196,15 +198,11 @@ class Watchman:
         gain = changes.gained(self._path, self.version, self._most_rows, until)
         if gain is None:
             return
-        commits = self._read(gain)
-        after = self.version
-        for version, part in self._past.in_order(commits) if commits else [(gain.version, self._none())]:
-            those = [
-                (pc.max(rows["moment"]).as_py(), -of) for of, rows in commits if after < of <= version and len(rows)
-            ]
-            received = gain.received[-max(those)[1]] if those else None  # of the first that brought the newest
-            yield _Part(Stamp(self.name, version), version, None, part, received)
-            after = version
+        commits = [(version, rows) for version, rows in self._read(gain) if len(rows)]
+        newest = [(pc.max(rows["moment"]).as_py(), -version) for version, rows in commits]
+        received = gain.received[-max(newest)[1]] if newest else None  # of the first that brought the newest
+        rows = pa.concat_tables([self._none(), *(rows for _, rows in commits)])
+        yield _Part(Stamp(self.name, gain.version), gain.version, None, rows, received)
 
     def _of_the_start(self, read_to: int) -> Iterator[_Part]:
         """The next readings, in the order of time, of what silver held when the watch was first set up."""
@@ -214,7 +212,7 @@ class Watchman:
         if until is None:
             yield _Part(Stamp(app, 0), self.version, None, self._none())
         else:
-            rows = self._past.between(self.version, read_to, until)
+            rows = self._past.between(self.version, read_to, until).sort_by("moment")
             yield _Part(Stamp(app, until - changes.EARLIEST), self.version, until, rows)
 
     def _none(self) -> pa.Table:
@@ -243,7 +241,7 @@ class Watchman:
             return ()
         now = self._past.newest + ahead // MICROSECOND
         events = [event for rule, span in self._silences for event in self._silent(rule, span, now)]
-        events += self._raised(self._none(), self.version, ahead)
+        events += self._raised(self.version, ahead)
         self._write(events, None)
         return tuple(events)
 
@@ -253,25 +251,28 @@ class Watchman:
         schema = pa.schema([("key", pa.string()), ("moment", INSTANT), *list(self._past.schema)[2:]])
         return [(version, _timed(part)) for version, part in changes.by_version(self._path, gain, columns, schema)]
 
-    def _judged(self, part: _Part) -> Iterator[Event]:
-        """What opens and closes, in the order of time."""
+    def _judged(self, arrived: pa.Table, version: int) -> Iterator[Event]:
+        """What opens and closes with readings of which none was overtaken by another of them, in the order of time.
+
+        One that was overtaken before is judged too, by what was before it; it ends nothing that began after it.
+        """
         database = self._past.database
         own = ", ".join(map(quoted, self._past.schema.names))
         database.execute(
             f"""CREATE OR REPLACE TABLE readings AS
-            SELECT {own}, false AS is_new FROM past WHERE key IN (SELECT key FROM fresh)
-                AND moment >= (SELECT min(moment) FROM fresh) - {self._looks_back() // MICROSECOND}
-            UNION ALL SELECT {own}, false AS is_new FROM overtaken
-            UNION ALL SELECT {own}, true AS is_new FROM fresh"""
+            SELECT {own}, false AS is_new FROM past WHERE key IN (SELECT key FROM arrived)
+                AND moment >= (SELECT min(moment) FROM arrived) - {self._looks_back() // MICROSECOND}
+            UNION ALL SELECT {own}, true AS is_new FROM arrived"""
         )
-        turns = judging.changes(database, self._judgements, self._open)
+        firing = {name: micros(alert.opened_at) for name, alert in self._open.items()}
+        turns = judging.changes(database, self._judgements, firing)
         turns += [turn for rule, span in self._silences for turn in self._gaps(rule, span)]
-        places = self._places([turn.key for turn in turns if turn.fires], part.rows)
+        places = self._places([turn.key for turn in turns if turn.fires], arrived)
         for turn in sorted(turns, key=lambda turn: (turn.moment, turn.rule, turn.key)):
             if turn.fires:
-                yield self._opened(self._marked(self._found(turn, part.version), places), part.version)
+                yield self._opened(self._marked(self._found(turn, version), places), version)
             elif (turn.rule, turn.key) in self._open:
-                yield self._closed(turn.rule, turn.key, turn.moment, part.version)
+                yield self._closed(turn.rule, turn.key, turn.moment, version)
 
     def _gaps(self, rule: Rule, span: timedelta) -> Iterator[Turn]:
         """The silences that a reading ended: those that were known, and those of which nothing was known.
@@ -310,15 +311,14 @@ class Watchman:
         ).fetchall()
         return [(key, moment) for key, moment in quiet if (rule.name, key) not in self._open]
 
-    def _raised(self, arrived: pa.Table, version: int, ahead: timedelta = timedelta()) -> Iterator[Event]:
+    def _raised(self, version: int, ahead: timedelta = timedelta()) -> Iterator[Event]:
         """The alerts that were marked, and are still open now that what was going on is over."""
         marked = [alert for alert in self._open.values() if alert.suppressed_by is not None]
         if self._quiet is None or not marked:
             return
-        newest = max([moment for moment in (self._past.newest, pc.max(arrived["moment"]).as_py()) if moment])
-        now = instant(newest)
+        now = instant(self._past.newest)
         assert now is not None
-        places = self._places([alert.key for alert in marked], arrived)
+        places = self._places([alert.key for alert in marked], self._none())
         for alert in marked:
             if self._quiet.covering(places.get(alert.key), now + ahead) is None:
                 yield self._opened(replace(alert, suppressed_by=None, raised_at=datetime.now(UTC)), version)
