@@ -29,7 +29,7 @@ class Partitions:
     take: Take
     read_once: list[Any] = field(default_factory=list)
 
-    identity = "a test"
+    identity: str = "a test"
     origin = ORIGIN
 
     def check(self) -> None: ...

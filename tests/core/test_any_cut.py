@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,16 +15,12 @@ from deltalake import DeltaTable
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.core.loops import begun
 from tests.core.partitions import Partitions, Take
 from tests.tier import by_night
 from vigie import Pipeline
-from vigie.core.engine import EngineDied
-from vigie.core.ledger import Entry, Ledger
-from vigie.core.loop import Loop
-from vigie.core.run_context import RunContext
-from vigie.core.source import Bounds
+from vigie.core.ledger import Entry
 from vigie.engines.embedded.engine import Embedded
-from vigie.lake import Lake
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -197,17 +192,6 @@ def _minute(at: datetime) -> datetime:
     return at.replace(second=0, microsecond=0)
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Embedded]:
-    running = Embedded()
-    yield running
-    running.close()
-
-
-def unexpected(problem: EngineDied) -> None:
-    raise problem
-
-
 def taken(  # noqa: PLR0913
     lake: Path,
     engine: Embedded,
@@ -220,15 +204,10 @@ def taken(  # noqa: PLR0913
     source = Partitions([[(each.value, received) for each in messages] for messages in partitions], take)
     entries: list[Entry] = []
 
-    def begun() -> Loop:
-        place, graph = Lake(lake), stoves.graph()
-        context = RunContext(graph, place, Ledger(place.ledger(graph.name), graph.name))
-        return Loop.over(context, engine, {"heat": source}, Bounds(10**9, 10**9), entries.extend, unexpected)
-
-    loop = begun()
+    loop = begun(lake, engine, stoves, source, entries)
     while loop.ingest() or loop.follow():
         if restarts is not None and restarts.random() < 0.3:
-            loop = begun()
+            loop = begun(lake, engine, stoves, source, entries)
         if restarts is not None and restarts.random() < 0.5:
             loop.follow()
     return entries

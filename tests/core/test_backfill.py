@@ -12,14 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 from deltalake import DeltaTable
 
+from tests.core.loops import run
 from tests.core.partitions import Partitions
 from vigie import Pipeline
-from vigie.core.ledger import Entry, Ledger
-from vigie.core.loop import Loop
-from vigie.core.run_context import RunContext
-from vigie.core.source import Bounds
+from vigie.core.ledger import Ledger
 from vigie.engines.embedded.engine import Embedded
-from vigie.lake import Lake
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -45,13 +42,6 @@ def a_pipeline(*, is_later: bool) -> Pipeline:
     return stoves
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Embedded]:
-    running = Embedded()
-    yield running
-    running.close()
-
-
 def messages(chance: random.Random, partition: int) -> list[tuple[bytes, datetime]]:
     at, made = NOON, []
     for number in range(120):
@@ -60,16 +50,6 @@ def messages(chance: random.Random, partition: int) -> list[tuple[bytes, datetim
         row = {"id": f"k{partition}-{number % 3}", "t": (at - behind).isoformat(), "c": chance.randrange(-3, 40)}
         made.append((json.dumps(row).encode() if chance.random() > 0.05 else b"{", NOON + timedelta(hours=5)))
     return made
-
-
-def run(lake: Path, engine: Embedded, source: Partitions, pipeline: Pipeline, batches: int = 10**9) -> list[Entry]:
-    place, graph, told = Lake(lake), pipeline.graph(), list[Entry]()
-    context = RunContext(graph, place, Ledger(place.ledger(graph.name), graph.name))
-    loop = Loop.over(context, engine, {"heat": source}, Bounds(10**9, 10**9), told.extend, lambda _problem: None)
-    for _ in range(batches):
-        if not loop.ingest():
-            break
-    return told
 
 
 def rows(lake: Path, table: str, *columns: str) -> list[tuple[object, ...]]:
@@ -81,10 +61,10 @@ def test_it_is_brought_to_where_bronze_is_and_goes_on_from_there(engine: Embedde
     chance = random.Random(5)
     every = [messages(chance, partition) for partition in range(3)]
     source = Partitions(every, lambda left: [chance.randrange(15) for _ in left])
-    run(tmp_path / "whole", engine, source, a_pipeline(is_later=True))
-    run(tmp_path / "later", engine, source, a_pipeline(is_later=False), batches=9)
+    run(tmp_path / "whole", engine, a_pipeline(is_later=True), source)
+    run(tmp_path / "later", engine, a_pipeline(is_later=False), source, batches=9)
 
-    told = run(tmp_path / "later", engine, source, a_pipeline(is_later=True))
+    told = run(tmp_path / "later", engine, a_pipeline(is_later=True), source)
 
     assert told[0].table == "silver/hot"
     for table in ("silver/warm", "silver/hot"):
@@ -107,8 +87,8 @@ def test_a_fill_that_died_is_taken_up_where_it_was(
     chance = random.Random(6)
     every = [messages(chance, partition) for partition in range(2)]
     source = Partitions(every, lambda left: [chance.randrange(9) for _ in left])
-    run(tmp_path / "whole", engine, source, a_pipeline(is_later=True))
-    run(tmp_path / "later", engine, source, a_pipeline(is_later=False), batches=20)
+    run(tmp_path / "whole", engine, a_pipeline(is_later=True), source)
+    run(tmp_path / "later", engine, a_pipeline(is_later=False), source, batches=20)
     monkeypatch.setattr("vigie.core.ingest.backfill.ROWS_AT_ONCE", 40)
 
     kept = Ledger.write
@@ -122,8 +102,8 @@ def test_a_fill_that_died_is_taken_up_where_it_was(
                 return kept(self, *told)  # type: ignore[arg-type]
 
             dying.setattr(Ledger, "write", write)
-            run(tmp_path / "later", engine, source, a_pipeline(is_later=True))
-    run(tmp_path / "later", engine, source, a_pipeline(is_later=True))
+            run(tmp_path / "later", engine, a_pipeline(is_later=True), source)
+    run(tmp_path / "later", engine, a_pipeline(is_later=True), source)
 
     columns = ("id", "t", "c", "seen_until")
     assert rows(tmp_path / "later", "silver/hot", *columns) == rows(tmp_path / "whole", "silver/hot", *columns)

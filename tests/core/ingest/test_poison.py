@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,15 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 from deltalake import DeltaTable
 
+from tests.core.loops import run
 from tests.core.partitions import Partitions
 from vigie import Pipeline
-from vigie.core.ledger import Entry, Ledger
-from vigie.core.loop import Loop
-from vigie.core.run_context import RunContext
-from vigie.core.source import Bounds
 from vigie.engines.embedded.engine import Embedded
 from vigie.errors import RunFailed
-from vigie.lake import Lake
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -43,19 +38,8 @@ def shares(rows: DataFrame) -> DataFrame:
     return rows.withColumns({"share": F.lit(10) / F.col("n"), "lucky": lucky("n")})
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Embedded]:
-    running = Embedded()
-    yield running
-    running.close()
-
-
-def run(lake: Path, engine: Embedded, pipeline: Pipeline, values: list[bytes]) -> list[Entry]:
-    source = Partitions([[(value, NOON + timedelta(hours=1)) for value in values]], lambda left: left)
-    place, graph, told = Lake(lake), pipeline.graph(), list[Entry]()
-    context = RunContext(graph, place, Ledger(place.ledger(graph.name), graph.name))
-    Loop.over(context, engine, {"heat": source}, Bounds(10**9, 10**9), told.extend, lambda _problem: None).ingest()
-    return told
+def of(values: list[bytes]) -> Partitions:
+    return Partitions([[(value, NOON + timedelta(hours=1)) for value in values]], lambda left: left)
 
 
 def a_message(at: int, n: int | None) -> bytes:
@@ -69,7 +53,7 @@ def test_poison_rows_are_found_among_the_others_and_named_with_the_error(engine:
     values[7] = b"{"
     poison.pop(7, None)
 
-    [_, silver] = run(tmp_path, engine, stoves, values)
+    silver = run(tmp_path, engine, stoves, of(values))[1]
 
     assert (silver.read, silver.accepted, silver.quarantined) == (300, 299 - len(poison), 1 + len(poison))
     aside = {
@@ -94,5 +78,5 @@ def test_a_function_that_can_never_be_computed_is_refused_before_anything_is_rea
         return rows.withColumn("x", F.expr("no_such_function(n)"))
 
     with pytest.raises(RunFailed, match="no_such_function"):
-        run(tmp_path, engine, odd, [a_message(0, 1)])
+        run(tmp_path, engine, odd, of([a_message(0, 1)]))
     assert not (tmp_path / "bronze/heat").exists() or DeltaTable(tmp_path / "bronze/heat").version() == 0

@@ -87,7 +87,7 @@ class Past:
             yield rows.filter(pa.array(of_key == number)) if of_key.any() else rows
 
     def arrived(self, rows: pa.Table) -> int:
-        """Take these in hand as `arrived`; those that are newer than any of their key as `fresh`, too, with when that one
+        """Take these in hand as `arrived`; those newer than any of their key as `fresh`, too, with when that one
         was `heard`. How many were overtaken by a newer one of their key."""
         self.database.register("arrived", rows)
         self.database.execute(

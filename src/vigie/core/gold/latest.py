@@ -18,8 +18,9 @@ from vigie.arrow_types import arrow_schema
 from vigie.core.delta import changes, tables
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Engine
+from vigie.core.gold.settled import begun
 from vigie.core.ledger import Entry
-from vigie.core.notes import GoldPlan, Notes
+from vigie.core.notes import GoldPlan
 from vigie.core.progress import NEVER
 from vigie.core.reached import Journal
 from vigie.core.run_context import RunContext
@@ -45,11 +46,8 @@ class LatestTable:
         self._silver, self._time = silver, str(silver.event_time)
         self._from, self._to = context.lake.silver(silver.name), context.lake.gold(gold.name)
         self._columns = arrow_schema(silver.schema)
-        self._notes = Notes(context.lake.vigie(context.graph.name) / "notes" / gold.table.replace("/", "."), GoldPlan)
+        self._notes, self._plan, self._due = begun(context, gold)
         self._prepare()
-        self._plan = self._notes.newest()
-        stood = tables.last_batch(context.lake.ledger(context.graph.name), gold.table)
-        self._due = self._plan is not None and stood < self._plan.batch
 
     def _prepare(self) -> None:
         found = self._engine.evaluate(partial(_made, self._gold), self._columns.empty_table()).schema

@@ -29,6 +29,7 @@ from vigie.core.progress import NEVER
 from vigie.core.reached import Journal
 from vigie.core.run_context import RunContext
 from vigie.core.user_function import made
+from vigie.core.whole import check_notes, check_table
 from vigie.duration import parse_duration
 from vigie.errors import BadDeclaration
 from vigie.graph import Gold, Silver
@@ -40,6 +41,18 @@ if TYPE_CHECKING:
 
 AT_ONCE = 500_000  # rows that the function is given together
 START, END = "window_start", "window_end"
+
+
+def begun(context: RunContext, gold: Gold) -> tuple[Notes[GoldPlan], GoldPlan | None, bool]:
+    """The notes of a gold table, its newest plan, and whether that is still to be done."""
+    lake, name = context.lake, context.graph.name
+    folder = lake.vigie(name) / "notes" / gold.table.replace("/", ".")
+    notes = Notes(folder, GoldPlan)
+    plan, written = notes.newest(), tables.last_batch(lake.ledger(name), gold.table)
+    check_notes(folder, gold.table, planned=-1 if plan is None else plan.batch, written=written)
+    if plan is not None:
+        check_table(lake.gold(gold.name), gold.table, known=0)
+    return notes, plan, plan is not None and plan.batch > written
 
 
 class SettledTable:
@@ -54,11 +67,8 @@ class SettledTable:
         self._time = str(graph.silver_of(gold).event_time)
         self._watermark = parse_duration(str(gold.late_by)) // MICROSECOND
         self._models = Models(lake, graph.name) if gold.model else None
-        self._notes = Notes(lake.vigie(graph.name) / "notes" / gold.table.replace("/", "."), GoldPlan)
+        self._notes, self._plan, self._due = begun(context, gold)
         self._prepare()
-        self._plan = self._notes.newest()
-        stood = tables.last_batch(lake.ledger(graph.name), gold.table)
-        self._due = self._plan is not None and stood < self._plan.batch
         if self._plan is not None and not self._due:
             self._tell(self._plan)
 

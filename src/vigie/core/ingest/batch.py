@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -28,6 +29,7 @@ from vigie.core.notes import Notes, Plan
 from vigie.core.reached import Journal
 from vigie.core.run_context import RunContext
 from vigie.core.source import Bounds, Source, Span
+from vigie.core.whole import check_notes, check_table, claim
 from vigie.graph import Source as Declared
 from vigie.instants import micros
 
@@ -45,14 +47,30 @@ class Ingest:
         self._bounds, self._journal = bounds, journal
         self._fields = arrow_schema(declared.schema)
         self._bronze = context.lake.bronze(declared.name)
-        self._notes = Notes(context.lake.vigie(context.graph.name) / "notes" / declared.name, Plan)
+        folder = context.lake.vigie(context.graph.name) / "notes" / declared.name
+        self._notes = Notes(folder, Plan)
+        self._plan = self._notes.newest()
+        written = tables.last_batch(context.lake.ledger(context.graph.name), declared.name)
+        self._check(folder, written)
+        self._due = self._plan is not None and self._plan.batch > written
+        claim(folder / "reads", source.identity)
         self._prepare()
         self._tables = list(tables_of(context, engine, declared))
         self._arrived: dict[str, int] = {}
-        self._plan = self._notes.newest()
-        self._due = self._plan is not None and not self._is_in_the_ledger(self._plan.batch)
         bronze, done = self._look_back()
         self._filling = self._fills(bronze, done)
+
+    def _check(self, notes: Path, written: int) -> None:
+        """Whether the tables and notes of what was done before are all there."""
+        planned = -1 if self._plan is None else self._plan.batch
+        check_notes(notes, self._declared.table, planned=planned, written=written)
+        if self._plan is None:
+            return
+        if written >= 0:
+            check_table(self._bronze, self._declared.table, known=0)
+        for name, table in self._plan.tables.items():
+            if any(name == silver.name for silver in self._context.graph.silver):
+                check_table(self._context.lake.silver(name), f"silver/{name}", known=table.version)
 
     def _prepare(self) -> None:
         lake, owner = self._context.lake, self._context.graph.name
@@ -150,10 +168,6 @@ class Ingest:
         read = messages.select(["value", "received_at"]).append_column("row", rows)
         parse = parsing.parser(self._fields, ("row",))
         return pa.Table.from_batches(list(parse(read.to_batches(AT_ONCE)))) if len(rows) else nothing(self._fields)
-
-    def _is_in_the_ledger(self, batch: int) -> bool:
-        ledger = self._context.lake.ledger(self._context.graph.name)
-        return tables.last_batch(ledger, self._declared.name) >= batch
 
     def _fills(self, bronze: list[Taken], done: dict[str, int]) -> Iterator[list[Entry]]:
         """What tables have yet to take of bronze that were added since."""
