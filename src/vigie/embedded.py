@@ -11,6 +11,7 @@ from vigie.check import checked
 from vigie.connectors.inbox import Inbox
 from vigie.connectors.kafka import KafkaTopic
 from vigie.contracts import Surroundings
+from vigie.core import lake_format
 from vigie.core.delivery_log import Receipts
 from vigie.core.ledger import Ledger
 from vigie.core.observer import THE_LOG, Watcher
@@ -48,6 +49,7 @@ def run(
             sources[declared.name].check()
             watcher.reads(declared, address)
             kafka = kafka or (address.servers if isinstance(address, Kafka) else "")
+        lake_format.claim(request.lake, graph.name, lake_format.LOOPED)
         closing.enter_context(only_writer(request.lake, graph.name))
         engine = Embedded()
         closing.callback(engine.close)

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from vigie.check import checked
 from vigie.contracts import Surroundings
+from vigie.core import lake_format
 from vigie.core.alerts.sender import Courier, at_work, couriers, see_through
 from vigie.core.alerts.watch import Teller, Watchman
 from vigie.core.alerts.watch_thread import Post
@@ -61,6 +62,7 @@ def run(
     graph = checked(pipeline)
     with ExitStack() as closing, failures.explained(request.lake):
         readings = readings_of(graph, request, settings, closing, watcher)
+        lake_format.claim(request.lake, graph.name, lake_format.STREAMED)
         closing.enter_context(only_writer(request.lake, graph.name))
         around = Surroundings(settings, kafka_of(readings), graph.name)
         outside = _Outside(readings, open_all(graph, around, request.lake), around)
