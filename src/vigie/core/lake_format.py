@@ -1,4 +1,4 @@
-"""Which form a pipeline's part of a lake has. It is raised by each change after which another Vigie would misread it."""
+"""Which form a pipeline's part of a lake has: raised by each change after which another Vigie would misread it."""
 
 from __future__ import annotations
 
