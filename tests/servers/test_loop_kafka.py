@@ -1,4 +1,4 @@
-"""The loop over a real Kafka: whatever batches a topic of several partitions is cut into, one answer, kills included."""
+"""The loop over a real Kafka: whatever batches a topic of several partitions is cut into, one answer, killed or not."""
 
 from __future__ import annotations
 
