@@ -1,4 +1,5 @@
-"""The columns that DDL declares as Arrow and Delta have them, without an engine: instants in microseconds, UTC."""
+"""The columns that DDL declares as Arrow and Delta have them, without an engine: instants in microseconds, UTC. And
+what Spark calls a type of Arrow."""
 
 from __future__ import annotations
 
@@ -12,6 +13,13 @@ PLAIN = {
     "TEXT": pa.string(), "TINYINT": pa.int8(), "SMALLINT": pa.int16(), "INT": pa.int32(), "BIGINT": pa.int64(),
     "FLOAT": pa.float32(), "DOUBLE": pa.float64(), "BOOLEAN": pa.bool_(), "DATE": pa.date32(), "BINARY": pa.binary(),
     "TIMESTAMP": INSTANT, "TIMESTAMPTZ": INSTANT, "TIMESTAMPLTZ": INSTANT, "TIMESTAMPNTZ": pa.timestamp("us"),
+}  # fmt: skip
+
+NAMES = {
+    pa.bool_(): "boolean", pa.int8(): "tinyint", pa.int16(): "smallint", pa.int32(): "int", pa.int64(): "bigint",
+    pa.float32(): "float", pa.float64(): "double", pa.date32(): "date", pa.null(): "void",
+    pa.string(): "string", pa.large_string(): "string", pa.string_view(): "string",
+    pa.binary(): "binary", pa.large_binary(): "binary", pa.binary_view(): "binary",
 }  # fmt: skip
 
 
@@ -43,3 +51,20 @@ def _field(field: exp.Expr) -> pa.Field:
     kind = field.args["kind"]
     assert isinstance(kind, exp.DataType)
     return pa.field(field.name, arrow_type(kind))
+
+
+def spark_name(kind: pa.DataType) -> str:
+    """What Spark calls a type, as in `bigint`, `decimal(10,2)` or `array<string>`."""
+    if pa.types.is_timestamp(kind):
+        return "timestamp" if kind.tz else "timestamp_ntz"
+    if pa.types.is_decimal(kind):
+        return f"decimal({kind.precision},{kind.scale})"
+    if pa.types.is_map(kind):
+        return f"map<{spark_name(kind.key_type)},{spark_name(kind.item_type)}>"
+    if pa.types.is_struct(kind):
+        return f"struct<{','.join(f'{field.name}:{spark_name(field.type)}' for field in kind)}>"
+    if pa.types.is_nested(kind):
+        return f"array<{spark_name(kind.value_type)}>"
+    if kind in NAMES:
+        return NAMES[kind]
+    raise ddl.NotSql(f"{kind} is no type that a table can have")

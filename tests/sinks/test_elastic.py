@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr
-from pyspark.sql import types
 
 from tests.gate import Answer, Request, a_gate
 from tests.sinks.receivers import a_free_port
 from vigie import Pipeline
+from vigie.arrow_types import arrow_schema
 from vigie.check import problems
 from vigie.contracts import Surroundings
 from vigie.errors import BadSetting
@@ -131,19 +131,9 @@ def test_an_address_without_a_port_has_the_usual_one(address: str, whole: str) -
 
 
 def test_a_column_has_the_field_that_holds_its_values() -> None:
-    string = types.StringType()
-    inner = types.StructType([types.StructField("at", types.TimestampType())])
-    schema = types.StructType(
-        [
-            types.StructField("name", string),
-            types.StructField("at", types.TimestampType()),
-            types.StructField("day", types.DateType()),
-            types.StructField("count", types.LongType()),
-            types.StructField("exact", types.DecimalType(12, 3)),
-            types.StructField("many", types.ArrayType(types.DoubleType())),
-            types.StructField("named", types.MapType(string, string)),
-            types.StructField("inside", inner),
-        ]
+    schema = arrow_schema(
+        "name STRING, at TIMESTAMP, day DATE, count BIGINT, exact DECIMAL(12, 3), many ARRAY<DOUBLE>, "
+        "named MAP<STRING, STRING>, inside STRUCT<at: TIMESTAMP>"
     )
 
     assert fields(schema) == {
@@ -267,10 +257,9 @@ def prepared(decide: Callable[[Request], Answer], keep: str | None = "30 days") 
         asked.append((f"{request.method} {request.path.partition('&')[0]}", body))
         return decide(request)
 
-    schema = types.StructType([types.StructField("at", types.TimestampType())])
     with a_gate(noted) as address:
         index = Elastic("events", id="at", keep=keep).opened(Surroundings(Settings(elastic=address)))
-        index._prepared(schema, "at")
+        index._prepared(arrow_schema("at TIMESTAMP"), "at")
     return asked
 
 

@@ -12,7 +12,7 @@ from vigie.contracts import Receiver, Writer
 from vigie.sinks import NotNow, Refused
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class NotedWriter:
     writer: Writer
     receipts: Receipts
 
-    def write(self, rows: DataFrame, batch: int) -> None:
+    def write(self, rows: pa.RecordBatchReader, batch: int) -> None:
         with self.receipts.noted(self.name):
             self.writer.write(rows, batch)
 

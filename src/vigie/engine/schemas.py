@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,9 +28,6 @@ from vigie.errors import LakeDamaged, RunFailed
 from vigie.graph import Source
 from vigie.lake import PUT_BACK, Lake
 from vigie.sinks import NotNow
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
 
 PATIENCE_S = 600.0  # that a registry may be away
 MOST_ASKED = 1_000  # schemas a batch: any four bytes name one, so broken messages could name as many as there are rows
@@ -154,9 +150,9 @@ class FollowedSchemas:
         self._notes = notes
         self._kept: dict[int, str] = {}
 
-    def __call__(self, rows: DataFrame, batch: int) -> Mapping[int, str] | None:
+    def __call__(self, rows: pa.Table, batch: int) -> Mapping[int, str] | None:
         """What a batch of bronze is read with, the same when it is read a second time; none where it is JSON."""
-        if self._source.format != "avro" or "topic" not in rows.columns:
+        if self._source.format != "avro" or "topic" not in rows.column_names:
             return None
         noted = self._notes.plan(batch)
         if noted is None:
@@ -169,12 +165,12 @@ class FollowedSchemas:
             self._kept[number] = _text(self._folder / f"{number}.avsc")
         return {number: text for number, text in self._kept.items() if number not in unknown}
 
-    def _unknown(self, rows: DataFrame) -> list[int]:
+    def _unknown(self, rows: pa.Table) -> list[int]:
         """The schemas that messages name and the lake does not have; NotNow while they may still be asked for."""
-        [row] = rows.agg(met().alias("met"), F.max("batch").alias("batch")).collect()
+        newest = pc.max(rows["batch"]).as_py()
         done = tables.last_batch(self._ledger, self._reads.query)
-        unknown = sorted(told(row.met) - numbers_in(self._folder))
-        if unknown and row.batch > done:
+        unknown = sorted(met_in(rows["value"]) - numbers_in(self._folder))
+        if unknown and newest > done:
             raise NotNow(f"schema {_first(unknown)} is still being asked for")
         return unknown
 
