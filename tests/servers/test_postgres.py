@@ -117,7 +117,7 @@ def test_what_only_one_of_the_two_has_a_form_for_is_kept_as_near_as_can_be(empty
 
 def test_names_are_taken_as_they_are(empty: Server) -> None:
     empty.ask('CREATE SCHEMA "Own"')
-    rows = a_table('`order` INT, `has "quotes"; and` INT', (1, 2))
+    rows = pa.table({"order": [1], 'has "quotes"; and': [2]})
 
     a_writer(empty, Postgres('Own.A "table"', id="order")).write(rows.to_reader(), 0)
 
