@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
-from vigie.arrow_types import arrow_schema
+from vigie.arrow_types import arrow_schema, spark_name
+from vigie.ddl import NotSql
 from vigie.engine.tables import arrow_schema as of_spark
 from vigie.engine.tables import spark_schema
 from vigie.graph import Silver, Source
@@ -26,6 +28,23 @@ if TYPE_CHECKING:
 )
 def test_a_schema_is_what_spark_makes_of_it(ddl: str, spark: SparkSession) -> None:  # noqa: ARG001
     assert arrow_schema(ddl) == of_spark(spark_schema(ddl))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "decimal(10,2)", "string", "binary", "date",
+     "timestamp", "timestamp_ntz", "array<string>", "map<string,array<double>>", "struct<a:int,b c:struct<d:date>>"],
+)  # fmt: skip
+def test_a_type_has_the_name_that_spark_gives_it(name: str, spark: SparkSession) -> None:  # noqa: ARG001
+    ddl = f"x {name}".replace("b c", "`b c`")
+
+    assert spark_name(arrow_schema(ddl).field("x").type) == name == spark_schema(ddl)["x"].dataType.simpleString()
+
+
+@pytest.mark.parametrize("kind", [pa.duration("us"), pa.time64("us"), pa.uint8()])
+def test_what_no_table_holds_has_no_name(kind: pa.DataType) -> None:
+    with pytest.raises(NotSql, match="is no type that a table can have"):
+        spark_name(kind)
 
 
 @pytest.mark.parametrize("pipeline", SHIPPED)

@@ -179,7 +179,7 @@ def test_what_a_sink_takes_and_what_it_puts_off_is_counted_by_delivery() -> None
     writer = NotedWriter("means-to-postgres-0", Tired(NotNow("full"), NotNow("full")), receipts)
     receiver = NotedReceiver("outbox-webhook", Kept(Refused("who are you?")), receipts)
 
-    tried(5, lambda: writer.write(None, 0))  # type: ignore[arg-type]
+    tried(5, lambda: writer.write(None, 0))
     tried(2, lambda: receiver.send([opened()]))
 
     found = samples(metrics)
