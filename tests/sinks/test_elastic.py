@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr
 
 from tests.gate import Answer, Request, a_gate
+from tests.rows import a_table
 from tests.sinks.receivers import a_free_port
 from vigie import Pipeline
 from vigie.arrow_types import arrow_schema
@@ -20,7 +21,7 @@ from vigie.contracts import Surroundings
 from vigie.errors import BadSetting
 from vigie.settings import Settings, read_settings
 from vigie.sinks import NotNow, Refused, elastic_bulk
-from vigie.sinks.elastic import Elastic
+from vigie.sinks.elastic import Elastic, documents
 from vigie.sinks.elastic_bulk import Line, judged, put
 from vigie.sinks.elastic_cluster import ELASTICSEARCH, OPENSEARCH, Cluster, Login
 from vigie.sinks.elastic_templates import LONGEST_TERM, fields, lifecycle, state_management, template
@@ -365,3 +366,28 @@ def test_an_index_that_takes_nothing_is_not_the_documents_fault(kind: str) -> No
 def test_what_no_document_is_to_blame_for_ends_the_run(status: int, do: str) -> None:
     with pytest.raises(Refused, match=do):
         list(judged(lines("a"), [item(status)], ELASTICSEARCH))
+
+
+def test_a_row_is_the_index_of_its_month_an_id_of_its_columns_and_itself_as_json() -> None:
+    july = datetime(2025, 7, 31, 23, 59, 59, 999_999, UTC)
+    table = a_table(
+        "at TIMESTAMP, k STRING, v DOUBLE, many ARRAY<DOUBLE>",
+        (july, "a", float("nan"), [float("inf")]), (None, "b", 0.5, None), (july, "é" * 300, None, None),
+    )  # fmt: skip
+
+    found = [Line(*row.values()) for part in table.to_batches()
+             for row in documents(part, "events", ("at", "k"), "at").to_pylist()]  # fmt: skip
+
+    at = "2025-07-31T23:59:59.999999Z"
+    assert found[0] == Line(
+        "events-2025.07.01", f'{{"at":"{at}","k":"a"}}', f'{{"at":"{at}","k":"a","v":null,"many":["Infinity"]}}'
+    )
+    assert found[1] == Line(None, '{"at":null,"k":"b"}', '{"at":null,"k":"b","v":0.5,"many":null}')
+    assert (found[2].into, len(found[2].id)) == ("events-2025.07.01", 64)
+
+
+def test_a_table_without_a_moment_in_its_id_has_one_index() -> None:
+    [part] = a_table("k STRING, day DATE", ("a", date(2025, 7, 1))).to_batches()
+
+    assert documents(part, "events", ("k",), "")["index"].to_pylist() == ["events"]
+    assert documents(part, "events", ("day", "k"), "day")["index"].to_pylist() == ["events-2025.07.01"]
