@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from deltalake import DeltaTable
@@ -35,7 +35,7 @@ def a_pipeline(*, is_later: bool) -> Pipeline:
     def hot(rows: DataFrame) -> DataFrame:
         return rows
 
-    own = {"reads": source, "schema": SCHEMA, "event_time": "t", "unique": ("id", "t")}
+    own: dict[str, Any] = {"reads": source, "schema": SCHEMA, "event_time": "t", "unique": ("id", "t")}
     stoves.silver("warm", late_by="6 minutes", expect={"is warm": "c > 0"}, **own)(warm)
     if is_later:
         stoves.silver("hot", late_by="2 minutes", expect={"is hot": "c > 15"}, **own)(hot)
@@ -71,8 +71,8 @@ def test_it_is_brought_to_where_bronze_is_and_goes_on_from_there(engine: Embedde
         columns = ("id", "t", "c", "seen_until")
         assert rows(tmp_path / "later", table, *columns) == rows(tmp_path / "whole", table, *columns)
     for table in ("quarantine/stoves", "late/stoves"):
-        columns = ("table", "partition", "offset")
-        assert rows(tmp_path / "later", table, *columns) == rows(tmp_path / "whole", table, *columns)
+        place = ("table", "partition", "offset")
+        assert rows(tmp_path / "later", table, *place) == rows(tmp_path / "whole", table, *place)
     ledger = DeltaTable(tmp_path / "later/_vigie/stoves/ledger").to_pyarrow_table().to_pylist()
     read = {
         table: sum(entry["read"] for entry in ledger if entry["table"] == table)

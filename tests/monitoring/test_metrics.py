@@ -27,8 +27,8 @@ from vigie.core.alerts.dead_letters import DeadLetters
 from vigie.core.alerts.unsent import Note, outbox_folder, watch_name
 from vigie.core.delivery_log import NotedReceiver, NotedWriter, Receipts
 from vigie.core.ledger import Entry
-from vigie.disk import write_whole
 from vigie.core.observer import Report
+from vigie.disk import write_whole
 from vigie.engine.reports import Reports, report_of
 from vigie.lake import Lake
 from vigie.monitoring.gauges import Gauges

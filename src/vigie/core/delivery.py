@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 from vigie.backoff import Backoff, Clock
 from vigie.contracts import MessageSink, RemoteSink, Surroundings, Writer
 from vigie.core.alerts.sender import needs
+from vigie.core.delivery_id import delivery_id
 from vigie.core.delivery_log import NotedWriter
 from vigie.core.delta import changes, tables
 from vigie.core.left_undone import LeftUndone
@@ -141,8 +143,9 @@ def carriers(
             off.setdefault(f"{kind} is off: {missing}", []).append(str(delivery.place))
             continue
         name = f"{node.name}-to-{kind.lower()}-{at}"
-        writer = NotedWriter(name, _opened(delivery, around), context.receipts)
         folder = context.lake.vigie(context.graph.name) / "notes" / name.replace("/", ".")
+        own = replace(around, delivery=delivery_id(name, folder))
+        writer = NotedWriter(name, _opened(delivery, own), context.receipts)
         path = context.lake.path(node.table)
         step = Step(name, ending, patience)
         every = getattr(sink, "every", None)
