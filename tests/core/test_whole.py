@@ -96,7 +96,7 @@ def test_a_table_that_was_made_anew_is_named(engine: Embedded, whole: Path, tmp_
 
 def test_another_source_is_not_gone_on_with(engine: Embedded, whole: Path, tmp_path: Path) -> None:
     another = some(20)
-    another.identity = "another test"  # type: ignore[misc]
+    another.identity = "another test"
 
     with pytest.raises(LakeMismatch, match="was filled from a test, and is now asked to go on from another test"):
         run(copied(whole, tmp_path), engine, stoves, another)
