@@ -18,6 +18,7 @@ from vigie.core.alerts.sender import needs
 from vigie.core.delivery_id import delivery_id
 from vigie.core.delivery_log import NotedWriter
 from vigie.core.delta import changes, tables
+from vigie.core.ingest.silver import SEEN
 from vigie.core.left_undone import LeftUndone
 from vigie.core.notes import Notes
 from vigie.core.run_context import RunContext
@@ -25,6 +26,7 @@ from vigie.disk import write_whole
 from vigie.duration import parse_duration
 from vigie.errors import RunFailed
 from vigie.graph import Delivery, Source
+from vigie.lake import opened
 from vigie.sinks import NotNow
 
 ROWS_A_BATCH = 200_000
@@ -90,6 +92,8 @@ class Carrier:
         self.name = name
         self._table, self._writer, self._step, self._may_lose = table, writer, step, may_lose
         self._notes, self._done_at = Notes(folder, DeliveryPlan), folder / "done"
+        there = pa.schema(opened(table).schema().to_arrow())
+        self._schema = pa.schema([field for field in there if field.name != SEEN])  # which is the loop's own
         self._plan = self._notes.newest()
         self._due = self._plan is not None and self._done() < self._plan.batch
 
@@ -123,10 +127,11 @@ class Carrier:
     def _rows(self, plan: DeliveryPlan) -> pa.RecordBatchReader:
         """What the table gained with this batch."""
         if plan.after < 0 and not changes.follows(self._table, -1):
-            return tables.reader(self._table, pc.scalar(True), None, plan.upto)
+            columns = {name: pc.field(name) for name in self._schema.names}
+            return tables.reader(self._table, pc.scalar(True), columns, plan.upto)
         gain = changes.gained(self._table, plan.after, ROWS_A_BATCH, plan.upto)
         assert gain is not None
-        return changes.reader(self._table, gain, ROWS_AT_ONCE, may_be_gone=self._may_lose)
+        return changes.reader(self._table, gain, self._schema, ROWS_AT_ONCE, may_be_gone=self._may_lose)
 
 
 def carriers(

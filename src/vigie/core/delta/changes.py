@@ -109,10 +109,11 @@ def by_version(path: Path, gain: Gain, columns: Sequence[str], schema: pa.Schema
     return [(version, pa.concat_tables(parts)) for version, parts in found.items()]
 
 
-def reader(path: Path, gain: Gain, rows_at_once: int, *, may_be_gone: bool = False) -> pa.RecordBatchReader:
-    """The rows themselves, all columns, some at a time. Of a table from which somebody deletes on purpose, what is gone
-    is no gain any more."""
-    schema = pa.schema(opened(path).schema().to_arrow())
+def reader(
+    path: Path, gain: Gain, schema: pa.Schema, rows_at_once: int, *, may_be_gone: bool = False
+) -> pa.RecordBatchReader:
+    """The rows themselves, some at a time. Of a table from which somebody deletes on purpose, what is gone is no gain
+    any more."""
 
     def batches() -> Iterator[pa.RecordBatch]:
         for _, name in gain.files:
