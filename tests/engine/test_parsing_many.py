@@ -181,6 +181,7 @@ ZONES = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=
 FIRST, LAST = datetime(2, 1, 1), datetime(9998, 12, 31)
 
 
+@settings(deadline=None)
 @given(st.lists(st.none() | st.datetimes(FIRST, LAST) | st.datetimes(FIRST, LAST, timezones=ZONES)))
 def test_instants_of_all_zones_and_of_none_are_told_in_utc(instants: list[datetime | None]) -> None:
     said = [json.dumps({"at": instant and instant.isoformat()}).encode() for instant in instants]
