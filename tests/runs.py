@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vigie.check import checked
+from vigie.core.ingest.avro_schemas import Schemas
 from vigie.core.ledger import Entry, Ledger
 from vigie.engine.hotpath import HotPath
-from vigie.engine.schemas import Schemas
 from vigie.engine.workshop import Workshop
 from vigie.errors import VigieError
 from vigie.feed import Simulation

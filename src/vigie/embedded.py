@@ -13,14 +13,15 @@ from vigie.connectors.kafka import KafkaTopic
 from vigie.contracts import Surroundings
 from vigie.core import lake_format
 from vigie.core.delivery_log import Receipts
+from vigie.core.ingest.avro_schemas import Schemas, numbers_in
 from vigie.core.ledger import Ledger
+from vigie.core.notes import JsonNotes
 from vigie.core.observer import THE_LOG, Watcher
 from vigie.core.request import Request
 from vigie.core.run import Run, Wish
 from vigie.core.run_context import RunContext
 from vigie.core.source import Bounds, Source
 from vigie.engine.readings import addresses_of
-from vigie.engine.schemas import numbers_in
 from vigie.engines.embedded.engine import Embedded
 from vigie.graph import Source as Declared
 from vigie.pipeline import Pipeline
@@ -41,25 +42,30 @@ def run(
 ) -> None:
     """Run until `stop` is set, or with `once` until all that is there has gone through."""
     graph = checked(pipeline)
+    stop = stop or threading.Event()
     with ExitStack() as closing:
         sources: dict[str, Source] = {}
+        schemas: dict[str, Schemas] = {}
         kafka = ""
         for declared, address in addresses_of(graph, request, settings, closing):
-            sources[declared.name] = _source(declared, address, graph.name, request, settings, closing)
-            sources[declared.name].check()
+            source = _source(declared, address, graph.name, request, settings, closing)
+            source.check()
             watcher.reads(declared, address)
+            sources[declared.name] = source
             kafka = kafka or (address.servers if isinstance(address, Kafka) else "")
+            if isinstance(source, KafkaTopic) and source.source.registry is not None:
+                notes = JsonNotes(request.lake.vigie(graph.name) / "notes" / declared.name / "schemas")
+                folder = request.lake.schemas(graph.name, declared.name)
+                schemas[declared.name] = Schemas(folder, source.source.registry, notes, stop)
         lake_format.claim(request.lake, graph.name, lake_format.LOOPED)
         closing.enter_context(only_writer(request.lake, graph.name))
         engine = Embedded()
         closing.callback(engine.close)
         ledger = Ledger(request.lake.ledger(graph.name), graph.name)
-        context = RunContext(
-            graph, request.lake, ledger, watcher.committed, Receipts(watcher.taken, watcher.put_off)
-        )
+        context = RunContext(graph, request.lake, ledger, watcher.committed, Receipts(watcher.taken, watcher.put_off))
         around = Surroundings(settings, kafka, graph.name)
         wish = Wish(request.once, request.every, BOUNDS)
-        Run(context, engine, sources, wish, around, stop or threading.Event(), watcher).go()
+        Run(context, engine, sources, wish, around, stop, watcher, schemas).go()
 
 
 def _source(  # noqa: PLR0913

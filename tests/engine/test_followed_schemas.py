@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,10 +11,11 @@ import pytest
 
 from tests.avro.messages import DDL, V1, V2, an_event, framed
 from tests.rows import a_table
+from vigie.core.delta import tables
+from vigie.core.ingest.avro_schemas import FollowedSchemas
 from vigie.core.ledger import Ledger
 from vigie.disk import write_whole
 from vigie.engine.checkpoints import Checkpoint
-from vigie.engine.schemas import FollowedSchemas
 from vigie.engine.tables import Stamp
 from vigie.graph import Place, Source
 from vigie.lake import Lake
@@ -38,7 +40,8 @@ class ALake:
 
     def followed(self, source: Source = SOURCE) -> FollowedSchemas:
         notes = Checkpoint(self.lake.checkpoint("shop", "events_raw-to-mongomessages-0") / "schemas")
-        return FollowedSchemas(self.lake, "shop", source, notes)
+        done = partial(tables.last_batch, self.lake.ledger("shop"), "query")
+        return FollowedSchemas(source, self.lake.schemas("shop", source.name), notes, done)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -18,9 +19,10 @@ from vigie.core.alerts.sender import needs
 from vigie.core.delivery_id import delivery_id
 from vigie.core.delivery_log import NotedWriter
 from vigie.core.delta import changes, tables
+from vigie.core.ingest.avro_schemas import FollowedSchemas
 from vigie.core.ingest.silver import SEEN
 from vigie.core.left_undone import LeftUndone
-from vigie.core.notes import Notes
+from vigie.core.notes import JsonNotes, Notes
 from vigie.core.run_context import RunContext
 from vigie.disk import write_whole
 from vigie.duration import parse_duration
@@ -150,7 +152,7 @@ def carriers(
         name = f"{node.name}-to-{kind.lower()}-{at}"
         folder = context.lake.vigie(context.graph.name) / "notes" / name.replace("/", ".")
         own = replace(around, delivery=delivery_id(name, folder))
-        writer = NotedWriter(name, _opened(delivery, own), context.receipts)
+        writer = NotedWriter(name, _opened(context, delivery, own, folder), context.receipts)
         path = context.lake.path(node.table)
         step = Step(name, ending, patience)
         every = getattr(sink, "every", None)
@@ -162,11 +164,19 @@ def carriers(
         log.warning("%s (%s)", said, ", ".join(places))
 
 
-def _opened(delivery: Delivery, around: Surroundings) -> Writer:
+def _opened(context: RunContext, delivery: Delivery, around: Surroundings, folder: Path) -> Writer:
     """What the rows of a delivery are written with."""
     sink = delivery.to
-    if isinstance(sink, RemoteSink):
+    if isinstance(sink, RemoteSink | MessageSink):
         needs(sink, str(delivery.place))
+    if isinstance(sink, RemoteSink):
         return sink.opened(around)
-    assert not isinstance(sink, MessageSink)
-    return sink
+    if not isinstance(sink, MessageSink):
+        return sink
+    source, pipeline = context.graph.find(delivery.table), context.graph.name
+    assert isinstance(source, Source)  # `check` has seen to it
+    done = partial(tables.last_batch, context.lake.ledger(pipeline), source.name)
+    notes = JsonNotes(folder / "schemas")
+    return sink.opened_for_messages(
+        around, FollowedSchemas(source, context.lake.schemas(pipeline, source.name), notes, done)
+    )

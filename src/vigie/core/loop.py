@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from vigie.core.engine import Engine, EngineDied
 from vigie.core.gold.latest import LatestTable
 from vigie.core.gold.settled import SettledTable
+from vigie.core.ingest.avro_schemas import Schemas
 from vigie.core.ingest.batch import Ingest
 from vigie.core.ledger import Entry
 from vigie.core.reached import Journal
@@ -28,7 +30,7 @@ class Loop:
     restarted: Callable[[EngineDied], None]
 
     @classmethod
-    def over(
+    def over(  # noqa: PLR0913, PLR0917
         cls,
         context: RunContext,
         engine: Engine,
@@ -36,9 +38,13 @@ class Loop:
         bounds: Bounds,
         told: Callable[[Sequence[Entry]], None],
         restarted: Callable[[EngineDied], None],
-    ) -> Loop:  # noqa: PLR0913
+        schemas: Mapping[str, Schemas] = MappingProxyType({}),
+    ) -> Loop:
         journal = Journal()
-        ingests = [Ingest(context, engine, each, sources[each.name], bounds, journal) for each in context.graph.sources]
+        ingests = [
+            Ingest(context, engine, each, sources[each.name], bounds, journal, schemas=schemas.get(each.name))
+            for each in context.graph.sources
+        ]
         gold: list[GoldTable] = [
             LatestTable(context, engine, each, journal)
             if each.latest_by

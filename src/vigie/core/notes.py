@@ -52,6 +52,35 @@ class GoldPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: int | None = None
 
 
+class BatchNotes(Protocol):
+    """What is written down of single batches, beside their plans."""
+
+    def plan(self, batch: int) -> dict[str, Any] | None: ...
+
+    def commit(self, batch: int, plan: dict[str, Any]) -> None: ...
+
+
+class JsonNotes:
+    """Notes of batches, each a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def plan(self, batch: int) -> dict[str, Any] | None:
+        path = self._folder / f"{batch}.json"
+        if not path.exists():
+            return None
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        except msgspec.MsgspecError as problem:
+            raise LakeDamaged(
+                "the note of a batch is not what was written there", where=str(path), do=PUT_BACK
+            ) from problem
+
+    def commit(self, batch: int, plan: dict[str, Any]) -> None:
+        write_whole(self._folder / f"{batch}.json", msgspec.json.encode(plan).decode())
+
+
 class Numbered(Protocol):
     """A plan: which batch it is of."""
 

@@ -16,6 +16,7 @@ from vigie.core.alerts.watch_thread import Post
 from vigie.core.compaction import Caretaker
 from vigie.core.delivery import LAST_TRIES_S, Carrier, carriers
 from vigie.core.engine import Engine, EngineDied
+from vigie.core.ingest.avro_schemas import Schemas
 from vigie.core.ledger import Entry
 from vigie.core.left_undone import LeftUndone
 from vigie.core.loop import Loop
@@ -54,6 +55,7 @@ class Run:
     around: Surroundings
     stop: threading.Event
     watcher: Watcher
+    schemas: Mapping[str, Schemas]
     _failed: list[BaseException] = field(default_factory=list)
     _wakes: threading.Event = field(default_factory=threading.Event)  # something was ingested, or the run ends
     _has_read_all: threading.Event = field(default_factory=threading.Event)
@@ -62,7 +64,9 @@ class Run:
 
     def go(self) -> None:
         context = self.context
-        self._loop = Loop.over(context, self.engine, self.sources, self.wish.bounds, self._told, _restarted)
+        self._loop = Loop.over(
+            context, self.engine, self.sources, self.wish.bounds, self._told, _restarted, self.schemas
+        )
         watches = [
             (watch, Watchman(context.lake, context.graph, watch, Teller(context.committed, self.watcher.alert)))
             for watch in context.graph.watches
@@ -70,10 +74,11 @@ class Run:
         sent = [courier for watch, watchman in watches for courier in self._couriers(watch, watchman)]
         patience = LAST_TRIES_S if self.wish.once else None
         going = list(carriers(context, self.around, self.stop, patience))
-        if self.wish.once:
-            self._once(watches, sent, going)
-        else:
-            self._live(watches, sent, going)
+        with suppress(LeftUndone):  # what waited for a registry when a stop was asked for
+            if self.wish.once:
+                self._once(watches, sent, going)
+            else:
+                self._live(watches, sent, going)
         if self._failed:
             raise self._failed[0]
 

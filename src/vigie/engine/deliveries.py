@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -14,11 +15,12 @@ from vigie.contracts import MessageSink, RemoteSink, Surroundings, Writer
 from vigie.core.alerts.sender import needs
 from vigie.core.delivery_id import delivery_id
 from vigie.core.delivery_log import NotedWriter
+from vigie.core.ingest.avro_schemas import FollowedSchemas
 from vigie.core.ledger import Entry
 from vigie.core.left_undone import LeftUndone
 from vigie.duration import parse_duration
+from vigie.engine import tables
 from vigie.engine.checkpoints import Checkpoint
-from vigie.engine.schemas import FollowedSchemas
 from vigie.engine.workshop import Workshop
 from vigie.errors import RunFailed
 from vigie.graph import Delivery, Graph, Source
@@ -67,7 +69,7 @@ def open_all(graph: Graph, around: Surroundings, lake: Lake) -> list[Open]:
             name = f"{node.name}-to-{kind.lower()}-{at}"
             folder = lake.checkpoint(graph.name, name)
             notes = Checkpoint(folder / "schemas")
-            schemas = FollowedSchemas(lake, graph.name, node, notes) if isinstance(node, Source) else None
+            schemas = _followed_schemas(lake, graph.name, node, notes) if isinstance(node, Source) else None
             if isinstance(delivery.to, RemoteSink | MessageSink):
                 needs(delivery.to, str(delivery.place))
             itself = replace(around, delivery=delivery_id(name, folder))
@@ -75,6 +77,16 @@ def open_all(graph: Graph, around: Surroundings, lake: Lake) -> list[Open]:
     for said, places in off.items():
         log.warning("%s (%s)", said, ", ".join(places))
     return found
+
+
+def _followed_schemas(lake: Lake, pipeline: str, source: Source, notes: Checkpoint) -> FollowedSchemas:
+    reads = Checkpoint(lake.checkpoint(pipeline, source.name))
+    done = partial(_last_batch, lake.ledger(pipeline), reads)
+    return FollowedSchemas(source, lake.schemas(pipeline, source.name), notes, done)
+
+
+def _last_batch(ledger: Path, reads: Checkpoint) -> int:
+    return tables.last_batch(ledger, reads.query)
 
 
 def deliveries(shop: Workshop, going: Sequence[Open], ending: Event, once: bool) -> Iterator[Route]:

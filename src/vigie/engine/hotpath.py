@@ -23,14 +23,14 @@ from pyspark.sql.types import StructType
 
 from vigie.avro.reading import decoder
 from vigie.core.delta import changes
-from vigie.core.ingest import parsing, quarantine
+from vigie.core.ingest import avro_schemas, parsing, quarantine
 from vigie.core.ingest import shaping as core_shaping
+from vigie.core.ingest.avro_schemas import Schemas
 from vigie.core.ledger import Entry
 from vigie.duration import parse_duration
 from vigie.engine import schemas, shaping, tables, verdict
 from vigie.engine.checkpoints import Checkpoint
 from vigie.engine.plan import Plan, TablePlan
-from vigie.engine.schemas import Schemas
 from vigie.engine.tables import Stamp
 from vigie.engine.workshop import Workshop
 from vigie.errors import LakeDamaged, LakeMismatch
@@ -128,7 +128,7 @@ class HotPath:
         if few is not None:
             read, accepted = few.num_rows, tables.append_arrow(few, self._bronze, stamp)
             if self._schemas is not None:
-                met = schemas.met_in(few["value"])
+                met = avro_schemas.met_in(few["value"])
         elif tables.committed(self._bronze, stamp):
             # The write is skipped, and with it what would have been counted in passing.
             [counted] = messages.agg(F.count(F.lit(1)).alias("rows"), *beside).collect()

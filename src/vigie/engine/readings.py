@@ -9,12 +9,12 @@ from typing import Any
 
 from vigie.address import Address, Inbox, Kafka, Tcp
 from vigie.avro.registry import registry_of
+from vigie.core.ingest.avro_schemas import numbers_in
 from vigie.core.observer import Watcher
 from vigie.core.request import Request
 from vigie.engine.broker import Broker
 from vigie.engine.jars import kafka_jars
 from vigie.engine.java import java_home
-from vigie.engine.schemas import numbers_in
 from vigie.errors import RequestError
 from vigie.graph import Graph, Source
 from vigie.settings import Settings

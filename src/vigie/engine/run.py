@@ -19,6 +19,7 @@ from vigie.core.alerts.watch import Teller, Watchman
 from vigie.core.alerts.watch_thread import Post
 from vigie.core.compaction import Caretaker
 from vigie.core.delivery_log import Receipts
+from vigie.core.ingest.avro_schemas import Schemas
 from vigie.core.ledger import Entry, Ledger
 from vigie.core.left_undone import LeftUndone
 from vigie.core.observer import THE_LOG, Watcher
@@ -32,7 +33,6 @@ from vigie.engine.latest import Latest
 from vigie.engine.readings import kafka_of, readings_of
 from vigie.engine.reports import Reports, report_of
 from vigie.engine.revival import Revived
-from vigie.engine.schemas import Schemas
 from vigie.engine.tables import Stamp
 from vigie.engine.windows import Windows, reported
 from vigie.engine.workshop import Workshop

@@ -7,8 +7,9 @@ commit carries the batch's number, under which a table takes rows only once.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -18,10 +19,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from vigie.arrow_types import INSTANT, arrow_schema
+from vigie.avro.reading import decoder
 from vigie.core.delta import tables
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Engine
 from vigie.core.ingest import parsing, quarantine
+from vigie.core.ingest.avro_schemas import Schemas, met_in
 from vigie.core.ingest.backfill import Backfill, Taken
 from vigie.core.ingest.silver import Messages, micros_in, nothing, reached_by, tables_of
 from vigie.core.ledger import Entry
@@ -41,9 +44,17 @@ class Ingest:
     """The batches of one source."""
 
     def __init__(  # noqa: PLR0913
-        self, context: RunContext, engine: Engine, declared: Declared, source: Source, bounds: Bounds, journal: Journal
+        self,
+        context: RunContext,
+        engine: Engine,
+        declared: Declared,
+        source: Source,
+        bounds: Bounds,
+        journal: Journal,
+        *,
+        schemas: Schemas | None = None,
     ) -> None:
-        self._context, self._declared, self._source = context, declared, source
+        self._context, self._declared, self._source, self._schemas = context, declared, source, schemas
         self._bounds, self._journal = bounds, journal
         self._fields = arrow_schema(declared.schema)
         self._bronze = context.lake.bronze(declared.name)
@@ -149,7 +160,8 @@ class Ingest:
         self._note_arrivals(partitions, arrived)
         offsets = {"part": plan.part, "arrived": self._arrived}
         entries = [Entry(app, self._declared.table, plan.batch, read.num_rows, accepted, 0, 0, 0, None, offsets)]
-        messages = Messages(bronze, partitions, micros_in(received_at), arrived, self._parsed(told))
+        known = self._schemas.of_batch(plan.batch, met_in(bronze["value"])) if self._schemas else {}
+        messages = Messages(bronze, partitions, micros_in(received_at), arrived, self._parsed(told, known))
         taken = [table.taken(plan, messages) for table in self._tables]
         entries += [entry for entry, _ in taken]
         self._context.ledger.write(entries, Stamp(app, plan.batch))
@@ -163,10 +175,11 @@ class Ingest:
             newest = int(arrived[partitions == name].max())
             self._arrived[str(name)] = max(newest, self._arrived.get(str(name), newest))
 
-    def _parsed(self, messages: pa.Table) -> pa.Table:
+    def _parsed(self, messages: pa.Table, known: Mapping[int, str]) -> pa.Table:
         rows = pa.array(np.arange(messages.num_rows))
         read = messages.select(["value", "received_at"]).append_column("row", rows)
-        parse = parsing.parser(self._fields, ("row",))
+        avro = None if self._schemas is None else partial(decoder, self._fields, known)
+        parse = parsing.parser(self._fields, ("row",), avro)
         return pa.Table.from_batches(list(parse(read.to_batches(AT_ONCE)))) if len(rows) else nothing(self._fields)
 
     def _fills(self, bronze: list[Taken], done: dict[str, int]) -> Iterator[list[Entry]]:
@@ -174,7 +187,9 @@ class Ingest:
         for table in self._tables:
             missing = [each for each in bronze if each.batch > done.get(table.address, -1)]
             if missing:
-                beside = Backfill(self._context, self._bronze, self._source, table, self._journal, self._parsed)
+                known = {} if self._schemas is None else self._schemas.kept
+                parsed = partial(self._parsed, known=known)
+                beside = Backfill(self._context, self._bronze, self._source, table, self._journal, parsed)
                 yield from beside.fill(self._declared.name, missing)
 
     def _look_back(self) -> tuple[list[Taken], dict[str, int]]:
