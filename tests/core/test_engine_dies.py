@@ -50,7 +50,9 @@ class Dying(Embedded):
 
     def evaluate(self, function: Function, *tables: pa.Table) -> pa.Table:
         self.asked += 1
-        if self.asked in self.dies_at and self._child is not None:
+        if self.asked in self.dies_at:
+            self._started()
+            assert self._child is not None
             self._child.kill()
         return super().evaluate(function, *tables)
 
