@@ -54,7 +54,7 @@ def run(
             sources[declared.name] = source
             kafka = kafka or (address.servers if isinstance(address, Kafka) else "")
             if isinstance(source, KafkaTopic) and source.source.registry is not None:
-                notes = JsonNotes(request.lake.vigie(graph.name) / "notes" / declared.name / "schemas")
+                notes = JsonNotes(request.lake.notes(graph.name) / declared.name / "schemas")
                 folder = request.lake.schemas(graph.name, declared.name)
                 schemas[declared.name] = Schemas(folder, source.source.registry, notes, stop)
         lake_format.claim(request.lake, graph.name, lake_format.LOOPED)

@@ -42,9 +42,7 @@ def test_it_gives_what_a_function_makes_of_the_rows(engine: Embedded) -> None:
 def test_a_function_is_given_several_tables_and_what_stands_beside_them(engine: Embedded) -> None:
     names = pa.table({"k": ["a", "b"], "name": ["one", "two"]})
 
-    found = engine.evaluate(
-        lambda rows, beside: rows.join(beside, "k").where(rows.n >= 2), ROWS, names
-    )
+    found = engine.evaluate(lambda rows, beside: rows.join(beside, "k").where(rows.n >= 2), ROWS, names)
 
     assert found.select(["k", "n", "name"]).to_pylist() == [{"k": "b", "n": 2, "name": "two"}]
 

@@ -28,7 +28,7 @@ from vigie.disk import write_whole
 from vigie.duration import parse_duration
 from vigie.errors import RunFailed
 from vigie.graph import Delivery, Source
-from vigie.lake import opened
+from vigie.lake import Table, opened
 from vigie.sinks import NotNow
 
 ROWS_A_BATCH = 200_000
@@ -40,10 +40,11 @@ log = logging.getLogger(__name__)
 
 
 class DeliveryPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A batch of a delivery: the versions of its table after which it begins and with which it ends."""
+    """A batch of a delivery: the version with which it ends, and the version of its table, by address, after which it
+    begins."""
 
     batch: int
-    after: int
+    reads: dict[str, int]
     upto: int
 
 
@@ -89,12 +90,13 @@ class Carrier:
     """Takes one table to one sink."""
 
     def __init__(
-        self, name: str, table: Path, folder: Path, writer: Writer, step: Step, *, may_lose: bool = False
+        self, name: str, table: Table, folder: Path, writer: Writer, step: Step, *, may_lose: bool = False
     ) -> None:
         self.name = name
-        self._table, self._writer, self._step, self._may_lose = table, writer, step, may_lose
+        self._address, self._table = str(table), table.path
+        self._writer, self._step, self._may_lose = writer, step, may_lose
         self._notes, self._done_at = Notes(folder, DeliveryPlan), folder / "done"
-        there = pa.schema(opened(table).schema().to_arrow())
+        there = pa.schema(opened(table.path).schema().to_arrow())
         self._schema = pa.schema([field for field in there if field.name != SEEN])  # which is the loop's own
         self._plan = self._notes.newest()
         self._due = self._plan is not None and self._done() < self._plan.batch
@@ -122,16 +124,20 @@ class Carrier:
         after = before.upto if before else -1
         number = before.batch + 1 if before else 0
         if before is None and not changes.follows(self._table, -1):
-            return DeliveryPlan(number, -1, tables.version(self._table))  # as it is: its first commits are gone
-        gain = changes.gained(self._table, after, ROWS_A_BATCH)
-        return None if gain is None else DeliveryPlan(number, after, gain.version)
+            upto = tables.version(self._table)  # as it is: its first commits are gone
+        elif (gain := changes.gained(self._table, after, ROWS_A_BATCH)) is not None:
+            upto = gain.version
+        else:
+            return None
+        return DeliveryPlan(number, {self._address: after}, upto)
 
     def _rows(self, plan: DeliveryPlan) -> pa.RecordBatchReader:
         """What the table gained with this batch."""
-        if plan.after < 0 and not changes.follows(self._table, -1):
+        after = plan.reads[self._address]
+        if after < 0 and not changes.follows(self._table, -1):
             columns = {name: pc.field(name) for name in self._schema.names}
             return tables.reader(self._table, pc.scalar(True), columns, plan.upto)
-        gain = changes.gained(self._table, plan.after, ROWS_A_BATCH, plan.upto)
+        gain = changes.gained(self._table, after, ROWS_A_BATCH, plan.upto)
         assert gain is not None
         return changes.reader(self._table, gain, self._schema, ROWS_AT_ONCE, may_be_gone=self._may_lose)
 
@@ -150,14 +156,13 @@ def carriers(
             off.setdefault(f"{kind} is off: {missing}", []).append(str(delivery.place))
             continue
         name = f"{node.name}-to-{kind.lower()}-{at}"
-        folder = context.lake.vigie(context.graph.name) / "notes" / name.replace("/", ".")
+        folder = context.lake.notes(context.graph.name) / name.replace("/", ".")
         own = replace(around, delivery=delivery_id(name, folder))
         writer = NotedWriter(name, _opened(context, delivery, own, folder), context.receipts)
-        path = context.lake.path(node.table)
         step = Step(name, ending, patience)
         every = getattr(sink, "every", None)
         yield (
-            Carrier(name, path, folder, writer, step, may_lose=isinstance(node, Source)),
+            Carrier(name, context.lake.table(node.table), folder, writer, step, may_lose=isinstance(node, Source)),
             parse_duration(every).total_seconds() if every else 0.0,
         )
     for said, places in off.items():

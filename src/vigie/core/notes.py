@@ -38,17 +38,16 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GoldPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A batch of a gold table: the batch of what it reads up to which it goes, and the version of that table then;
-    from which moment to which rows are given (microseconds); the versions of the tables beside it, and the model."""
+    """A batch of a gold table: the batch of what it reads up to which it goes; the versions of the tables that it
+    reads, by address; from which moment to which rows are given (microseconds); and the model."""
 
     batch: int
     upto: int
-    version: int
+    reads: dict[str, int]
     after: int
     until: int
     read: int
     late: int
-    beside: dict[str, int] = {}
     model: int | None = None
 
 
@@ -113,6 +112,11 @@ class Notes(Generic[P]):
     def commit(self, plan: P) -> None:
         write_whole(self._path(plan.batch), msgspec.json.encode(plan).decode())
         for number in self._numbers()[:-KEPT]:
+            self._path(number).unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """All that was planned is done, and nothing more will be."""
+        for number in self._numbers():
             self._path(number).unlink(missing_ok=True)
 
     def _numbers(self) -> list[int]:

@@ -76,7 +76,7 @@ class LatestTable:
             made_of = self._engine.evaluate(partial(_made, self._gold), rows.slice(at, AT_ONCE))
             tables.merge(self._newest(made_of), self._to, self._gold.latest_by, _is_later(self._time))
         self._context.committed(self._gold.table)
-        offsets = {"upto": plan.upto, "after": plan.after, "version": plan.version}
+        offsets = {"upto": plan.upto, "after": plan.after, "version": plan.reads[self._silver.table]}
         entry = Entry(self._gold.name, self._gold.table, plan.batch, rows.num_rows, offsets=offsets)
         self._context.ledger.write([entry], Stamp(self._gold.table, plan.batch))
         self._context.committed(f"{self._gold.table} ledger")
@@ -85,18 +85,19 @@ class LatestTable:
 
     def _planned(self) -> GoldPlan | None:
         before, newest = self._plan, self._journal.newest(self._silver.table)
-        since = before.version if before else -1
+        since = before.reads[self._silver.table] if before else -1
         if newest.batch < 0 or newest.version == since:
             return None
-        return GoldPlan(before.batch + 1 if before else 0, newest.batch, newest.version, since, NEVER, 0, 0)
+        number = before.batch + 1 if before else 0
+        return GoldPlan(number, newest.batch, {self._silver.table: newest.version}, since, NEVER, 0, 0)
 
     def _gained(self, plan: GoldPlan) -> pa.Table:
         """The rows that silver gained with this batch."""
-        names = self._columns.names
+        names, version = self._columns.names, plan.reads[self._silver.table]
         if plan.after < 0:
             columns = {name: pc.field(name) for name in names}
-            return tables.reader(self._from, pc.scalar(True), columns, plan.version).read_all()
-        gain = changes.gained(self._from, plan.after, 2**62, plan.version)
+            return tables.reader(self._from, pc.scalar(True), columns, version).read_all()
+        gain = changes.gained(self._from, plan.after, 2**62, version)
         return self._columns.empty_table() if gain is None else changes.rows_of(self._from, gain, names, self._columns)
 
     def _newest(self, rows: pa.Table) -> pa.Table:

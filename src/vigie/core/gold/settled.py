@@ -46,7 +46,7 @@ START, END = "window_start", "window_end"
 def begun(context: RunContext, gold: Gold) -> tuple[Notes[GoldPlan], GoldPlan | None, bool]:
     """The notes of a gold table, its newest plan, and whether that is still to be done."""
     lake, name = context.lake, context.graph.name
-    folder = lake.vigie(name) / "notes" / gold.table.replace("/", ".")
+    folder = lake.notes(name) / gold.table.replace("/", ".")
     notes = Notes(folder, GoldPlan)
     plan, written = notes.newest(), tables.last_batch(lake.ledger(name), gold.table)
     check_notes(folder, gold.table, planned=-1 if plan is None else plan.batch, written=written)
@@ -148,20 +148,19 @@ class SettledTable:
         before = self._plan
         there = self._journal.after(self._reads.table, before.upto if before else -1)
         newest = self._journal.newest(self._reads.table)
-        beside = {silver.name: self._journal.newest(silver.table) for silver in self._beside}
+        beside = {silver.table: self._journal.newest(silver.table) for silver in self._beside}
         told = [newest.until, *(each.until for each in beside.values() if each.batch >= 0 and not each.is_quiet)]
         least = min(told)
         until = NEVER if least == NEVER else least - self._watermark
         after = before.until if before else NEVER
         if not there and until <= after:
             return None
-        read, late = self._counted(before.version if before else -1, newest.version)
-        return GoldPlan(
-            before.batch + 1 if before else 0, newest.batch, newest.version, after, max(until, after), read, late,
-            {name: each.version if each.batch >= 0 else tables.version(self._context.lake.silver(name))
-             for name, each in beside.items()},
-            self._models.in_use if self._models else None,
-        )  # fmt: skip
+        read, late = self._counted(before.reads[self._reads.table] if before else -1, newest.version)
+        number, reads = before.batch + 1 if before else 0, {self._reads.table: newest.version}
+        for table, each in beside.items():
+            reads[table] = each.version if each.batch >= 0 else tables.version(self._context.lake.path(table))
+        model = self._models.in_use if self._models else None
+        return GoldPlan(number, newest.batch, reads, after, max(until, after), read, late, model)
 
     def _counted(self, after: int, version: int) -> tuple[int, int]:
         """How many rows came after a version, and how many of them too late for this table."""
@@ -186,11 +185,12 @@ class SettledTable:
     def _closed(self, plan: GoldPlan) -> pa.Table:
         """The rows that are closed with this batch, worked out a bounded part at a time."""
         trained = self._trained(plan.model)
-        beside = [self._read(self._context.lake.silver(name), None, version) for name, version in plan.beside.items()]
+        lake, version = self._context.lake, plan.reads[self._reads.table]
+        beside = [self._read(lake.path(each.table), None, plan.reads[each.table]) for each in self._beside]
         schema = pa.schema(opened(self._to).schema().to_arrow())
         parts = [schema.empty_table()]
         for after, until in self._spans(plan):
-            rows = self._rows(plan.version, after, until)
+            rows = self._rows(version, after, until)
             found = self._engine.evaluate(partial(self._made, trained), rows, *beside)
             parts.append(self._between(found, after, until).select(schema.names).cast(schema))
         return pa.concat_tables(parts)
@@ -199,7 +199,8 @@ class SettledTable:
         """The batch's span of time, in parts that hold about so many rows."""
         time = pc.field(self._time)
         within = self._span_of(plan.after, plan.until)
-        moments = tables.reader(self._from, within, {"moment": time.cast(pa.int64())}, plan.version).read_all()
+        version = plan.reads[self._reads.table]
+        moments = tables.reader(self._from, within, {"moment": time.cast(pa.int64())}, version).read_all()
         parts = -(-moments.num_rows // AT_ONCE)
         cuts: list[int] = []
         if parts > 1:

@@ -42,16 +42,15 @@ class Backfill:
     table: SilverTable
     journal: Journal
     parsed: Callable[[pa.Table], pa.Table]
+    notes: Notes[Plan]
 
     def fill(self, name: str, missing: list[Taken]) -> Iterator[list[Entry]]:
-        folder = self.context.lake.vigie(self.context.graph.name) / "notes" / name / f"fill-{self.table.name}"
-        notes = Notes(folder, Plan)
-        due = notes.newest()
+        due = self.notes.newest()
         for group in _groups(missing, due.batch if due is not None else -1):
             last = group[-1].batch
             if due is None or due.batch != last:
                 due = self._planned(last)
-                notes.commit(due)
+                self.notes.commit(due)
                 self.context.committed(f"{self.table.address} plan")
             messages = self._messages(group)
             entry, reached = self.table.taken(due, messages)

@@ -58,7 +58,7 @@ class Ingest:
         self._bounds, self._journal = bounds, journal
         self._fields = arrow_schema(declared.schema)
         self._bronze = context.lake.bronze(declared.name)
-        folder = context.lake.vigie(context.graph.name) / "notes" / declared.name
+        folder = context.lake.notes(context.graph.name) / declared.name
         self._notes = Notes(folder, Plan)
         self._plan = self._notes.newest()
         written = tables.last_batch(context.lake.ledger(context.graph.name), declared.name)
@@ -186,11 +186,13 @@ class Ingest:
         """What tables have yet to take of bronze that were added since."""
         for table in self._tables:
             missing = [each for each in bronze if each.batch > done.get(table.address, -1)]
-            if missing:
-                known = {} if self._schemas is None else self._schemas.kept
-                parsed = partial(self._parsed, known=known)
-                beside = Backfill(self._context, self._bronze, self._source, table, self._journal, parsed)
-                yield from beside.fill(self._declared.name, missing)
+            parsed = partial(self._parsed, known={} if self._schemas is None else self._schemas.kept)
+            notes = Notes(
+                self._context.lake.notes(self._context.graph.name) / self._declared.name / f"fill-{table.name}", Plan
+            )
+            beside = Backfill(self._context, self._bronze, self._source, table, self._journal, parsed, notes)
+            yield from beside.fill(self._declared.name, missing)
+            notes.clear()
 
     def _look_back(self) -> tuple[list[Taken], dict[str, int]]:
         """Tell the source what was read, and each table how far it had come, as the ledger has it; the batches of
