@@ -13,6 +13,7 @@ from vigie.cli_models import models, train
 from vigie.cli_monitoring import dashboard, measured, status
 from vigie.cli_papers import handin, report
 from vigie.errors import BadSetting, RequestError
+from vigie.extras import need_embedded, need_spark
 from vigie.flags import (
     At,
     DrawnAs,
@@ -188,10 +189,12 @@ def run(  # noqa: PLR0913  (each is a flag)
 def runner(engine: str) -> Callable[..., None]:
     """What runs a pipeline on the engine of that name."""
     if engine == "embedded":
+        need_embedded()
         from vigie.embedded import run as on_this_machine
 
         return on_this_machine
     if engine == "spark":
+        need_spark()
         from vigie.engine.run import run as on_spark
 
         return on_spark
@@ -257,7 +260,7 @@ app.command()(quarantine)
 @app.command()
 @command
 def ask(pipeline: Name, question: QuestionName = None, json: Json = False, lake: At = None) -> None:
-    """Ask one of a pipeline's batch questions, answered by Spark over the lake's tables.
+    """Ask one of a pipeline's batch questions: a PySpark function over the lake's tables as they are now.
 
     [dim]vigie ask flights[/dim]
     """
@@ -271,10 +274,10 @@ def ask(pipeline: Name, question: QuestionName = None, json: Json = False, lake:
     if question not in declared.questions:
         names = ", ".join(declared.questions) or "none"
         raise RequestError(f"'{declared.name}' has no question '{question}'", do=f"It has: {names}.")
-    from vigie.engine.questions import answer
-    from vigie.settings import read_settings
+    need_embedded()
+    from vigie.asking import answer
 
-    asked = answer(declared, declared.questions[question], lake_at(lake), read_settings())
+    asked = answer(declared, declared.questions[question], lake_at(lake))
     show(Listing(asked.columns, asked.rows), json)
 
 
