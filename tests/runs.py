@@ -111,7 +111,7 @@ def take(
     told: list[Entry] = []
     failed: list[Exception] = []
     place = Lake(lake)
-    ledger = Ledger(place.ledger(graph.name), graph.name)
+    ledger = Ledger(place.ledger(graph.name), graph.name, "spark")
     path = HotPath(Workshop(spark, graph, place, ledger), source, reading, schemas)
     told += path.fill()
 

@@ -100,7 +100,7 @@ def test_ledger_and_status_say_the_same_when_its_small_files_are_put_together(
     from vigie.engine.tables import Stamp
 
     pipeline, lake = a_pipeline(tmp_path), Lake.at(tmp_path / "lake")
-    ledger = Written(lake.ledger("mine"), "mine")
+    ledger = Written(lake.ledger("mine"), "mine", "spark")
     for batch in range(50):
         ledger.write([Entry("things_raw", "silver/things", batch, 10, 7, 1, 1, 1)], Stamp("query", batch))
     before = said(pipeline, lake)

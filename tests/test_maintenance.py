@@ -242,7 +242,7 @@ def test_what_a_watch_or_an_outbox_has_yet_to_read_is_kept(
 def test_what_the_newest_plan_of_the_loop_reads_is_kept(tmp_path: Path, form: str, version: int, kept: bool) -> None:
     lake = Lake.at(tmp_path)
     compacted_days_ago(lake, 8)
-    name, plan = {
+    forms: dict[str, tuple[str, dict[str, object]]] = {
         "a source": ("flights_raw", {"tables": {"flights_ml": {"version": version, "progress": {}}}}),
         "a table that is filled": (
             "flights_raw/fill-flights_ml",
@@ -250,7 +250,8 @@ def test_what_the_newest_plan_of_the_loop_reads_is_kept(tmp_path: Path, form: st
         ),
         "a gold table": ("gold.movements", {"reads": {"silver/flights_ml": version}}),
         "a delivery": ("flights_ml-to-elastic-0", {"reads": {"silver/flights_ml": version}}),
-    }[form]
+    }
+    name, plan = forms[form]
     folder = lake.notes("flights") / name
     folder.mkdir(parents=True)
     (folder / "10.json").write_text(json.dumps({**plan, "batch": 10}))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
 
 from vigie.core.engine import NotComputed
 from vigie.engines.embedded.engine import Embedded
@@ -15,9 +15,6 @@ from vigie.lake import Lake, is_table
 from vigie.pipeline import Pipeline
 from vigie.question import Question
 from vigie.sql import Answer
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
 
 
 def answer(pipeline: Pipeline, question: Question, lake: Lake) -> Answer:
@@ -41,7 +38,7 @@ def asked(question: Question, **tables: DataFrame) -> DataFrame:
         raise
     except Exception as problem:
         raise _failed(question, f"{type(problem).__name__}: {problem}") from problem
-    if not hasattr(made, "toArrow"):
+    if not isinstance(made, DataFrame):
         raise _failed(question, f"it gave back {type(made).__name__}, and not rows")
     return made
 

@@ -217,7 +217,7 @@ def check(pipeline: NameToCheck = None, json: Json = False) -> None:
             do=f"Name one that ships with Vigie ({', '.join(SHIPPED)}), or a file of your own: path/to/file.py.",
         )
     declared = _pipeline(pipeline)
-    found = problems(declared)
+    found = problems(declared, functions_too=True)
     if json:
         from vigie.listing import Listing
 

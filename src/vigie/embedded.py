@@ -41,7 +41,7 @@ def run(
     watcher: Watcher = THE_LOG,
 ) -> None:
     """Run until `stop` is set, or with `once` until all that is there has gone through."""
-    graph = checked(pipeline)
+    graph = checked(pipeline, functions_too=True)
     stop = stop or threading.Event()
     with ExitStack() as closing:
         sources: dict[str, Source] = {}
@@ -61,8 +61,10 @@ def run(
         closing.enter_context(only_writer(request.lake, graph.name))
         engine = Embedded()
         closing.callback(engine.close)
-        ledger = Ledger(request.lake.ledger(graph.name), graph.name)
-        context = RunContext(graph, request.lake, ledger, watcher.committed, Receipts(watcher.taken, watcher.put_off))
+        ledger = Ledger(request.lake.ledger(graph.name), graph.name, "embedded")
+        context = RunContext(
+            graph, request.lake, ledger, watcher.committed, Receipts(watcher.taken, watcher.put_off), watcher.report
+        )
         around = Surroundings(settings, kafka, graph.name)
         wish = Wish(request.once, request.every, BOUNDS)
         Run(context, engine, sources, wish, around, stop, watcher, schemas).go()

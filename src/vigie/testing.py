@@ -75,7 +75,7 @@ def run(pipeline: Pipeline, messages: Mapping[str, Sequence[Message]], *, receiv
 
     `received_at` is when they came, now unless said: what is more than a minute ahead of it is from the future.
     """
-    graph = checked(pipeline)
+    graph = checked(pipeline, functions_too=True)
     if strange := messages.keys() - {source.name for source in graph.sources}:
         raise RequestError(
             f"pipeline '{graph.name}' has no source '{min(strange)}'",
@@ -85,7 +85,7 @@ def run(pipeline: Pipeline, messages: Mapping[str, Sequence[Message]], *, receiv
     sources = {source.name: Given(messages.get(source.name, ()), at) for source in graph.sources}
     with tempfile.TemporaryDirectory(prefix="vigie-test-") as folder:
         lake = Lake(Path(folder))
-        context = RunContext(graph, lake, Ledger(lake.ledger(graph.name), graph.name))
+        context = RunContext(graph, lake, Ledger(lake.ledger(graph.name), graph.name, "embedded"))
         around = Surroundings(Settings(), "", graph.name)
         Run(context, _engine(), sources, Wish(True, 0.0, ALL), around, Event(), Watcher(), {}).go()
         nodes = {node.table: lake.path(node.table) for node in graph.nodes()}

@@ -17,7 +17,7 @@ def begun(lake: Path, engine: Engine, pipeline: Pipeline, source: Source, told: 
     """The loop of a pipeline with one source, as a start of the process makes it."""
     place, graph = Lake(lake), pipeline.graph()
     [declared] = graph.sources
-    context = RunContext(graph, place, Ledger(place.ledger(graph.name), graph.name))
+    context = RunContext(graph, place, Ledger(place.ledger(graph.name), graph.name, "embedded"))
     return Loop.over(context, engine, {declared.name: source}, Bounds(10**9, 10**9), told.extend, unexpected)
 
 

@@ -70,7 +70,7 @@ def run(lake: Path, engine: Dying, told: list[Entry], restarts: list[EngineDied]
     ]
     source = Partitions([[(value.encode(), NOON + timedelta(hours=1)) for value in values]], lambda _left: [20])
     place, graph = Lake(lake), stoves.graph()
-    context = RunContext(graph, place, Ledger(place.ledger(graph.name), graph.name))
+    context = RunContext(graph, place, Ledger(place.ledger(graph.name), graph.name, "embedded"))
     loop = Loop.over(context, engine, {"heat": source}, Bounds(100, 10**9), told.extend, restarts.append)
     while loop.ingest() or loop.follow():
         pass

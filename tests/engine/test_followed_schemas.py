@@ -29,7 +29,7 @@ class ALake:
 
     def __init__(self, folder: Path) -> None:
         self.lake = Lake.at(folder)
-        self._ledger = Ledger(self.lake.ledger("shop"), "shop")
+        self._ledger = Ledger(self.lake.ledger("shop"), "shop", "spark")
         write_whole(self.lake.checkpoint("shop", SOURCE.name) / "metadata", json.dumps({"id": "query"}))
 
     def keep(self, number: int, text: str) -> None:

@@ -62,7 +62,7 @@ def settle(
         times = [(k, n, NOON + timedelta(seconds=at)) for k, n, at in rows]
         values = [(k, n, int(at.timestamp()), at) for k, n, at in times]
         spark.createDataFrame(values, schema).write.format("delta").mode("append").save(str(place.silver("even")))
-        ledger = Ledger(place.ledger("numbers"), "numbers")
+        ledger = Ledger(place.ledger("numbers"), "numbers", "spark")
         settled = Settled(Workshop(spark, graph, place, ledger, committed), graph.gold[0])
         writer = settled.stream().writeStream.foreachBatch(telling(settled, told))
         checkpoint = str(settled.checkpoint.folder)

@@ -64,7 +64,7 @@ def follow(
         if values:
             spark.createDataFrame(values, schema).write.format("delta").mode("append").save(str(place.silver("even")))
         latest = Latest(
-            Workshop(spark, graph, place, Ledger(place.ledger("numbers"), "numbers"), committed), graph.gold[0]
+            Workshop(spark, graph, place, Ledger(place.ledger("numbers"), "numbers", "spark"), committed), graph.gold[0]
         )
 
         def step(batch: DataFrame, number: int, latest: Latest = latest) -> None:

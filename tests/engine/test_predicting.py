@@ -67,7 +67,7 @@ class Followed:
         tables.ensure(self.lake.silver("even"), tables.arrow_schema(self._schema), "silver/even", "numbers")
 
     def step(self, at: int) -> Settled:
-        ledger = Ledger(self.lake.ledger("numbers"), "numbers")
+        ledger = Ledger(self.lake.ledger("numbers"), "numbers", "spark")
         return Settled(Workshop(self.spark, self.graph, self.lake, ledger, self.committed), self.graph.gold[at])
 
     def append(self, rows: Numbers) -> None:

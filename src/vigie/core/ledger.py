@@ -16,19 +16,21 @@ import pyarrow.compute as pc
 from vigie.core.delta import tables
 from vigie.core.delta.tables import Stamp
 from vigie.errors import LedgerBroken
-from vigie.lake import reading
+from vigie.lake import opened, reading
 
 SCHEMA = pa.schema(
     [
         ("query", pa.string()),
         ("table", pa.string()),
         ("batch", pa.int64()),
+        ("engine", pa.string()),
         ("read", pa.int64()),
         ("accepted", pa.int64()),
         ("quarantined", pa.int64()),
         ("duplicate", pa.int64()),
         ("late", pa.int64()),
         ("late_before", pa.timestamp("us", tz="UTC")),
+        ("progress", pa.timestamp("us", tz="UTC")),
         ("offsets", pa.string()),
         ("at", pa.timestamp("us", tz="UTC")),
     ]
@@ -43,7 +45,8 @@ class Entry:
     """What became of the rows of one batch on their way into one table.
 
     No figure here is computed from the others: that is what gives `settle` something to find. A gold table
-    reads and drops, and its rows are not the rows it read: it has no other figures.
+    reads and drops, and its rows are not the rows it read: it has no other figures. `progress` is how far event time
+    had come with it: up to there windows may be given.
     """
 
     query: str
@@ -56,6 +59,7 @@ class Entry:
     late: int | None = 0
     late_before: datetime | None = None
     offsets: Any = None
+    progress: datetime | None = None
 
     def __str__(self) -> str:
         if self.accepted is None:
@@ -89,10 +93,11 @@ def figures(entries: Sequence[Entry]) -> dict[str, Any]:
 class Ledger:
     """The ledger's table in one lake; several queries of one process write to it."""
 
-    def __init__(self, path: Path, pipeline: str) -> None:
-        self._path = path
+    def __init__(self, path: Path, pipeline: str, engine: str) -> None:
+        self._path, self._engine = path, engine
         self._lock = Lock()
         tables.ensure(path, SCHEMA, "ledger", pipeline)
+        self._columns = pa.schema(opened(path).schema().to_arrow()).names  # an older lake's ledger has fewer
 
     def write(self, entries: Iterable[Entry], stamp: Stamp) -> None:
         """Write down a batch's entries, once, after each has been found to add up."""
@@ -100,9 +105,10 @@ class Ledger:
         for entry in entries:
             entry.settle()
         now = datetime.now(UTC)
-        rows = [{**asdict(entry), "offsets": json.dumps(entry.offsets), "at": now} for entry in entries]
+        beside = {"engine": self._engine, "at": now}
+        rows = [{**asdict(entry), "offsets": json.dumps(entry.offsets), **beside} for entry in entries]
         with self._lock:
-            tables.append_arrow(pa.Table.from_pylist(rows, SCHEMA), self._path, stamp)
+            tables.append_arrow(pa.Table.from_pylist(rows, SCHEMA).select(self._columns), self._path, stamp)
 
     def entries(self, where: pc.Expression, *columns: str) -> Iterator[dict[str, Any]]:
         """What was written so far and is so, in the columns asked for, a few at a time: a ledger grows for years."""

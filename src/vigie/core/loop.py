@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import MappingProxyType
 
 from vigie.core.engine import Engine, EngineDied
@@ -12,6 +14,7 @@ from vigie.core.gold.settled import SettledTable
 from vigie.core.ingest.avro_schemas import Schemas
 from vigie.core.ingest.batch import Ingest
 from vigie.core.ledger import Entry
+from vigie.core.observer import Report
 from vigie.core.reached import Journal
 from vigie.core.run_context import RunContext
 from vigie.core.source import Bounds, Source
@@ -28,6 +31,7 @@ class Loop:
     gold: Sequence[GoldTable]
     told: Callable[[Sequence[Entry]], None]
     restarted: Callable[[EngineDied], None]
+    reported: Callable[[Report], None]
 
     @classmethod
     def over(  # noqa: PLR0913, PLR0917
@@ -52,7 +56,7 @@ class Loop:
             for turn in context.graph.gold_in_turn()
             for each in turn
         ]
-        return cls(ingests, gold, told, restarted)
+        return cls(ingests, gold, told, restarted, context.reported)
 
     def ingest(self) -> bool:
         """A batch of each source that has one; whether there was any."""
@@ -63,6 +67,7 @@ class Loop:
         return any([self._step(each.step) for each in self.gold])
 
     def _step(self, step: Callable[[], list[Entry] | None]) -> bool:
+        began = time.monotonic()
         for left in range(TRIES, 0, -1):
             try:
                 entries = step()
@@ -73,5 +78,11 @@ class Loop:
             else:
                 if entries is not None:
                     self.told(entries)
+                    self.reported(_report(entries[0], time.monotonic() - began))
                 return entries is not None
         raise AssertionError("unreachable")
+
+
+def _report(entry: Entry, seconds: float) -> Report:
+    """Of a batch that has ended; the loop keeps no state in memory."""
+    return Report(entry.query, entry.batch, entry.read, seconds, datetime.now(UTC), None, None)

@@ -37,7 +37,7 @@ def _nothing(*_told: object) -> None:
 @dataclass(frozen=True, slots=True)
 class Watcher:
     """Is told, from whichever thread it happens in: `reads` of where each source is read from, `batch` of a batch's
-    lines in the ledger once they are written, `report` of what Spark says of a batch that has ended, `committed` of
+    lines in the ledger once they are written, `report` of each batch that has ended, `committed` of
     each commit once it stands (a test may end the process there), `alert` of each alert that opens or closes, and
     `taken` and `put_off`, by the name of a delivery, each time its receiver took something or did not.
     """

@@ -70,7 +70,7 @@ def run(
         spark = session.start(settings, graph.name, brief=request.brief)
         closing.callback(spark.stop)
         log.info("Spark is ready; the first batch takes longest: half a minute on two cores.")
-        ledger = Ledger(request.lake.ledger(graph.name), graph.name)
+        ledger = Ledger(request.lake.ledger(graph.name), graph.name, "spark")
         receipts = Receipts(watcher.taken, watcher.put_off)
         shop = Workshop(spark, graph, request.lake, ledger, watcher.committed, receipts)
         _Run(shop, request, outside, stop or threading.Event(), watcher).go()

@@ -64,8 +64,8 @@ class Metrics(Collector):
                 for outcome in OUTCOMES:
                     if (rows := getattr(entry, outcome)) is not None:
                         self._rows[entry.table, outcome] += rows
-                if entry.late_before is not None:
-                    self._watermarks[entry.table,] = entry.late_before
+                if (reached := entry.progress or entry.late_before) is not None:
+                    self._watermarks[entry.table,] = reached
 
     def report(self, report: Report) -> None:
         """What Spark says of a batch that has ended."""

@@ -22,7 +22,7 @@ from vigie.arrow_types import arrow_schema
 from vigie.core.delta import changes, tables
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Engine
-from vigie.core.ingest.silver import MICROSECOND, SEEN, instant, reached_by
+from vigie.core.ingest.silver import MICROSECOND, SEEN, instant, moment, reached_by
 from vigie.core.ledger import Entry
 from vigie.core.notes import GoldPlan, Notes
 from vigie.core.progress import NEVER
@@ -133,7 +133,10 @@ class SettledTable:
             tables.append_arrow(self._closed(plan), self._to, stamp)
             self._context.committed(self._gold.table)
         offsets = {"upto": plan.upto, "version": tables.version(self._to), "until": plan.until, "quiet": False}
-        entry = Entry(self._gold.name, self._gold.table, plan.batch, plan.read, late=plan.late, offsets=offsets)
+        entry = Entry(
+            self._gold.name, self._gold.table, plan.batch, plan.read, late=plan.late, offsets=offsets,
+            progress=moment(plan.until),
+        )  # fmt: skip
         self._context.ledger.write([entry], Stamp(self._gold.table, plan.batch))
         self._context.committed(f"{self._gold.table} ledger")
         self._due = False

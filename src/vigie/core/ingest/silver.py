@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from vigie import instants
 from vigie.arrow_types import INSTANT, arrow_schema
 from vigie.core.delta import changes, tables
 from vigie.core.delta.tables import Stamp
@@ -105,7 +106,7 @@ class SilverTable:
         offsets = {"progress": self.progress, "until": self.until, "version": version, "quiet": all(plan.idle.values())}
         entry = Entry(
             self._declared.name, self.address, plan.batch, rows.num_rows, accepted, quarantined, found.count(REPEAT),
-            late, None, offsets,
+            late, None, offsets, moment(self.until),
         )  # fmt: skip
         return entry, reached_by(plan.batch, accepted, offsets)
 
@@ -239,6 +240,11 @@ def micros_in(times: pa.ChunkedArray) -> NDArray[np.int64]:
 
 def instant(micros: int) -> pa.Scalar:
     return pa.scalar(micros, pa.int64()).cast(INSTANT)
+
+
+def moment(micros: int) -> datetime | None:
+    """As a person reads it; none before anything began."""
+    return None if micros == NEVER else instants.instant(micros)
 
 
 def tables_of(context: RunContext, engine: Engine, declared: Declared) -> Iterator[SilverTable]:
