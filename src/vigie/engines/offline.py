@@ -7,9 +7,7 @@ its rows while it is called (`rows.columns`) cannot be looked through so: only a
 from __future__ import annotations
 
 import functools
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,12 +18,12 @@ from pyspark.sql.connect.session import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from vigie.arrow_types import arrow_schema
+from vigie.engines.connected import connected
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 NOWHERE = "sc://127.0.0.1:1"  # it is never called
-BY_CONNECT = "SPARK_CONNECT_MODE_ENABLED"  # tells the functions of PySpark whose columns to make
 
 
 class NeedsEngine(Exception):
@@ -33,10 +31,11 @@ class NeedsEngine(Exception):
 
 
 class Nobody(SparkConnectClient):
-    """A client on its own: settings have no values, and nothing is known of any rows."""
+    """A client on its own: settings have their defaults, and nothing is known of any rows."""
 
-    def config(self, operation: Any) -> ConfigResult:  # noqa: ARG002
-        return ConfigResult(pairs=[("", None)], warnings=[])
+    def config(self, operation: Any) -> ConfigResult:
+        defaults = [(pair.key, pair.value) for pair in operation.get_with_default.pairs]
+        return ConfigResult(pairs=defaults or [("", None)], warnings=[])
 
     def _analyze(self, method: str, **asked: Any) -> Any:
         if method == "ddl_parse":  # the type of a UDF
@@ -44,37 +43,31 @@ class Nobody(SparkConnectClient):
             return SimpleNamespace(parsed=field.dataType)
         raise NeedsEngine(method)
 
+    def _cleanup_ml_cache(self) -> None:
+        """There is nobody to tell that this program ends."""
+
     def _execute_and_fetch_as_iterator(self, *asked: Any, **more: Any) -> NoReturn:  # noqa: ARG002
         raise NeedsEngine("rows")
 
 
 def plan(function: Callable[..., Any], tables: int) -> Message:
     """What a function of so many tables asks for; NeedsEngine when that cannot be known."""
-    with _as_if_connected() as session:
+    with connected(_session()) as session:
         made = function(*(session.read.format("arrow").load(f"table{number}") for number in range(tables)))
         if not isinstance(made, DataFrame):
             raise NeedsEngine(type(made).__name__)
         return made._plan.to_proto(session.client)
 
 
-@contextmanager
-def _as_if_connected() -> Iterator[SparkSession]:
-    """A session that functions take for the active one, for the time of one look."""
-    session, was_mode = _session(), os.environ.get(BY_CONNECT)
-    was_active = getattr(SparkSession._active_session, "session", None)
-    os.environ[BY_CONNECT], SparkSession._active_session.session = "1", session
-    try:
-        yield session
-    finally:
-        SparkSession._active_session.session = was_active
-        if was_mode is None:
-            del os.environ[BY_CONNECT]
-        else:
-            os.environ[BY_CONNECT] = was_mode
+class Unconnected(SparkSession):
+    """A session of nobody's."""
+
+    def __init__(self) -> None:
+        self._client = Nobody(NOWHERE)
+        self._session_id = self._client._session_id
+        self.release_session_on_close = False
 
 
 @functools.cache
 def _session() -> SparkSession:
-    session = SparkSession(NOWHERE)
-    session._client = Nobody(NOWHERE)
-    return session
+    return Unconnected()

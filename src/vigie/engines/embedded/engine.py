@@ -11,19 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from pyspark.errors import PySparkException
+from pyspark.sql.connect.session import SparkSession
 
 from vigie.core.engine import EngineDied, Function, NotComputed
 from vigie.core.ingest.silver import SEEN
 from vigie.core.user_function import reason
 from vigie.engines import plans
+from vigie.engines.connected import connected
 from vigie.engines.embedded.exchange import Exchange, read
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 STARTS_WITHIN_S = 60.0
 DEADLINE_S = 120.0
@@ -72,7 +70,6 @@ class Embedded:
     def _watched(self) -> Iterator[SparkSession]:
         """The session for one call, which must end before the deadline."""
         session = self._started()
-        _is_active(session)
         child = self._child
         assert child is not None
         too_late = threading.Event()
@@ -84,7 +81,8 @@ class Embedded:
         timer = threading.Timer(self._deadline_s, give_up)
         timer.start()
         try:
-            yield session
+            with connected(session):
+                yield session
         except Exception as problem:
             # What broke the connection may be seen before the process is gone.
             if too_late.is_set() or _is_of_the_connection(problem):
@@ -101,11 +99,9 @@ class Embedded:
         if self._child is not None and self._child.poll() is not None:
             self._end()
         if self._session is None:
-            from pyspark.sql import SparkSession
-
             port = self._start()
-            self._session = SparkSession.builder.remote(f"sc://127.0.0.1:{port}").create()
-            self._session.client.set_retry_policies([])  # type: ignore[operator]
+            self._session = SparkSession(f"sc://127.0.0.1:{port}")
+            self._session.client.set_retry_policies([])
             for name, value in SETTINGS.items():
                 self._session.conf.set(name, value)
         return self._session
@@ -143,14 +139,6 @@ class Embedded:
         for stream in (child.stdin, child.stdout):
             if stream is not None:
                 stream.close()
-
-
-def _is_active(session: SparkSession) -> None:
-    """What a function asks whoever is active (the type of a UDF, say) is asked of this session: the client itself goes
-    on asking the first that there ever was in a thread, though its server is gone."""
-    from pyspark.sql.connect.session import SparkSession as OfConnect
-
-    OfConnect._active_session.session = session
 
 
 def _is_of_the_connection(problem: BaseException) -> bool:
