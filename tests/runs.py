@@ -148,7 +148,7 @@ class Job:
     messages_a_batch: int = 500_000
     patience_s: float = 600.0
     die_after: Sequence[str] = ()
-    engine: str = "spark"
+    engine: str = "embedded"
 
     def start(self) -> subprocess.Popen[str]:
         """The process; it writes a line for each commit, and leads a group of its own, so that all can be killed."""

@@ -27,7 +27,7 @@ def inbox(folder: Path) -> str:
 
 def undisturbed(lake: Path, address: str) -> list[str]:
     """The names of its commits."""
-    code, written, complained = Job(str(lake), address, engine="embedded").finish()
+    code, written, complained = Job(str(lake), address).finish()
     assert code == 0, complained
     return written.splitlines()
 
@@ -42,12 +42,12 @@ def test_whatever_commit_a_run_dies_after_it_goes_on_as_if_it_had_not(tmp_path: 
 
     ahead = list(dict.fromkeys(made))
     while ahead:
-        job = Job(str(tmp_path / "torn"), address, engine="embedded", die_after=ahead)
+        job = Job(str(tmp_path / "torn"), address, die_after=ahead)
         code, written, complained = job.finish()
         died_after = written.splitlines()[-1]
         assert (code, died_after in ahead) == (DIED, True), complained
         ahead.remove(died_after)
-    code, _, complained = Job(str(tmp_path / "torn"), address, engine="embedded").finish()
+    code, _, complained = Job(str(tmp_path / "torn"), address).finish()
 
     assert code == 0, complained
     assert compare_lakes(tmp_path / "whole", tmp_path / "torn", cuts=True) == []
@@ -60,7 +60,7 @@ def test_a_run_that_is_killed_again_and_again_leaves_what_an_undisturbed_one_lea
     seed = random.randrange(2**32)
     chance = random.Random(seed)
 
-    torn = Job(str(tmp_path / "torn"), address, engine="embedded")
+    torn = Job(str(tmp_path / "torn"), address)
     for at in range(KILLS):
         killed_at_random(torn, chance, with_spark=bool(at % 2))
     code, _, complained = torn.finish()

@@ -43,7 +43,7 @@ def filled(broker: Broker, topic: str, messages: Messages) -> str:
 
 
 def taken(lake: Path, address: str, messages: int) -> list[str]:
-    job = Job(str(lake), address, messages_a_batch=messages, engine="embedded")
+    job = Job(str(lake), address, messages_a_batch=messages)
     code, written, complained = job.finish()
     assert code == 0, complained
     return written.splitlines()
@@ -60,7 +60,7 @@ def test_a_topic_in_one_batch_and_in_many_and_killed_on_the_way_leaves_the_same_
     assert taken(tmp_path / "many", address, 900).count("ledger") > 3
     seed = random.randrange(2**32)
     chance = random.Random(seed)
-    torn = Job(str(tmp_path / "torn"), address, messages_a_batch=2_000, engine="embedded")
+    torn = Job(str(tmp_path / "torn"), address, messages_a_batch=2_000)
     for at in range(KILLS):
         killed_at_random(torn, chance, with_spark=bool(at % 2))
     taken(tmp_path / "torn", address, 4_000)

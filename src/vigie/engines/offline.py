@@ -22,6 +22,7 @@ from vigie.engines.connected import connected
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
+    from pyspark.sql.connect.proto import Command
 
 NOWHERE = "sc://127.0.0.1:1"  # it is never called
 
@@ -42,6 +43,12 @@ class Nobody(SparkConnectClient):
             [field] = from_arrow_schema(arrow_schema(f"value {asked['ddl_string']}"))
             return SimpleNamespace(parsed=field.dataType)
         raise NeedsEngine(method)
+
+    def execute_command(self, command: Command, observations: Any = None) -> Any:  # noqa: ARG002
+        """SQL is a part of the plan, and nothing else is done."""
+        if not command.HasField("sql_command"):
+            raise NeedsEngine("a command")
+        return None, {"sql_command_result": command.sql_command.input}, None
 
     def _cleanup_ml_cache(self) -> None:
         """There is nobody to tell that this program ends."""
