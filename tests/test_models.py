@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -111,6 +114,52 @@ def test_a_note_that_names_no_version_says_how_to_name_one(tmp_path: Path) -> No
 
     with pytest.raises(LakeDamaged, match=r"damaged .*\nName it again: vigie models numbers use VERSION"):
         _ = kept(tmp_path).in_use
+
+
+@pytest.mark.parametrize("said", [b"\xff\xfe", b"0", b"-1", "\u0661".encode(), b""])
+def test_a_note_of_other_bytes_says_how_to_name_a_version_and_may_be_written_again(tmp_path: Path, said: bytes) -> None:
+    add(tmp_path, "numbers", STUMP)
+    (folder(tmp_path) / "in_use").write_bytes(said)
+
+    with pytest.raises(LakeDamaged, match="Name it again"):
+        _ = kept(tmp_path).in_use
+    kept(tmp_path).use(1)
+    assert kept(tmp_path).in_use == 1
+
+
+def test_a_folder_where_the_note_should_be_is_told_of(tmp_path: Path) -> None:
+    add(tmp_path, "numbers", STUMP)
+    (folder(tmp_path) / "in_use").mkdir()
+
+    with pytest.raises(LakeDamaged, match="cannot be read: Is a directory"):
+        _ = kept(tmp_path).in_use
+
+
+def test_folders_that_are_no_versions_are_none(tmp_path: Path) -> None:
+    add(tmp_path, "numbers", STUMP)
+    for name in ("007", "\u00b2", "\u0662", "0", "copy of 1"):
+        (folder(tmp_path) / name).mkdir()
+
+    assert kept(tmp_path).versions() == [1]
+    assert [card.version for card in kept(tmp_path).cards()] == [1]
+
+
+def test_a_version_is_never_given_again_though_its_model_be_gone(tmp_path: Path) -> None:
+    add(tmp_path, "numbers", STUMP)
+    add(tmp_path, "numbers", ANOTHER)
+    shutil.rmtree(folder(tmp_path) / "2")
+
+    assert add(tmp_path, "numbers", ANOTHER).version == 3
+
+
+def test_trainings_that_end_at_once_are_all_kept_each_with_its_own_trees(tmp_path: Path) -> None:
+    forests = [a_stump("n", float(number), [1, 0, 0], [0, 1, 0]) for number in range(12)]
+    with ThreadPoolExecutor(12) as pool:
+        cards = list(pool.map(partial(add, tmp_path, "numbers"), forests))
+
+    models = kept(tmp_path)
+    assert models.versions() == list(range(1, 13))
+    assert [models.forest(card.version) for card in cards] == forests
 
 
 def test_scores_follow_from_what_each_class_was_taken_for() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,23 @@ def test_what_cannot_be_done_is_a_sentence(words: list[str], said: str, lake: Pa
 
     assert result.exit_code == 2
     assert said in result.output
+
+
+def test_a_lake_that_is_not_there_is_no_lake_without_models(tmp_path: Path) -> None:
+    shown = typed("models", "flights", lake=tmp_path / "nowhere")
+
+    assert shown.exit_code == 2
+    assert "there is no lake" in shown.stderr
+
+
+def test_a_model_in_use_that_is_gone_is_told_of_beside_the_others(lake: Path) -> None:
+    shutil.rmtree(lake / "_vigie/flights/models/2")
+    (lake / "_vigie/flights/models/in_use").write_text("2")
+
+    shown = typed("models", "flights", lake=lake)
+
+    assert shown.exit_code == 0
+    assert "model 2 is to be in use, and is not there: vigie models flights use VERSION" in shown.stderr
 
 
 def test_a_lake_without_models_says_how_to_train_one(tmp_path: Path) -> None:

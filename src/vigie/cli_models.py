@@ -94,7 +94,10 @@ def models(  # noqa: PLR0913  (each is a flag)
     from vigie.models import Models
 
     graph, _ = _learning(pipeline)
-    kept = Models(lake_at(lake), graph.name)
+    place = lake_at(lake)
+    if not place.root.is_dir():
+        raise RequestError("there is no lake", where=str(place), do=f"Make one: vigie demo {pipeline}")
+    kept = Models(place, graph.name)
     wanted = [each for each in (version, other) if each is not None]
     if len(wanted) != verb.takes:
         raise RequestError(
@@ -126,6 +129,8 @@ def _show_all(kept: Models, cards: list[Card], json: bool) -> None:
     from vigie.listing import Listing
 
     in_use = kept.in_use
+    if in_use is not None and in_use not in kept.versions():
+        say(f"model {in_use} is to be in use, and is not there: vigie models {kept.pipeline} use VERSION")
     listed = [{"version": card.version, "in_use": card.version == in_use} | card.in_short() for card in cards]
     if json or listed:
         show(Listing.of([_rounded(each) for each in listed] if not json else listed), json)

@@ -7,10 +7,13 @@ an open form, and `spark` is what Spark saved. The folder appears whole or not a
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -29,7 +32,8 @@ from vigie.lake import Lake
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-CARD, TREES, SPARK_S, IN_USE = "card.json", "forest.json", "spark", "in_use"
+CARD, TREES, SPARK_S, IN_USE, LAST = "card.json", "forest.json", "spark", "in_use", "last"
+NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 UNSURE = "Unsure"  # what stands where a model is not sure enough of any class
 
 
@@ -191,7 +195,7 @@ class Models:
     def versions(self) -> list[int]:
         if not self._folder.is_dir():
             return []
-        return sorted(int(each.name) for each in self._folder.iterdir() if each.name.isdigit())
+        return sorted(int(each.name) for each in self._folder.iterdir() if NUMBER.fullmatch(each.name))
 
     def cards(self, damaged: Callable[[LakeDamaged], None] | None = None) -> list[Card]:
         """Those of all models; of one that is damaged somebody is told, or it is raised."""
@@ -238,10 +242,16 @@ class Models:
         """The version that predicts; none before one was trained."""
         note = self._folder / IN_USE
         try:
-            said = note.read_text().strip()
+            said = note.read_bytes().decode("ascii", "replace").strip()
         except FileNotFoundError:
             return None
-        if not said.isdecimal():
+        except OSError as problem:
+            raise LakeDamaged(
+                f"the note that names the model in use cannot be read: {problem.strerror}",
+                where=str(note),
+                do=f"Take away what is there, then name the model: vigie models {self.pipeline} use VERSION",
+            ) from problem
+        if not NUMBER.fullmatch(said):
             raise LakeDamaged(
                 "the note that names the model in use is damaged",
                 where=str(note),
@@ -252,11 +262,30 @@ class Models:
     def use(self, version: int) -> None:
         """Predict with this one from now on; it is looked at first."""
         self.forest(version)
-        write_whole(self._folder / IN_USE, str(version))
+        with self._alone():
+            write_whole(self._folder / IN_USE, str(version))
 
     def add(self, learnt: Learnt, training: Training) -> Card:
-        """Keep a model under the next version."""
-        version = max(self.versions(), default=0) + 1
+        """Keep a model under the next version, which no other ever had."""
+        with written(self._folder.parent):
+            self._folder.mkdir(parents=True, exist_ok=True)
+        with self._alone():
+            return self._added(learnt, training, max([0, *self.versions(), *self._given()]) + 1)
+
+    def _given(self) -> list[int]:
+        """The newest version that was ever given, though its model may be gone."""
+        note = self._folder / LAST
+        said = note.read_bytes().decode("ascii", "replace").strip() if note.exists() else ""
+        return [int(said)] if NUMBER.fullmatch(said) else []
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While in here, no other process changes the models."""
+        with (self._folder / ".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _added(self, learnt: Learnt, training: Training, version: int) -> Card:
         aside = self._folder / f".{version}.tmp"
         text = learnt.forest.encoded()
         card = Card(
@@ -281,12 +310,12 @@ class Models:
             hashlib.sha256(text).hexdigest(),
         )
         with written(self._folder.parent):
-            self._folder.mkdir(parents=True, exist_ok=True)
             shutil.rmtree(aside, ignore_errors=True)  # of a training that was ended
             aside.mkdir()
             learnt.save(aside / SPARK_S)
             write_whole(aside / TREES, text.decode())
             write_whole(aside / CARD, msgspec.json.format(msgspec.json.encode(card), indent=2).decode() + "\n")
+            write_whole(self._folder / LAST, str(version))
             os.rename(aside, self._folder / str(version))
         return card
 

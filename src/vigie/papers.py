@@ -47,6 +47,8 @@ def check_file(path: Path) -> None:
     """BadSetting when a file cannot be written there, before anything is done for it."""
     if path.is_dir():
         raise BadSetting("that is a folder", where=str(path), do="Name a file: --out report.pdf")
+    if path.exists() and not path.is_file():
+        raise BadSetting("that is no file that could be replaced", where=str(path), do="Name a file: --out report.pdf")
     _check_writable(path.absolute().parent)
 
 

@@ -163,6 +163,29 @@ def test_no_more_rows_are_drawn_than_asked_for_and_whole_classes_are_not_lost(sp
     assert all(sum(row.values()) > 100 for row in learnt.found.examination.confusion.values())
 
 
+def test_of_a_few_reports_the_card_counts_the_aircraft_that_were_drawn(spark: SparkSession) -> None:
+    rows = [(*row[:1], NOON + timedelta(hours=at), *row[2:]) for at, row in enumerate(fleet(240, 4, of_its_class))]
+
+    learnt = learning.learn(frame(spark, rows), replace(PUPIL, most_rows=400))
+
+    assert learnt.drawn <= 400
+    assert sum(learnt.aircraft.values()) < 240
+    assert sum(learnt.aircraft.values()) <= learnt.drawn
+    assert all(learnt.examined[name] < learnt.aircraft[name] for name in learning.CLASSES)
+
+
+def test_so_few_reports_that_a_class_is_missing_are_refused_with_what_to_draw(spark: SparkSession) -> None:
+    with pytest.raises(
+        RequestError, match=r"too few reports were drawn to learn and to examine \w+: \d of \d+"
+    ) as told:
+        learning.learn(frame(spark, fleet(240, 4, of_its_class)), replace(PUPIL, most_rows=10))
+    assert "Draw more (--rows 10000)" in str(told.value)
+
+
+def test_a_class_that_spark_never_met_has_no_share() -> None:
+    assert learning._shares([3.0, 1.0]) == [0.75, 0.25, 0.0]
+
+
 def course_by_hand(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """The last five minutes of each report, worked out report by report."""
     found = []

@@ -46,12 +46,17 @@ EDGES = [
     {**a_report(1), "icao24": f"b{number}", "flight_phase": "TAKEOFF", "velocity_kmh": kmh}
     for number, kmh in enumerate((-0.26, 0.0, 0.46, 123.456, 1_000.0, 1_000.26))
 ]
+# No aircraft climbs so; it is in the air all the same.
+IMPOSSIBLE = [
+    {**a_report(2), "icao24": f"c{number}", "flight_phase": "CLIMB", "vertical_rate_ms": rate}
+    for number, rate in enumerate((150.0, 150.1, 12_000.0, 1e308, -1e308))
+]
 # Every tenth is sent again a second later.
 TWICE = [
     {**report, "event_timestamp": report["event_timestamp"] + timedelta(seconds=1)}
     for report in map(a_report, range(0, 300, 10))
 ]
-REPORTS = [*map(a_report, range(300)), *EDGES, *TWICE]
+REPORTS = [*map(a_report, range(300)), *EDGES, *IMPOSSIBLE, *TWICE]
 
 
 def silver(spark: SparkSession) -> tuple[DataFrame, pl.DataFrame]:
@@ -126,8 +131,8 @@ IN_SQL = {
         GROUP BY ALL ORDER BY from_meters""",
     "climb_by_class": """
         SELECT aircraft_class, count(DISTINCT icao24) AS aircraft,
-            round(quantile_cont(vertical_rate_ms, 0.5), 1) AS median_climb_ms,
-            round(quantile_cont(vertical_rate_ms, 0.95), 1) AS p95_climb_ms
+            round(quantile_cont(vertical_rate_ms, 0.5) FILTER (abs(vertical_rate_ms) <= 150), 1) AS median_climb_ms,
+            round(quantile_cont(vertical_rate_ms, 0.95) FILTER (abs(vertical_rate_ms) <= 150), 1) AS p95_climb_ms
         FROM reports WHERE flight_phase = 'CLIMB' OR flight_phase = 'TAKEOFF'
         GROUP BY ALL ORDER BY median_climb_ms DESC, aircraft_class NULLS FIRST""",
     "movements_by_hour": """

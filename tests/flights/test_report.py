@@ -433,13 +433,18 @@ def test_a_pipeline_without_a_report_is_exit_2_and_says_which_has_one(tmp_path: 
 
 @pytest.mark.parametrize(
     ("out", "said"),
-    [("folder", "that is a folder"), ("file/report.pdf", "that is a file, and no folder")],
+    [
+        ("folder", "that is a folder"),
+        ("file/report.pdf", "that is a file, and no folder"),
+        ("pipe", "that is no file that could be replaced"),
+    ],
 )
 def test_a_place_that_cannot_be_written_is_exit_2_before_anything_is_drawn(
     out: str, said: str, lake: Lake, tmp_path: Path
 ) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("")
+    os.mkfifo(tmp_path / "pipe")
 
     answer = run("flights", "--lake", str(lake), "--out", str(tmp_path / out))
 

@@ -51,7 +51,7 @@ def learn(flights_ml: DataFrame, pupil: Pupil) -> Learnt:
     examples = (
         kind.made(_sample(labelled, aircraft, pupil))
         .join(roles, "icao24")
-        .select("role", "weight", F.col(LABEL), _number_of_class().alias("label"), *kind.features)
+        .select("icao24", "role", "weight", F.col(LABEL), _number_of_class().alias("label"), *kind.features)
         .limit(pupil.most_rows)
         .persist()
     )
@@ -73,7 +73,9 @@ class _Lesson:
         self._roles = self._frame["role"].to_numpy(np.int64)
 
     def learnt(self, aircraft: pd.DataFrame) -> Learnt:
+        check_drawn(self._labels, self._roles, self._pupil.most_rows)
         check_values(dict(zip(self._features, (~np.isnan(self._values)).sum(axis=0).tolist(), strict=True)))
+        drawn = aircraft[aircraft["icao24"].isin(self._frame["icao24"])]
         searched = self._searched()
         depth, trees = _smallest_of_the_best(searched)
         self._pupil.say(f"learning from {int((self._roles >= 0).sum()):,} reports: {trees} trees of depth {depth}")
@@ -101,8 +103,8 @@ class _Lesson:
             ),
             labelled=int(aircraft["reports"].sum()),
             drawn=len(self._frame),
-            aircraft=_by_class(aircraft),
-            examined=_by_class(aircraft[aircraft["role"] < 0]),
+            aircraft=_by_class(drawn),
+            examined=_by_class(drawn[drawn["role"] < 0]),
         )
 
     def _searched(self) -> dict[tuple[int, int], float]:
@@ -245,8 +247,14 @@ def _tree(nodes: list[dict[str, Any]]) -> Tree:
         ],
         left=[node["leftChild"] for node in nodes],
         right=[node["rightChild"] for node in nodes],
-        shares=[[count / sum(node["impurityStats"]) for count in node["impurityStats"]] for node in nodes],
+        shares=[_shares(node["impurityStats"]) for node in nodes],
     )
+
+
+def _shares(counted: Sequence[float]) -> list[float]:
+    """Of each class; Spark counts no further than the last class that it met."""
+    met = [count / sum(counted) for count in counted]
+    return met + [0.0] * (len(CLASSES) - len(met))
 
 
 def check_enough(aircraft: Mapping[str, int]) -> None:
@@ -258,6 +266,18 @@ def check_enough(aircraft: Mapping[str, int]) -> None:
             f"too few aircraft say what they are: {counted}; {LEAST_AIRCRAFT} of each class are needed",
             do="Let the feed run for longer, or make one: vigie feed flights --rows 500000 --keys 3000",
         )
+
+
+def check_drawn(labels: NDArray[np.int64], roles: NDArray[np.int64], most_rows: int) -> None:
+    """RequestError when of the reports that were drawn some class is not in the examination, or not in two folds."""
+    for number, name in enumerate(CLASSES):
+        of_class = roles[labels == number]
+        if not (of_class < 0).any() or len(np.unique(of_class[of_class >= 0])) < 2:
+            raise RequestError(
+                f"too few reports were drawn to learn and to examine {name}: {len(of_class):,} of {len(labels):,}",
+                where=f"--rows {most_rows}",
+                do=f"Draw more (--rows {max(10_000, 10 * most_rows)}), or let the feed run for longer.",
+            )
 
 
 def check_values(values: Mapping[str, int]) -> None:

@@ -3,6 +3,7 @@
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from vigie.flights.features import RATES_MS
 from vigie.flights.limits import ALTITUDES_M, SPEEDS_KMH, averaged
 
 BAND_M = 1_000
@@ -98,7 +99,7 @@ def speed_by_altitude(flights_ml: DataFrame) -> DataFrame:
 
 def climb_by_class(flights_ml: DataFrame) -> DataFrame:
     """How steeply does each class of aircraft climb?"""
-    rate = F.col("vertical_rate_ms")
+    rate = F.when(F.col("vertical_rate_ms").between(*RATES_MS), F.col("vertical_rate_ms"))
     return (
         flights_ml.where(F.col("flight_phase").isin("TAKEOFF", "CLIMB"))
         .groupBy("aircraft_class")
