@@ -13,11 +13,22 @@ from vigie.core.source import Bounds, Source
 from vigie.lake import Lake
 
 
-def begun(lake: Path, engine: Engine, pipeline: Pipeline, source: Source, told: list[Entry]) -> Loop:
+class KilledError(Exception):
+    """The process is gone, right after a commit."""
+
+
+def begun(  # noqa: PLR0913, PLR0917
+    lake: Path, engine: Engine, pipeline: Pipeline, source: Source, told: list[Entry], dies_after: str = ""
+) -> Loop:
     """The loop of a pipeline with one source, as a start of the process makes it."""
+
+    def committed(name: str) -> None:
+        if name == dies_after:
+            raise KilledError(name)
+
     place, graph = Lake(lake), pipeline.graph()
     [declared] = graph.sources
-    context = RunContext(graph, place, Ledger(place.ledger(graph.name), graph.name, "embedded"))
+    context = RunContext(graph, place, Ledger(place.ledger(graph.name), graph.name, "embedded"), committed)
     return Loop.over(context, engine, {declared.name: source}, Bounds(10**9, 10**9), told.extend, unexpected)
 
 

@@ -6,6 +6,7 @@ Up to which moment rows are closed is told by the batches of silver, and so does
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
@@ -14,6 +15,7 @@ from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 import duckdb
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,13 +33,15 @@ from vigie.core.run_context import RunContext
 from vigie.core.user_function import made
 from vigie.core.whole import check_notes, check_table
 from vigie.duration import parse_duration
-from vigie.errors import BadDeclaration
+from vigie.errors import BadDeclaration, LakeDamaged, RequestError
 from vigie.graph import Gold, Silver
 from vigie.lake import opened
 from vigie.models import Models, Trained
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 500_000  # rows that the function is given together
 START, END = "window_start", "window_end"
@@ -68,6 +72,7 @@ class SettledTable:
         self._watermark = parse_duration(str(gold.late_by)) // MICROSECOND
         self._models = Models(lake, graph.name) if gold.model else None
         self._notes, self._plan, self._due = begun(context, gold)
+        self._examined: int | None = None
         self._prepare()
         if self._plan is not None and not self._due:
             self._tell(self._plan)
@@ -128,9 +133,11 @@ class SettledTable:
             self._plan, self._due = planned, True
         plan = self._plan
         assert plan is not None
+        is_given = tables.last_batch(self._to, self._gold.table) >= plan.batch
+        if plan.until > plan.after and not is_given:
+            plan = self._plan = self._with_a_model(plan)
+            tables.append_arrow(self._closed(plan), self._to, Stamp(self._gold.table, plan.batch))
         if plan.until > plan.after:
-            stamp = Stamp(self._gold.table, plan.batch)
-            tables.append_arrow(self._closed(plan), self._to, stamp)
             self._context.committed(self._gold.table)
         offsets = {"upto": plan.upto, "version": tables.version(self._to), "until": plan.until, "quiet": False}
         entry = Entry(
@@ -163,7 +170,31 @@ class SettledTable:
         for table, each in beside.items():
             reads[table] = each.version if each.batch >= 0 else tables.version(self._context.lake.path(table))
         model = self._models.in_use if self._models else None
+        self._examine(model)
         return GoldPlan(number, newest.batch, reads, after, max(until, after), read, late, model)
+
+    def _examine(self, model: int | None) -> None:
+        """RequestError, or LakeDamaged, when a model cannot predict from the rows that it would be given."""
+        if model is None or model == self._examined:
+            return
+        inputs = [self._schema(each) for each in (self._reads, *self._beside)]
+        function = partial(self._made, self._trained(model))
+        self._engine.evaluate(function, *(schema.empty_table() for schema in inputs))
+        self._examined = model
+
+    def _with_a_model(self, plan: GoldPlan) -> GoldPlan:
+        """The plan of a batch of which nothing is given yet; with the model in use where its own cannot predict."""
+        try:
+            self._examine(plan.model)
+        except (LakeDamaged, RequestError) as problem:
+            in_use = self._models.in_use if self._models else None
+            if in_use is None or in_use == plan.model:
+                raise
+            log.warning("%s: %s; model %s takes its place", self._gold.table, problem.what, in_use)
+            plan = msgspec.structs.replace(plan, model=in_use)
+            self._examine(in_use)
+            self._notes.commit(plan)
+        return plan
 
     def _counted(self, after: int, version: int) -> tuple[int, int]:
         """How many rows came after a version, and how many of them too late for this table."""
