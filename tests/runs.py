@@ -207,6 +207,7 @@ def until(holds: Any, seconds: float = 200) -> None:
 def _run(job: Job) -> None:
     from vigie import embedded
     from vigie.cli import runner
+    from vigie.core import away
     from vigie.core.observer import Watcher
     from vigie.core.request import Request
     from vigie.core.source import Bounds
@@ -219,7 +220,7 @@ def _run(job: Job) -> None:
     embedded.BOUNDS = Bounds(job.messages_a_batch, 1)
     inbox.BYTES_PER_BATCH = 1  # every file is a batch of its own
     kafka.MESSAGES_PER_BATCH = job.messages_a_batch
-    revival.PATIENCE_S = job.patience_s
+    revival.PATIENCE_S = away.PATIENCE_S = job.patience_s
 
     def committed(name: str) -> None:
         sys.stdout.write(f"{name}\n")

@@ -10,6 +10,7 @@ from vigie.avro.registry import registry_of
 from vigie.check import checked
 from vigie.connectors.inbox import Inbox
 from vigie.connectors.kafka import KafkaTopic
+from vigie.connectors.tcp import Received
 from vigie.contracts import Surroundings
 from vigie.core import lake_format
 from vigie.core.delivery_log import Receipts
@@ -82,6 +83,6 @@ def _source(  # noqa: PLR0913
     if isinstance(address, Tcp):
         # A socket cannot be read twice: what it gives is kept in an inbox first, and guarantees begin there.
         folder = request.lake.inbox(declared.name)
-        closing.enter_context(Receiver(address, folder, until_it_closes=request.once))
-        return Inbox(folder)
+        receiver = closing.enter_context(Receiver(address, folder, until_it_closes=request.once))
+        return Received(folder, still_there=receiver.check)
     return Inbox(address.folder)

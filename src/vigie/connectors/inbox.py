@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from vigie.arrow_types import INSTANT
 from vigie.core.source import Bounds, Position, Span
 from vigie.errors import BadAddress, RunFailed
+from vigie.sources.unread import Unread
 
 ENDINGS = (b".jsonl", b".json")
 PARTITION = "folder"  # all of it is one sequence
@@ -48,10 +49,12 @@ class File:
 
 @dataclass(slots=True)
 class Inbox:
-    """The folder. `read_before` are the files that the lake has read, by name, with a hash of what they held."""
+    """The folder. `read_before` are the files that the lake has read, by name, with a hash of what they held, and
+    `passed_over` those that are no files of messages."""
 
     folder: Path
     read_before: dict[bytes, tuple[int, int, str]] = field(default_factory=dict)
+    passed_over: Unread = field(default_factory=Unread)
 
     @property
     def identity(self) -> str:
@@ -70,6 +73,7 @@ class Inbox:
             )
         if not os.access(self.folder, os.R_OK | os.X_OK):
             raise BadAddress("the inbox may not be read", where=str(self.folder), do="Grant read permission.")
+        self._name_unread()
 
     def there(self, _position: Position | None, bounds: Bounds) -> Span | None:
         taken: list[list[object]] = []
@@ -124,7 +128,12 @@ class Inbox:
         for name, size, modified, _, digest in part:
             self.read_before[bytes.fromhex(name)] = (size, modified, digest)
 
+    def _name_unread(self) -> None:
+        with os.scandir(self.folder) as files:
+            self.passed_over.look(files)
+
     def watch(self) -> None:
+        self._name_unread()
         for file in self._files():
             known = self.read_before.get(file.name)
             if known is not None and (file.size, file.modified) != known[:2]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from vigie.arrow_types import INSTANT
-from vigie.core.source import Bounds, Position, Span
+from vigie.core.source import NOTED, Bounds, Position, Span
 from vigie.errors import RunFailed
 from vigie.sources.kafka import BrokerAway, KafkaSource
 
@@ -96,23 +96,21 @@ class KafkaTopic:
         return found
 
     def _partitions(self) -> list[int]:
-        from confluent_kafka import KafkaException
+        from confluent_kafka import KafkaError, KafkaException
 
         topic = self.source.address.topic
         try:
             known = self._client().list_topics(topic, timeout=ANSWERS_WITHIN_S).topics[topic]
         except KafkaException as problem:
             raise self._away() from problem
-        if known.error is not None or not known.partitions:
-            raise (
-                self._away()
-                if known.error is None
-                else RunFailed(
-                    f"the Kafka topic is gone: {known.error.str()}",
-                    where=str(self.source.address),
-                    do="Create it again, or start with another lake: its offsets would not fit a new topic.",
-                )
+        if known.error is not None and known.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise RunFailed(
+                f"the Kafka topic is gone: {known.error.str()}",
+                where=str(self.source.address),
+                do="Create it again, or start with another lake: its offsets would not fit a new topic.",
             )
+        if known.error is not None or not known.partitions:
+            raise self._away()
         return sorted(known.partitions)
 
     def _ends(self, partition: int) -> tuple[int, int]:
@@ -129,12 +127,13 @@ class KafkaTopic:
         wanted = {int(at): (after, until) for at, (after, until) in dict(span.part).items() if after < until}
         parts = self._taken(wanted) if wanted else {}
         read = sum(map(len, parts.values()))
-        self.source.verify(
+        noted = self.source.verify(
             {"from": {str(at): after for at, (after, _) in wanted.items()},
              "to": {str(at): until for at, (_, until) in wanted.items()}},
             read,
         )  # fmt: skip
-        return pa.concat_tables([MESSAGES.empty_table(), *(_table(parts[at]) for at in sorted(parts))])
+        found = pa.concat_tables([MESSAGES.empty_table(), *(_table(parts[at]) for at in sorted(parts))])
+        return found.replace_schema_metadata({NOTED: noted}) if noted else found
 
     def _taken(self, wanted: dict[int, tuple[int, int]]) -> dict[int, list[Message]]:
         """The messages between these offsets, partition by partition."""
@@ -213,6 +212,8 @@ class KafkaTopic:
         """What was deleted before it was read is noticed when it is asked for."""
 
     def close(self) -> None:
+        self._next.clear()
+        self._ahead.clear()
         if self._consumer is not None:
             self._consumer.close()
             self._consumer = None
@@ -236,6 +237,8 @@ class KafkaTopic:
         return self._consumer
 
     def _away(self) -> BrokerAway:
+        """What to raise; the next time it is asked by a client that begins anew."""
+        self.close()
         return BrokerAway(
             "the Kafka broker went away",
             where=str(self.source.address),

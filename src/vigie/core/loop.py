@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 
+from vigie.core.away import Away
 from vigie.core.engine import Engine, EngineDied
 from vigie.core.gold.latest import LatestTable
 from vigie.core.gold.settled import SettledTable
@@ -18,6 +19,7 @@ from vigie.core.observer import Report
 from vigie.core.reached import Journal
 from vigie.core.run_context import RunContext
 from vigie.core.source import Bounds, Source
+from vigie.errors import SourceAway
 
 GoldTable = SettledTable | LatestTable
 TRIES = 3  # of one batch, while the engine dies of it
@@ -32,6 +34,7 @@ class Loop:
     told: Callable[[Sequence[Entry]], None]
     restarted: Callable[[EngineDied], None]
     reported: Callable[[Report], None]
+    away: Away = field(default_factory=Away)
 
     @classmethod
     def over(  # noqa: PLR0913, PLR0917
@@ -59,8 +62,17 @@ class Loop:
         return cls(ingests, gold, told, restarted, context.reported)
 
     def ingest(self) -> bool:
-        """A batch of each source that has one; whether there was any."""
-        return any([self._step(each.step) for each in self.ingests])
+        """A batch of each source that has one; whether there was any. One that is away holds up no other."""
+        return any([self._ingested(each) for each in self.ingests if not self.away.is_waited_for(each.name)])
+
+    def _ingested(self, ingest: Ingest) -> bool:
+        try:
+            took = self._step(ingest.step)
+        except SourceAway as problem:
+            self.away.missed(ingest.name, problem)
+            return False
+        self.away.answered(ingest.name)
+        return took
 
     def follow(self) -> bool:
         """What follows from them; whether anything did."""

@@ -90,8 +90,10 @@ class Run:
         return couriers(self.context, watch, watchman.name, self.around, self._failed.append)
 
     def _once(self, watches: Sequence[Watched], sent: Sequence[Courier], going: Sequence[Going]) -> None:
-        while not self.stop.is_set() and self._loop.ingest():
+        while not self.stop.is_set() and (self._loop.ingest() or self._loop.away):
             self._look_again()
+            if self._loop.away:
+                self.stop.wait(LOOK_EVERY_S)
         of_gold = [isinstance(self.context.graph.read_by(watch), Gold) for watch, _ in watches]
         self._catch_up(watchman for (_, watchman), is_of_gold in zip(watches, of_gold, strict=True) if not is_of_gold)
         with at_work(sent):
@@ -135,7 +137,8 @@ class Run:
                     self._wakes.set()
                     self.stop.wait(self.wish.every)
                 else:
-                    self._has_read_all.set()
+                    if not self._loop.away:
+                        self._has_read_all.set()
                     self._look_again()
                     self.stop.wait(LOOK_EVERY_S)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+NOTED = b"noted"  # what there is to be recorded of a span stands under this in the metadata of what was read
 Position = Any  # what a source needs to go on, as JSON
 
 
@@ -62,7 +63,7 @@ class Source(Protocol):
         are not what was there.
 
         `stamp` is when a broker says that it took a message, and `arrived_at` when it came to where we read it; either
-        is null where that is not known.
+        is null where that is not known. SourceAway when nobody answers.
         """
         ...
 

@@ -83,6 +83,10 @@ def check(path: Path, after: int) -> None:
 
 
 def _added(actions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a commit added. One that takes rows away as well (somebody erases a person's) writes those that stay once
+    more, and adds none."""
+    if any(action.get("remove", {}).get("dataChange") for action in actions):
+        return []
     return [action["add"] for action in actions if action.get("add", {}).get("dataChange")]
 
 

@@ -31,7 +31,7 @@ from vigie.core.ledger import Entry
 from vigie.core.notes import Notes, Plan
 from vigie.core.reached import Journal
 from vigie.core.run_context import RunContext
-from vigie.core.source import Bounds, Source, Span
+from vigie.core.source import NOTED, Bounds, Source, Span
 from vigie.core.whole import check_notes, check_table, claim
 from vigie.graph import Source as Declared
 from vigie.instants import micros
@@ -92,6 +92,10 @@ class Ingest:
     def _bronze_schema(self) -> pa.Schema:
         tail = [("key", pa.binary()), ("value", pa.binary()), ("received_at", INSTANT), ("batch", pa.int64())]
         return pa.schema([*self._source.origin, *tail])
+
+    @property
+    def name(self) -> str:
+        return self._declared.name
 
     def step(self, now: datetime | None = None) -> list[Entry] | None:
         """Take the batch that is due, or the next one; none when nothing is there.
@@ -159,6 +163,8 @@ class Ingest:
         arrived = micros_in(pc.coalesce(read["arrived_at"], received_at))
         self._note_arrivals(partitions, arrived)
         offsets = {"part": plan.part, "arrived": self._arrived}
+        if noted := (read.schema.metadata or {}).get(NOTED):
+            offsets["noted"] = noted.decode()
         entries = [Entry(app, self._declared.table, plan.batch, read.num_rows, accepted, 0, 0, 0, None, offsets)]
         known = self._schemas.of_batch(plan.batch, met_in(bronze["value"])) if self._schemas else {}
         messages = Messages(bronze, partitions, micros_in(received_at), arrived, self._parsed(told, known))

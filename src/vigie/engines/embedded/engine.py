@@ -25,7 +25,8 @@ from vigie.engines.embedded.exchange import Exchange, read
 
 STARTS_WITHIN_S = 60.0
 DEADLINE_S = 120.0
-SETTINGS = {"spark.sql.session.timeZone": "UTC"}
+# As Spark's are: what cannot be divided or cast is null, and no row stops a batch.
+SETTINGS = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "false"}
 
 log = logging.getLogger(__name__)
 
