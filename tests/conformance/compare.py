@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import pickle
 import subprocess
 import sys
@@ -40,6 +39,9 @@ class Verdict(Enum):
         return self in {Verdict.EQUAL, Verdict.CLOSE}
 
 
+REFUSED_BY_SPARK = {Verdict.FAILS_SPARK, Verdict.FAILS_BOTH}
+
+
 @dataclass(frozen=True)
 class Finding:
     """What became of one trial."""
@@ -57,7 +59,7 @@ def findings(folder: Path) -> list[Finding]:
     pq.write_table(drawn(), folder / ROWS)
     command = [sys.executable, "-m", "tests.conformance.evaluate"]
     for engine in ENGINES:
-        subprocess.run([*command, engine, str(folder)], check=True, env=os.environ | {"RUST_LOG": "off"})
+        subprocess.run([*command, engine, str(folder)], check=True, stderr=subprocess.DEVNULL)
     return compared(*(pickle.loads((folder / f"{engine}.pickle").read_bytes()) for engine in ENGINES))
 
 
@@ -75,23 +77,23 @@ def _finding(trial: Trial, spark: pa.Table | str, embedded: pa.Table | str) -> F
         return Finding(trial, verdict, spark)
     if isinstance(embedded, str):
         return Finding(trial, Verdict.FAILS_EMBEDDED, embedded)
+    return Finding(trial, *_beside(trial, spark, embedded))
+
+
+def _beside(trial: Trial, spark: pa.Table, embedded: pa.Table) -> tuple[Verdict, str]:
     if [plain_type(each) for each in spark.schema.types] != [plain_type(each) for each in embedded.schema.types]:
-        return Finding(trial, Verdict.DIFFERS, f"{_types(embedded)}, where Spark gives {_types(spark)}")
-    if spark.equals(embedded):
-        return Finding(trial, Verdict.EQUAL)
+        return Verdict.DIFFERS, f"{_types(embedded)}, where Spark gives {_types(spark)}"
     expected, found = _rows(spark), _rows(embedded)
     if trial.kind in {Kind.GENERATOR, Kind.FRAME}:
         expected, found = sorted(expected, key=repr), sorted(found, key=repr)
     if len(expected) != len(found):
-        return Finding(trial, Verdict.DIFFERS, f"{len(found)} rows, where Spark gives {len(expected)}")
+        return Verdict.DIFFERS, f"{len(found)} rows, where Spark gives {len(expected)}"
     apart = [(at, *pair) for at, pair in enumerate(zip(expected, found, strict=True)) if not _same(*pair, exact=True)]
-    if not apart:
-        return Finding(trial, Verdict.EQUAL)
     far = [each for each in apart if not _same(*each[1:], exact=False)]
-    if not far:
-        return Finding(trial, Verdict.CLOSE)
-    at, first, other = far[0]
-    return Finding(trial, Verdict.DIFFERS, f"in {len(far)} rows, as in row {at}: {other!r}, where Spark gives {first!r}")
+    if far:
+        at, first, other = far[0]
+        return Verdict.DIFFERS, f"in {len(far)} rows, as in row {at}: {other!r}, where Spark gives {first!r}"
+    return (Verdict.CLOSE if apart else Verdict.EQUAL), ""
 
 
 def _types(table: pa.Table) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 ROWS = "rows.parquet"
-AT_ONCE = 40
+AT_ONCE = 80
 ANSI = "spark.sql.ansi.enabled"
 # Expressions that are used once are not worth compiling, which takes minutes.
 INTERPRETED = {
@@ -122,7 +122,7 @@ def _selected(rows: DataFrame, batch: Sequence[Trial]) -> DataFrame:
 
     first = batch[0]
     if first.kind is Kind.FRAME:
-        return FRAMES[first.name](rows)
+        return FRAMES[first.text](rows)
     if first.kind is Kind.GENERATOR:
         return rows.select("id", first.column())
     columns = [trial.column().alias(f"e{at}") for at, trial in enumerate(batch)]

@@ -17,7 +17,19 @@ from tests.conformance import many_rows, operators, scalars, times
 from tests.conformance.rows import SCHEMA
 
 FROM = ("n", "i", "c", "x", "y", "m", "s", "b", "t", "d", "num", "day")
-TO = ("string", "boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "decimal(12,3)", "timestamp", "date")
+TO = (
+    "string",
+    "boolean",
+    "tinyint",
+    "smallint",
+    "int",
+    "bigint",
+    "float",
+    "double",
+    "decimal(12,3)",
+    "timestamp",
+    "date",
+)
 
 # What Spark refuses to cast.
 _NO_DATE = {(start, "date") for start in ("n", "i", "c", "x", "y", "m", "b")}
@@ -65,8 +77,10 @@ def trials() -> list[Trial]:
     found += [as_python for trial in found for as_python in _by_function(trial)]
     found += _calls(many_rows.WINDOWS, Kind.SCALAR)
     found += [Trial(name, text, Kind.SCALAR) for name, texts in operators.SYNTAX.items() for text in _parts(texts)]
-    found += [Trial(name, text, Kind.SCALAR, True) for name, texts in operators.COLUMNS.items() for text in _parts(texts)]
-    found += [Trial(name, name, Kind.FRAME) for name in operators.FRAMES]
+    found += [
+        Trial(name, text, Kind.SCALAR, True) for name, texts in operators.COLUMNS.items() for text in _parts(texts)
+    ]
+    found += [Trial(name.partition(" ")[0], name, Kind.FRAME) for name in operators.FRAMES]
     for name in ("cast", "try_cast"):
         pairs = [(start, end) for start in FROM for end in TO if (start, end) not in NO_CAST[name]]
         found += [Trial(name, f"{name}({start} as {end})", Kind.SCALAR) for start, end in pairs]

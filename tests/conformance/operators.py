@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
 
 # The keyword of SQL, or the operator, and expressions with it.
 SYNTAX: dict[str, str] = {
-    "+": "n + n2; i + i2; x + y; y + 1; m + m2; c + 1; c + 1.5; d + interval 1 day; t + interval 10 minutes; +n; m + y; m + c",
+    "+": "n + n2; i + i2; x + y; y + 1; m + m2; c + 1; c + 1.5; d + interval 1 day; t + interval 10 minutes; +n; "
+    "m + y; m + c",
     "-": "n - n2; i - i2; x - y; m - m2; 1 - c; d - interval 1 month; t - interval 1 hour; t - interval 3 days; m - 1",
     "*": "n * n2; i * i2; x * y; y * 3.6D; y * 3.6; m * m2; c * 60; m * y; n * y",
     "/": "n / n2; i / i2; x / y; y / 3; m / m2; c / 2; y / 0; n / 0; m / 3; 100 * c / 7",
@@ -23,8 +24,12 @@ SYNTAX: dict[str, str] = {
     "|": "n | n2; i | c",
     "^": "n ^ n2; i ^ c",
     "~": "~n; ~i",
-    "==": "n == n2; n = n2; s = s2; x = x2; t = t2; m = m2; b = b2; d = d2; a = a2; c = 1.0; s = 'ab'; x = x; r.p = c; n = y; d = t",
-    "<>": "n <> n2; n != c; s <> ''; s != s2; x <> x2",
+    "=": "n = n2; s = s2; x = x2; t = t2; s = 'ab'; c = 1",
+    "==": "n == n2; s = s2; x = x2; t = t2; m = m2; b = b2; d = d2; a = a2; c = 1.0; s = 'ab'; x = x; r.p = c; "
+    "n = y; d = t",
+    "<>": "n <> n2; s <> ''; x <> x2",
+    "!=": "n != c; s != s2; x != 0",
+    "!": "!b; !(n > 0)",
     "<": "n < n2; s < s2; x < x2; t < t2; m < y; x < 0; b < b2; d < '2024-01-01'; d < t; a < a2",
     ">": "n > n2; s > s2; x > x2; t > t2; m > y; x > 0; d > d2; t > timestamp '2024-02-28 12:00:00'; y > 100",
     "<=": "n <= n2; s <= s2; x <= x2; t <= t2; m <= 0; c <= 5; t <= '2024-02-28 12:00:00'",
@@ -32,24 +37,27 @@ SYNTAX: dict[str, str] = {
     "<=>": "n <=> n2; s <=> s2; x <=> x2; t <=> t2; n is distinct from n2; n is not distinct from n2",
     "and": "b and b2; n > 0 and s is not null; b and null",
     "or": "b or b2; n > 0 or b; b or null",
-    "not": "not b; not (n > 0); n is not null; !b",
+    "not": "not b; not (n > 0); n is not null",
     "in": "n in (0, 1, -1); s in ('a', 'ab'); s in ('a', null); n not in (1, 2); y in (1, 2.5); s not in ('', ' ')",
-    "between": "n between -10 and 10; s between 'a' and 'b'; y between 0 and 100; t between t2 and t; y not between 0 and 9",
+    "between": "n between -10 and 10; s between 'a' and 'b'; y between 0 and 100; t between t2 and t; "
+    "y not between 0 and 9",
     "case": "case when n > 0 then 1 when n < 0 then -1 else 0 end; case s when 'a' then 1 when '' then 2 end; "
     "case when b then x else y end; case when b then s end; case when b then c else y end",
     "||": "s || s2; s || '-' || num; a || a2",
     "::": "num::int; y::string",
-    "is true": "b is true; b is not false; b is unknown",
+    "is": "b is true; b is not false; b is unknown",
     "[]": "a[0]; a[c]; k['a']; w[1]; a[-1]; k[s]",
     ".": "r.p; r.q",
     "like": "s like '100!%%' escape '!'; s not like 'a%'",
-    "like any": "s like any ('a%', '%b'); s like all ('a%', '%c')",
+    "like_any": "s like any ('a%', '%b'); s like all ('a%', '%c')",
     "make_interval": "t + make_interval(0, 0, 0, c)",
     "make_ym_interval": "d + make_ym_interval(c, 1)",
     "try_make_interval": "t + try_make_interval(0, 0, 0, c)",
-    "literals": "date '2024-02-29'; timestamp '2024-02-29 12:00:00'; 1.5; 1.5D; 10L; 'a'; true; x'1F'; 1e3; 2.50BD; null",
-    "-x": "-n; -x; -m; -y; -i",
-    "<<": "n << c; n >> c; n >>> c",
+    "lit": "date '2024-02-29'; timestamp '2024-02-29 12:00:00'; 1.5; 1.5D; 10L; 'a'; true; x'1F'; 1e3; 2.50BD; null",
+    "negative": "-n; -x; -m; -y; -i",
+    "<<": "n << c; i << c",
+    ">>": "n >> c; i >> c",
+    ">>>": "n >>> c",
 }
 
 # Python's own, with the columns by their names and `W` and its like for windows.
@@ -61,7 +69,7 @@ COLUMNS: dict[str, str] = {
     "%": "n % i; c % 3; 7 % c; y % 360.0",
     "power": "y ** 2; 2 ** c; F.pow(F.sin(y), 2)",
     "==": "n == n2; s == 'a'; x == x2; b == True; t == t2; c == 1.0; c == n",
-    "<>": "n != n2; s != 'a'; x != x2",
+    "!=": "n != n2; s != 'a'; x != x2",
     "<": "n < n2; y < -2.5; s < s2; x < x2; c < 3.5",
     "<=": "n <= n2; y <= 0; t <= t2; m <= 10",
     ">": "n > n2; y > 0; t > t2; x > x2; m > 1.5",
@@ -72,7 +80,8 @@ COLUMNS: dict[str, str] = {
     "not": "~b; ~n.isNull()",
     "negative": "-n; -y; -m",
     "in": "n.isin(0, 1); s.isin('a', 'ab', ''); s.isin(['a']); n.isin(); F.col('y').isin(1, 2.5)",
-    "between": "n.between(-10, 10); y.between(-100, 12_000); t.between(t2, t); ~F.coalesce(~y.between(0, 9), F.lit(False))",
+    "between": "n.between(-10, 10); y.between(-100, 12_000); t.between(t2, t); "
+    "~F.coalesce(~y.between(0, 9), F.lit(False))",
     "isnull": "n.isNull(); s.isNull(); a.isNull()",
     "isnotnull": "n.isNotNull(); s.isNotNull()",
     "isnan": "x.isNaN()",
@@ -91,7 +100,7 @@ COLUMNS: dict[str, str] = {
     "F.when(b, c).otherwise(y); F.when(c.between(2, 3), 'Light').when(c.between(4, 6), 'Heavy')",
     "[]": "a[0]; a.getItem(1); k['a']; k.getItem('b'); r['p']; a[c]; k[s]; w[0]",
     ".": "r.getField('q'); F.col('r.p'); F.get(F.array(r), F.lit(0))['q']",
-    "withField": "r.withField('z', F.lit(1)).getField('z'); r.dropFields('p')",
+    "withfield": "r.withField('z', F.lit(1)).getField('z'); r.dropFields('p')",
     "cast": "n.cast('timestamp'); num.cast('int'); c.cast('bigint'); s.cast('string'); F.lit(None).cast('double')",
     "try_cast": "num.try_cast('int'); day.try_cast('timestamp'); num.try_cast('double')",
     "lit": "F.lit(1); F.lit('a'); F.lit(1.5); F.lit(True); F.lit(None); F.lit(2 * 6_371_008.8)",
@@ -134,8 +143,10 @@ COLUMNS: dict[str, str] = {
     "min": "F.min(y).over(R); F.min(t).over(G)",
     "max": "F.max(y).over(R); F.max(t).over(G) + F.expr('INTERVAL 10 MINUTES')",
     "count_if": "F.count_if(b).over(W)",
-    "asc": "F.row_number().over(Window.orderBy(y.asc(), 'id')); F.row_number().over(Window.orderBy(y.asc_nulls_last(), 'id'))",
-    "desc": "F.row_number().over(Window.orderBy(x.desc(), 'id')); F.row_number().over(Window.orderBy(x.desc_nulls_first(), 'id'))",
+    "asc": "F.row_number().over(Window.orderBy(y.asc(), 'id')); "
+    "F.row_number().over(Window.orderBy(y.asc_nulls_last(), 'id'))",
+    "desc": "F.row_number().over(Window.orderBy(x.desc(), 'id')); "
+    "F.row_number().over(Window.orderBy(x.desc_nulls_first(), 'id'))",
 }
 
 FRAMES: dict[str, Callable[[DataFrame], DataFrame]] = {
@@ -152,8 +163,12 @@ FRAMES: dict[str, Callable[[DataFrame], DataFrame]] = {
     "unpivot": lambda rows: rows.unpivot("id", ["n", "n2"], "name", "value"),
     "distinct": lambda rows: rows.select("g", "c").distinct(),
     "window": lambda rows: rows.groupBy(F.window("t", "1 minute"), "g").agg(F.count(F.lit(1)), F.avg("y")),
-    "window_slide": lambda rows: rows.groupBy(F.window("t", "5 minutes", "1 minute"), "g").agg(F.max("y"), F.count("y")),
-    "window_start": lambda rows: rows.groupBy(F.window("t", "1 hour")).count().select("window.start", "window.end", "count"),
+    "window that slides": lambda rows: rows.groupBy(F.window("t", "5 minutes", "1 minute"), "g").agg(
+        F.max("y"), F.count("y")
+    ),
+    "window by its ends": lambda rows: (
+        rows.groupBy(F.window("t", "1 hour")).count().select("window.start", "window.end", "count")
+    ),
     "window_time": lambda rows: rows.groupBy(F.window("t", "1 hour")).count().select(F.window_time("window"), "count"),
     "session_window": lambda rows: rows.groupBy(F.session_window("t", "5 minutes")).count(),
     "asc": lambda rows: rows.orderBy(F.asc("y"), "id").select("id").limit(100),
