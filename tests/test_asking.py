@@ -46,13 +46,13 @@ def all_of_it(readings: DataFrame) -> DataFrame:
 @heat.question
 def broken(readings: DataFrame) -> DataFrame:
     """Raises."""
-    return readings.select(F.col("c") / (F.col("c") - F.col("c")))
+    return readings.select("warmth")
 
 
 @heat.question
 def mistaken(readings: DataFrame) -> DataFrame:
     """Is wrong in Python."""
-    return readings.select(len(3))  # type: ignore[call-overload,arg-type]
+    return readings.select(len(3))  # type: ignore[call-overload,no-any-return,arg-type]
 
 
 @heat.question
@@ -90,7 +90,7 @@ def test_what_the_loop_keeps_beside_a_row_is_not_the_question_s_affair(lake: Lak
 @pytest.mark.parametrize(
     ("question", "why"),
     [
-        ("broken", r"question 'broken' has no answer: .*[Dd]ivision by zero"),
+        ("broken", r"question 'broken' has no answer: .*warmth"),
         ("mistaken", "question 'mistaken' has no answer: TypeError: object of type 'int' has no len"),
         ("silent", "question 'silent' has no answer: it gave back NoneType, and not rows"),
     ],

@@ -54,6 +54,14 @@ def test_a_compaction_adds_nothing(tmp_path: Path) -> None:
     assert numbers(path, 1) == (2, [])
 
 
+def test_rows_that_somebody_erased_are_no_gain_nor_are_those_that_stay(tmp_path: Path) -> None:
+    path = grown(tmp_path, [1, 2, 3])
+    DeltaTable(path).delete("n = 2")
+    grown(path, [4])
+
+    assert numbers(path, 0) == (2, [4])
+
+
 def test_what_was_tidied_away_cannot_be_followed(tmp_path: Path) -> None:
     path = grown(tmp_path, [1], [2])
     before = [file.name for file in path.glob("*.parquet")]

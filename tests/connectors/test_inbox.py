@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from vigie.connectors.inbox import Inbox
+from vigie.connectors.tcp import Received
 from vigie.core.source import Bounds
 from vigie.errors import BadAddress, RunFailed
 
@@ -122,3 +123,32 @@ def test_a_file_that_was_renamed_after_it_was_read_is_known_again_and_a_copy_of_
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadAddress, match="there is no such inbox"):
         Inbox(tmp_path / "nowhere").check()
+
+
+def test_a_file_that_nobody_reads_is_named_once_when_it_is_there_and_when_it_comes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "events.csv").write_text("a,b\n")
+    inbox = Inbox(tmp_path)
+    inbox.check()
+    inbox.watch()
+    (tmp_path / "late.txt").write_text("x")
+    inbox.watch()
+
+    assert caplog.text.count("events.csv is not read") == 1
+    assert caplog.text.count("late.txt is not read") == 1
+
+
+def test_what_stopped_the_receiver_of_a_socket_is_raised_by_its_inbox(tmp_path: Path) -> None:
+    failed: list[Exception] = []
+
+    def check() -> None:
+        if failed:
+            raise failed[0]
+
+    inbox = Received(tmp_path, still_there=check)
+    inbox.watch()
+    failed.append(RunFailed("the disk is full"))
+
+    with pytest.raises(RunFailed, match="the disk is full"):
+        inbox.watch()

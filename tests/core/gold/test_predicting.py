@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import polars as pl
 import pytest
-from deltalake import DeltaTable
 from pyspark.sql import functions as F
 
 from tests.core.loops import KilledError, begun
@@ -20,7 +18,7 @@ from vigie.connectors.inbox import Inbox
 from vigie.core.ledger import Entry
 from vigie.engines.embedded.engine import Embedded
 from vigie.errors import LakeDamaged, RequestError
-from vigie.lake import Lake
+from vigie.lake import Lake, rows
 from vigie.models import Models, Trained
 
 if TYPE_CHECKING:
@@ -73,11 +71,11 @@ class Followed:
             pass
 
     def predicted(self) -> list[tuple[object, ...]]:
-        columns = ["n", "predicted_class", "probability", "model"]
-        return pl.from_arrow(DeltaTable(self.lake / "gold/said").to_pyarrow_table()).sort("at").select(columns).rows()  # type: ignore[union-attr]
+        found = sorted(rows(Lake(self.lake).gold("said")), key=lambda row: row["at"])
+        return [tuple(row[name] for name in ("n", "predicted_class", "probability", "model")) for row in found]
 
     def counted(self) -> int:
-        return int(pl.from_arrow(DeltaTable(self.lake / "gold/per_minute").to_pyarrow_table())["count"].sum())  # type: ignore[call-overload]
+        return sum(row["count"] for row in rows(Lake(self.lake).gold("per_minute")))
 
 
 @pytest.fixture
