@@ -19,7 +19,7 @@ def test_an_extra_is_installed_by_its_packages_at_their_declared_versions(extra:
     assert install_extra(extra, "anything") == f"pip install {wanted(extra)}"
 
 
-@pytest.mark.parametrize("extra", ["report", "notebooks"])
+@pytest.mark.parametrize("extra", ["report", "notebooks", "spark"])
 def test_what_papers_need_comes_with_the_developers_environment_where_a_checkout_made_this_one(
     extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

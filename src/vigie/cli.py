@@ -204,7 +204,7 @@ def runner(engine: str) -> Callable[..., None]:
 @app.command()
 @command
 def check(pipeline: NameToCheck = None, json: Json = False) -> None:
-    """Find everything that is wrong with a pipeline's declarations. Starts nothing; takes under a second.
+    """Find everything that is wrong with a pipeline's declarations. Starts nothing; takes a second or two.
 
     [dim]vigie check path/to/mine.py[/dim]
     """

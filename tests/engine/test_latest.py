@@ -179,7 +179,7 @@ def test_a_table_that_loses_its_key_or_its_time_is_refused_by_name(
 def test_files_that_were_replaced_long_ago_are_deleted_as_merges_go_on(tmp_path: Path, monkeypatch: Any) -> None:
     import pyarrow as pa
 
-    monkeypatch.setattr(tables, "MERGES_PER_VACUUM", 3)
+    monkeypatch.setattr("vigie.core.delta.tables.MERGES_PER_VACUUM", 3)
     monkeypatch.setattr(tables, "HOURS_KEPT", 0)
     tables.ensure(tmp_path, pa.schema([("k", pa.string()), ("n", pa.int64())]), "gold/t", "numbers")
 

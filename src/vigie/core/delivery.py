@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import msgspec
@@ -96,10 +96,14 @@ class Carrier:
         self._address, self._table = str(table), table.path
         self._writer, self._step, self._may_lose = writer, step, may_lose
         self._notes, self._done_at = Notes(folder, DeliveryPlan), folder / "done"
-        there = pa.schema(opened(table.path).schema().to_arrow())
-        self._schema = pa.schema([field for field in there if field.name != SEEN])  # which is the loop's own
         self._plan = self._notes.newest()
         self._due = self._plan is not None and self._done() < self._plan.batch
+
+    @cached_property
+    def _schema(self) -> pa.Schema:
+        """The table's columns; it is there once there is something to deliver."""
+        there = pa.schema(opened(self._table).schema().to_arrow())
+        return pa.schema([field for field in there if field.name != SEEN])  # which is the loop's own
 
     def _done(self) -> int:
         return int(self._done_at.read_text()) if self._done_at.exists() else -1

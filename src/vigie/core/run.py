@@ -64,6 +64,8 @@ class Run:
 
     def go(self) -> None:
         context = self.context
+        patience = LAST_TRIES_S if self.wish.once else None
+        going = list(carriers(context, self.around, self.stop, patience))  # refuses a setting before anything is there
         self._loop = Loop.over(
             context, self.engine, self.sources, self.wish.bounds, self._told, _restarted, self.schemas
         )
@@ -72,8 +74,6 @@ class Run:
             for watch in context.graph.watches
         ]
         sent = [courier for watch, watchman in watches for courier in self._couriers(watch, watchman)]
-        patience = LAST_TRIES_S if self.wish.once else None
-        going = list(carriers(context, self.around, self.stop, patience))
         with suppress(LeftUndone):  # what waited for a registry when a stop was asked for
             if self.wish.once:
                 self._once(watches, sent, going)

@@ -32,7 +32,7 @@ from vigie.detectors.readings import MICROSECOND
 from vigie.disk import write_whole
 from vigie.duration import parse_duration
 from vigie.errors import BadDeclaration
-from vigie.graph import Graph, Rule, Watch
+from vigie.graph import Gold, Graph, Rule, Watch
 from vigie.instants import instant, micros
 from vigie.lake import Lake, opened, quoted
 from vigie.oneline import on_one_line
@@ -249,7 +249,10 @@ class Watchman:
         own = self._past.schema.names[2:]
         columns = [self._watch.key, self._time, *own]
         schema = pa.schema([("key", pa.string()), ("moment", INSTANT), *list(self._past.schema)[2:]])
-        return [(version, _timed(part)) for version, part in changes.by_version(self._path, gain, columns, schema)]
+        parts = [(version, _timed(part)) for version, part in changes.by_version(self._path, gain, columns, schema)]
+        if isinstance(self._watched, Gold):  # what closes together stands in no order of its own
+            return [(version, part.sort_by("moment")) for version, part in parts]
+        return parts
 
     def _judged(self, arrived: pa.Table, version: int) -> Iterator[Event]:
         """What opens and closes with readings of which none was overtaken by another of them, in the order of time.
