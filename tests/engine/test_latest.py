@@ -180,7 +180,7 @@ def test_files_that_were_replaced_long_ago_are_deleted_as_merges_go_on(tmp_path:
     import pyarrow as pa
 
     monkeypatch.setattr("vigie.core.delta.tables.MERGES_PER_VACUUM", 3)
-    monkeypatch.setattr(tables, "HOURS_KEPT", 0)
+    monkeypatch.setattr("vigie.core.delta.tables.HOURS_KEPT", 0)
     tables.ensure(tmp_path, pa.schema([("k", pa.string()), ("n", pa.int64())]), "gold/t", "numbers")
 
     for n in range(9):
