@@ -47,7 +47,7 @@ def _looked_through(what: str, place: Place, function: Callable[..., Any], table
     try:
         plan = offline.plan(function, tables)
     except offline.NeedsEngine:
-        return  # a run looks through it as it begins
+        return  # docs/functions.md says so
     except Exception as problem:
         yield Problem(
             "RaisesWhenCalled", f"the function of {what} raised {type(problem).__name__}: {problem}", place,
