@@ -161,7 +161,7 @@ def carriers(
             continue
         name = f"{node.name}-to-{kind.lower()}-{at}"
         folder = context.lake.notes(context.graph.name) / name.replace("/", ".")
-        own = replace(around, delivery=delivery_id(name, folder))
+        own = replace(around, delivery=delivery_id(folder.name, folder))
         writer = NotedWriter(name, _opened(context, delivery, own, folder), context.receipts)
         step = Step(name, ending, patience)
         every = getattr(sink, "every", None)

@@ -69,6 +69,7 @@ class Run:
         self._loop = Loop.over(
             context, self.engine, self.sources, self.wish.bounds, self._told, _restarted, self.schemas
         )
+        self._say_who_waits()
         watches = [
             (watch, Watchman(context.lake, context.graph, watch, Teller(context.committed, self.watcher.alert)))
             for watch in context.graph.watches
@@ -81,6 +82,11 @@ class Run:
                 self._live(watches, sent, going)
         if self._failed:
             raise self._failed[0]
+
+    def _say_who_waits(self) -> None:
+        for gold in self._loop.gold:
+            if gold.waits:
+                log.info("%s waits for %s", gold.table, gold.waits)
 
     def _told(self, entries: Sequence[Entry]) -> None:
         self._read += sum(entry.read for entry in entries)

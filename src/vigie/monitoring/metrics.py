@@ -108,8 +108,10 @@ class Metrics(Collector):
         yield gauged("vigie_last_batch_timestamp_seconds", ended, self._ended, "query")
         at = self._clock()
         ages = {table: max(0.0, (at - mark).total_seconds()) for table, mark in self._watermarks.items()}
-        age = "How long ago the instant is before which rows were late in the last batch."
+        age = "How long ago the instant is up to which event time had come with the last batch."
         yield gauged("vigie_watermark_age_seconds", age, ages, "table")
+        if not self._state_rows:  # nothing of Spark's runs
+            return
         yield gauged("vigie_state_rows", "Rows that a query keeps in its state.", self._state_rows, "query")
         memory = "Memory that the state of a query takes."
         yield gauged("vigie_state_memory_bytes", memory, self._state_bytes, "query")

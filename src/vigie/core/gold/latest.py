@@ -49,6 +49,10 @@ class LatestTable:
         self._notes, self._plan, self._due = begun(context, gold)
         self._prepare()
 
+    @property
+    def table(self) -> str:
+        return self._gold.table
+
     def _prepare(self) -> None:
         found = self._engine.evaluate(partial(_made, self._gold), self._columns.empty_table()).schema
         if owed := [name for name in (*self._gold.latest_by, self._time) if name not in found.names]:

@@ -78,6 +78,10 @@ class SettledTable:
             self._tell(self._plan)
 
     @property
+    def table(self) -> str:
+        return self._gold.table
+
+    @property
     def waits(self) -> str:
         """What it waits for before it can begin, or what it reads does; nothing for most."""
         name = self._context.graph.name
