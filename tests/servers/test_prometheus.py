@@ -154,7 +154,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     lake = Lake(folder / "lake")
     inbox = lake.inbox("heat")
     twice = a_reading("a", 0, 20)
-    an_inbox(inbox, [twice, a_reading("a", 400, 31), a_reading("b", 400, 35), b'{"id": 1', twice])
+    an_inbox(inbox, [twice, twice, a_reading("a", 400, 31), a_reading("b", 400, 35), b'{"id": 1'])
     port = a_free_port()
     hooks = Hooks(lambda before: (503, {"Retry-After": "0"}) if before < 2 else (200, {}))
     command = [VIGIE, "run", "stove.py", "--lake", "lake", "--metrics-port", str(port), "--log-format", "json"]
