@@ -24,7 +24,6 @@ DIFFERS: dict[str, tuple[str, ...]] = {
     "atan2": ("atan2(x, x2)",),
     "avg": ("avg(m)",),
     "cast": (
-        "n.cast('timestamp')",
         "cast(n as tinyint)",
         "cast(n as smallint)",
         "cast(n as int)",
@@ -70,8 +69,10 @@ DIFFERS: dict[str, tuple[str, ...]] = {
         "cast(day as double)",
         "cast(day as decimal(12,3))",
         "cast(day as date)",
+        "n.cast('timestamp')",
     ),
     "ceil": ("ceil(y, 1)",),
+    "ceiling": ("ceiling(y, 1)",),
     "char": ("char(i)",),
     "chr": ("chr(n)",),
     "collect_list": (
@@ -94,6 +95,7 @@ DIFFERS: dict[str, tuple[str, ...]] = {
         "date_trunc('hour', d)",
         "date_trunc('nothing', t)",
     ),
+    "datepart": ("datepart('dow', d)",),
     "decode": ("decode(i, 1, 'one', 'other')",),
     "desc": (
         "F.row_number().over(Window.orderBy(x.desc(), 'id'))",
@@ -133,12 +135,15 @@ DIFFERS: dict[str, tuple[str, ...]] = {
         "max(a)",
         "max(r)",
     ),
+    "mean": ("mean(m)",),
     "median": ("median(x)",),
     "min": (
         "min(x)",
         "min(r)",
     ),
     "min_by": ("min_by(n, struct(y, id))",),
+    "minute": ("minute(day)",),
+    "month": ("month(day)",),
     "negative": (
         "negative(m)",
         "-m",
@@ -147,16 +152,22 @@ DIFFERS: dict[str, tuple[str, ...]] = {
     "nvl2": ("nvl2(b, i, n)",),
     "percentile": ("percentile(x, 0.5)",),
     "pow": ("pow(x, x2)",),
+    "power": ("power(x, x2)",),
     "rank": ("rank() over (partition by g order by x, id)",),
+    "regexp": ("regexp(s, '\\\\w\\\\W')",),
     "regexp_extract": (
         "regexp_extract(s, '\\\\w+', 0)",
         "regexp_extract(s, '(?<=a)b', 0)",
     ),
+    "regexp_extract_all": ("regexp_extract_all(s, '\\\\w+', 0)",),
+    "regexp_instr": ("regexp_instr(s, '\\\\W')",),
+    "regexp_like": ("regexp_like(s, '\\\\w\\\\W')",),
     "regexp_replace": (
         "regexp_replace(s, 'a', 'b', 3)",
         "regexp_replace(s, '', '-')",
         "regexp_replace(num, '\\\\d', '#')",
     ),
+    "regexp_substr": ("regexp_substr(s, '\\\\w+')",),
     "rlike": (
         "rlike(s, '[[:alpha:]]')",
         "rlike(s, '\\\\w\\\\W')",
@@ -166,6 +177,7 @@ DIFFERS: dict[str, tuple[str, ...]] = {
         "round(m)",
         "round(i, -1)",
     ),
+    "second": ("second(day)",),
     "slice": ("slice(a, -2, 2)",),
     "split": ("split(s, '')",),
     "substr": ("substr(s, -3, 2)",),
@@ -211,4 +223,5 @@ DIFFERS: dict[str, tuple[str, ...]] = {
     "unix_millis": ("unix_millis(t)",),
     "unix_seconds": ("unix_seconds(t)",),
     "width_bucket": ("width_bucket(x, 0.0D, 100.0D, 5)",),
+    "year": ("year(day)",),
 }

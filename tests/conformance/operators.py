@@ -24,7 +24,7 @@ SYNTAX: dict[str, str] = {
     "|": "n | n2; i | c",
     "^": "n ^ n2; i ^ c",
     "~": "~n; ~i",
-    "=": "n = n2; s = s2; x = x2; t = t2; s = 'ab'; c = 1",
+    "=": "n = n2; s = s2; x = x2; t = t2; s = 'ab'; c = 1; x = cast('NaN' as double)",
     "==": "n == n2; s = s2; x = x2; t = t2; m = m2; b = b2; d = d2; a = a2; c = 1.0; s = 'ab'; x = x; r.p = c; "
     "n = y; d = t",
     "<>": "n <> n2; s <> ''; x <> x2",
