@@ -98,8 +98,8 @@ DIFFERS: dict[str, tuple[str, ...]] = {
     "datepart": ("datepart('dow', d)",),
     "decode": ("decode(i, 1, 'one', 'other')",),
     "desc": (
-        "F.row_number().over(Window.orderBy(x.desc(), 'id'))",
-        "F.row_number().over(Window.orderBy(x.desc_nulls_first(), 'id'))",
+        "F.row_number().over(Window.partitionBy('b').orderBy(x.desc(), 'id'))",
+        "F.row_number().over(Window.partitionBy('b').orderBy(x.desc_nulls_first(), 'id'))",
     ),
     "div": ("i div 0",),
     "encode": ("encode(s, 'utf-16')",),

@@ -143,10 +143,10 @@ COLUMNS: dict[str, str] = {
     "min": "F.min(y).over(R); F.min(t).over(G)",
     "max": "F.max(y).over(R); F.max(t).over(G) + F.expr('INTERVAL 10 MINUTES')",
     "count_if": "F.count_if(b).over(W)",
-    "asc": "F.row_number().over(Window.orderBy(y.asc(), 'id')); "
-    "F.row_number().over(Window.orderBy(y.asc_nulls_last(), 'id'))",
-    "desc": "F.row_number().over(Window.orderBy(x.desc(), 'id')); "
-    "F.row_number().over(Window.orderBy(x.desc_nulls_first(), 'id'))",
+    "asc": "F.row_number().over(Window.partitionBy('b').orderBy(y.asc(), 'id')); "
+    "F.row_number().over(Window.partitionBy('b').orderBy(y.asc_nulls_last(), 'id'))",
+    "desc": "F.row_number().over(Window.partitionBy('b').orderBy(x.desc(), 'id')); "
+    "F.row_number().over(Window.partitionBy('b').orderBy(x.desc_nulls_first(), 'id'))",
 }
 
 FRAMES: dict[str, Callable[[DataFrame], DataFrame]] = {
