@@ -143,6 +143,7 @@ DIFFERS: dict[str, tuple[str, ...]] = {
     ),
     "min_by": ("min_by(n, struct(y, id))",),
     "minute": ("minute(day)",),
+    "mode": ("mode(c)",),
     "month": ("month(day)",),
     "negative": (
         "negative(m)",

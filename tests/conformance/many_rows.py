@@ -30,7 +30,7 @@ median(y); median(n); median(c); median(x); median(m); percentile(y, 0.5); perce
 percentile(y, array(0.1, 0.9)); percentile(x, 0.5); percentile(y, 0.95); percentile(y, 0.99)
 percentile_cont(0.5) within group (order by y)
 percentile_disc(0.5) within group (order by y); percentile_cont(0.5) within group (order by x)
-mode(c); mode(g); mode(s)
+mode(c); mode(g); mode(s); mode(c, true); mode(s, true)
 regr_avgx(y, y2); regr_avgy(y, y2); regr_count(y, y2); regr_intercept(y, y2); regr_r2(y, y2); regr_slope(y, y2)
 regr_sxx(y, y2); regr_sxy(y, y2); regr_syy(y, y2); regr_slope(y, c); regr_r2(c, y)
 std(y); stddev(y); stddev(c); stddev_pop(y); stddev_pop(c); stddev_samp(y); stddev_samp(n); stddev_samp(x)

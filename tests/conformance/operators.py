@@ -157,6 +157,7 @@ FRAMES: dict[str, Callable[[DataFrame], DataFrame]] = {
     "sum_distinct": lambda rows: rows.groupBy("g").agg(F.sum_distinct("c")),
     "listagg_distinct": lambda rows: rows.groupBy("g").agg(F.listagg_distinct("b", F.lit(","))),
     "string_agg_distinct": lambda rows: rows.groupBy("g").agg(F.string_agg_distinct("b", F.lit(","))),
+    "mode": lambda rows: rows.groupBy("g").agg(F.mode("c", True), F.mode("s", True)),
     "grouping": lambda rows: rows.cube("b").agg(F.grouping("b").alias("is_total"), F.count("n")),
     "grouping_id": lambda rows: rows.rollup("b", "c").agg(F.grouping_id().alias("level"), F.sum("c")),
     "pivot": lambda rows: rows.groupBy("g").pivot("b", [True, False]).agg(F.sum("c")),

@@ -31,21 +31,21 @@ ALLOWED: frozenset[str] = _names(
     last_value lcase lead least left len length levenshtein like listagg lit ln locate log10 log1p log2 lower lpad
     ltrim luhn_check make_date make_dt_interval make_interval make_timestamp make_valid_utf8 make_ym_interval map
     map_concat map_contains_key map_entries map_filter map_from_arrays map_from_entries map_keys map_values mask max
-    max_by md5 mean median min min_by minute mod month monthname months_between named_struct nanvl negative next_day
-    not nth_value ntile nullif nullifzero nvl nvl2 octet_length or overlay percent_rank percentile percentile_cont
-    percentile_disc pi pivot pmod posexplode posexplode_outer position positive pow power product quarter radians rank
-    reduce regexp regexp_extract regexp_extract_all regexp_instr regexp_like regexp_replace regexp_substr regr_avgx
-    regr_avgy regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy repeat replace reverse right rlike round
-    row_number rpad rtrim schema_of_csv schema_of_json sec second sequence sha sha1 sha2 shiftleft shiftright sign
-    signum sin sinh size skewness slice some sort_array soundex space split split_part sqrt stack startswith std
-    stddev stddev_pop stddev_samp str_to_map string_agg struct substr substring substring_index sum sum_distinct tan
-    tanh timestamp timestamp_micros timestamp_millis timestamp_seconds timestampadd to_binary to_char to_timestamp
-    to_timestamp_ltz to_timestamp_ntz to_unix_timestamp to_utc_timestamp to_varchar transform translate trim trunc
-    try_add try_cast try_divide try_element_at try_mod try_multiply try_subtract try_to_binary try_to_timestamp
-    try_url_decode try_validate_utf8 typeof ucase unbase64 unhex unix_date unix_micros unix_millis unix_seconds
-    unpivot upper url_decode url_encode validate_utf8 var_pop var_samp variance weekofyear when width_bucket window
-    window_time xpath xpath_boolean xpath_double xpath_float xpath_int xpath_long xpath_number xpath_short
-    xpath_string xxhash64 year zeroifnull
+    max_by md5 mean median min min_by minute mod mode month monthname months_between named_struct nanvl negative
+    next_day not nth_value ntile nullif nullifzero nvl nvl2 octet_length or overlay percent_rank percentile
+    percentile_cont percentile_disc pi pivot pmod posexplode posexplode_outer position positive pow power product
+    quarter radians rank reduce regexp regexp_extract regexp_extract_all regexp_instr regexp_like regexp_replace
+    regexp_substr regr_avgx regr_avgy regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy repeat replace
+    reverse right rlike round row_number rpad rtrim schema_of_csv schema_of_json sec second sequence sha sha1 sha2
+    shiftleft shiftright sign signum sin sinh size skewness slice some sort_array soundex space split split_part sqrt
+    stack startswith std stddev stddev_pop stddev_samp str_to_map string_agg struct substr substring substring_index
+    sum sum_distinct tan tanh timestamp timestamp_micros timestamp_millis timestamp_seconds timestampadd to_binary
+    to_char to_timestamp to_timestamp_ltz to_timestamp_ntz to_unix_timestamp to_utc_timestamp to_varchar transform
+    translate trim trunc try_add try_cast try_divide try_element_at try_mod try_multiply try_subtract try_to_binary
+    try_to_timestamp try_url_decode try_validate_utf8 typeof ucase unbase64 unhex unix_date unix_micros unix_millis
+    unix_seconds unpivot upper url_decode url_encode validate_utf8 var_pop var_samp variance weekofyear when
+    width_bucket window window_time xpath xpath_boolean xpath_double xpath_float xpath_int xpath_long xpath_number
+    xpath_short xpath_string xxhash64 year zeroifnull
     """
 )
 
@@ -151,7 +151,6 @@ REFUSED: dict[str, str] = {
         "approx_percentile percentile_approx",
         "is estimated otherwise than Spark does; use percentile",
     ),
-    "mode": "takes another of several values that are as frequent",
     "withfield": "gives a value for a STRUCT that is NULL; make the struct anew",
     "like_any": "(LIKE ANY, LIKE ALL) fails; write several LIKE",
     **_each(
@@ -221,6 +220,7 @@ BY_TYPE: dict[str, str] = {
     "min": "of a DOUBLE that may be NaN, or of a STRUCT, gives another value where there are NaN or NULL",
     "min_by": "by a STRUCT puts one with a field that is NULL elsewhere",
     "minute": "fails for text that is no instant",
+    "mode": "without TRUE as its second argument may take another of several values that are as frequent",
     "month": "fails for text that is no instant",
     "negative": "fails for a DECIMAL",
     "nullif": "does not take -0.0 for 0.0",
