@@ -8,13 +8,14 @@ import os
 import pickle
 import sys
 from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tests.conformance.expressions import Kind, Trial, trials
+from tests.conformance.expressions import Kind, Trial, evaluated, trials
 from tests.conformance.operators import FRAMES
 from tests.conformance.plain import plain
 
@@ -92,8 +93,8 @@ def by_spark(rows: Path) -> Answers:
 def answered(collect: Collect, tried: list[Trial]) -> Answers:
     """For each trial the rows that it gives, in order, or why it gives none."""
     answers: Answers = {}
-    for kind in (Kind.SCALAR, Kind.AGGREGATE):
-        of_kind = [trial for trial in tried if trial.kind is kind]
+    for kind, is_python in product((Kind.SCALAR, Kind.AGGREGATE), (False, True)):
+        of_kind = [trial for trial in tried if trial.kind is kind and trial.is_python is is_python]
         for start in range(0, len(of_kind), AT_ONCE):
             answers |= _together(collect, of_kind[start : start + AT_ONCE])
     for trial in tried:
@@ -118,15 +119,28 @@ def _together(collect: Collect, batch: Sequence[Trial]) -> Answers:
 
 
 def _selected(rows: DataFrame, batch: Sequence[Trial]) -> DataFrame:
-    from pyspark.sql import functions as F
-
     first = batch[0]
     if first.kind is Kind.FRAME:
         return FRAMES[first.text](rows)
+    if first.is_python:
+        return _by_functions(rows, batch)
+    # One text for all of them: handing over column after column takes longer than to evaluate them.
+    rows.createOrReplaceTempView("rows")
+    columns = ", ".join(f"{trial.text} AS e{at}" for at, trial in enumerate(batch))
     if first.kind is Kind.GENERATOR:
-        return rows.select("id", first.column())
-    columns = [trial.column().alias(f"e{at}") for at, trial in enumerate(batch)]
+        return rows.sparkSession.sql(f"SELECT id, {first.text} FROM rows")
     if first.kind is Kind.AGGREGATE:
+        return rows.sparkSession.sql(f"SELECT g AS key, {columns} FROM rows GROUP BY g")
+    return rows.sparkSession.sql(f"SELECT id AS key, {columns} FROM rows")
+
+
+def _by_functions(rows: DataFrame, batch: Sequence[Trial]) -> DataFrame:
+    from pyspark.sql import functions as F
+
+    if batch[0].kind is Kind.GENERATOR:
+        return rows.select("id", evaluated(batch[0].text, F))
+    columns = [evaluated(trial.text, F).alias(f"e{at}") for at, trial in enumerate(batch)]
+    if batch[0].kind is Kind.AGGREGATE:
         return rows.groupBy(F.col("g").alias("key")).agg(*columns)
     return rows.select(F.col("id").alias("key"), *columns)
 

@@ -10,8 +10,8 @@ from enum import Enum
 from types import ModuleType
 
 from pyspark.sql import Column, Window
-from pyspark.sql import functions as F
 from pyspark.sql.connect.functions import builtin as connected
+from pyspark.sql.connect.window import Window as ConnectedWindow
 
 from tests.conformance import many_rows, operators, scalars, times
 from tests.conformance.rows import SCHEMA
@@ -58,9 +58,6 @@ class Trial:
     kind: Kind
     is_python: bool = False
     sql: str | None = None
-
-    def column(self) -> Column:
-        return evaluated(self.text, F) if self.is_python else F.expr(self.text)
 
     def __str__(self) -> str:
         return f"{self.text} (Python)" if self.is_python else self.text
@@ -137,11 +134,14 @@ class _InPython(ast.NodeTransformer):
 
 def evaluated(text: str, functions: ModuleType = connected) -> Column:
     """The column that it makes, by the functions of Spark Connect (which need no session) or by those of a session."""
-    names: dict[str, object] = {name: functions.col(name) for name in SCHEMA.names}
-    if functions is not connected:
-        group = Window.partitionBy("g")
-        names |= {"Window": Window, "G": group, "W": group.orderBy("id")}
+    used = set(re.findall(r"\w+", text))
+    names: dict[str, object] = {name: functions.col(name) for name in SCHEMA.names if name in used}
+    windows = ConnectedWindow if functions is connected else Window
+    names |= {"F": functions, "Window": windows}
+    if used & {"G", "W", "R"}:
+        group = windows.partitionBy("g")
+        names |= {"G": group, "W": group.orderBy("id")}
         names["R"] = group.orderBy(functions.unix_micros("t")).rangeBetween(-86_400_000_000, 0)
-    column = eval(text, names | {"F": functions})
+    column = eval(text, names)
     assert isinstance(column, Column)
     return column

@@ -24,7 +24,7 @@ SYNTAX: dict[str, str] = {
     "|": "n | n2; i | c",
     "^": "n ^ n2; i ^ c",
     "~": "~n; ~i",
-    "=": "n = n2; s = s2; x = x2; t = t2; s = 'ab'; c = 1",
+    "=": "n = n2; s = s2; x = x2; t = t2; s = 'ab'; c = 1; x = cast('NaN' as double)",
     "==": "n == n2; s = s2; x = x2; t = t2; m = m2; b = b2; d = d2; a = a2; c = 1.0; s = 'ab'; x = x; r.p = c; "
     "n = y; d = t",
     "<>": "n <> n2; s <> ''; x <> x2",
@@ -143,10 +143,10 @@ COLUMNS: dict[str, str] = {
     "min": "F.min(y).over(R); F.min(t).over(G)",
     "max": "F.max(y).over(R); F.max(t).over(G) + F.expr('INTERVAL 10 MINUTES')",
     "count_if": "F.count_if(b).over(W)",
-    "asc": "F.row_number().over(Window.orderBy(y.asc(), 'id')); "
-    "F.row_number().over(Window.orderBy(y.asc_nulls_last(), 'id'))",
-    "desc": "F.row_number().over(Window.orderBy(x.desc(), 'id')); "
-    "F.row_number().over(Window.orderBy(x.desc_nulls_first(), 'id'))",
+    "asc": "F.row_number().over(Window.partitionBy('b').orderBy(y.asc(), 'id')); "
+    "F.row_number().over(Window.partitionBy('b').orderBy(y.asc_nulls_last(), 'id'))",
+    "desc": "F.row_number().over(Window.partitionBy('b').orderBy(x.desc(), 'id')); "
+    "F.row_number().over(Window.partitionBy('b').orderBy(x.desc_nulls_first(), 'id'))",
 }
 
 FRAMES: dict[str, Callable[[DataFrame], DataFrame]] = {
@@ -157,6 +157,7 @@ FRAMES: dict[str, Callable[[DataFrame], DataFrame]] = {
     "sum_distinct": lambda rows: rows.groupBy("g").agg(F.sum_distinct("c")),
     "listagg_distinct": lambda rows: rows.groupBy("g").agg(F.listagg_distinct("b", F.lit(","))),
     "string_agg_distinct": lambda rows: rows.groupBy("g").agg(F.string_agg_distinct("b", F.lit(","))),
+    "mode": lambda rows: rows.groupBy("g").agg(F.mode("c", True), F.mode("s", True)),
     "grouping": lambda rows: rows.cube("b").agg(F.grouping("b").alias("is_total"), F.count("n")),
     "grouping_id": lambda rows: rows.rollup("b", "c").agg(F.grouping_id().alias("level"), F.sum("c")),
     "pivot": lambda rows: rows.groupBy("g").pivot("b", [True, False]).agg(F.sum("c")),

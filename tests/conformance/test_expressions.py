@@ -9,6 +9,7 @@ import pytest
 from tests.conformance import compare
 from tests.conformance.by_type import DIFFERS
 from tests.conformance.compare import Finding
+from tests.conformance.sent import sent
 from vigie.engines.embedded.allowed import ALLOWED, BY_TYPE, REFUSED
 
 # What comes out equal by chance: all rows here are in one file, and are read in their order.
@@ -48,6 +49,13 @@ def test_every_function_that_was_equal_is_allowed(found: dict[str, list[Finding]
 def test_every_other_function_that_was_tried_is_refused_with_a_reason(found: dict[str, list[Finding]]) -> None:
     assert found.keys() - ALLOWED == {name for name in REFUSED if name in found}
     assert ALLOWED & REFUSED.keys() == set()
+
+
+def test_every_name_that_the_client_sends_was_tried(found: dict[str, list[Finding]]) -> None:
+    names = {name for tried in found.values() for each in tried if each.trial.is_python for name in sent(each.trial)}
+
+    assert names - found.keys() == set()
+    assert names >= {"+", "==", "and", "not", "isnotnull", "when", "in"}
 
 
 def test_what_is_known_to_differ_by_type_still_does(found: dict[str, list[Finding]]) -> None:

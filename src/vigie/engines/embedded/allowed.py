@@ -31,21 +31,21 @@ ALLOWED: frozenset[str] = _names(
     last_value lcase lead least left len length levenshtein like listagg lit ln locate log10 log1p log2 lower lpad
     ltrim luhn_check make_date make_dt_interval make_interval make_timestamp make_valid_utf8 make_ym_interval map
     map_concat map_contains_key map_entries map_filter map_from_arrays map_from_entries map_keys map_values mask max
-    max_by md5 mean median min min_by minute mod month monthname months_between named_struct nanvl negative next_day
-    not nth_value ntile nullif nullifzero nvl nvl2 octet_length or overlay percent_rank percentile percentile_cont
-    percentile_disc pi pivot pmod posexplode posexplode_outer position positive pow power product quarter radians rank
-    reduce regexp regexp_extract regexp_extract_all regexp_instr regexp_like regexp_replace regexp_substr regr_avgx
-    regr_avgy regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy repeat replace reverse right rlike round
-    row_number rpad rtrim schema_of_csv schema_of_json sec second sequence sha sha1 sha2 shiftleft shiftright sign
-    signum sin sinh size skewness slice some sort_array soundex space split split_part sqrt stack startswith std
-    stddev stddev_pop stddev_samp str_to_map string_agg struct substr substring substring_index sum sum_distinct tan
-    tanh timestamp timestamp_micros timestamp_millis timestamp_seconds timestampadd to_binary to_char to_timestamp
-    to_timestamp_ltz to_timestamp_ntz to_unix_timestamp to_utc_timestamp to_varchar transform translate trim trunc
-    try_add try_cast try_divide try_element_at try_mod try_multiply try_subtract try_to_binary try_to_timestamp
-    try_url_decode try_validate_utf8 typeof ucase unbase64 unhex unix_date unix_micros unix_millis unix_seconds
-    unpivot upper url_decode url_encode validate_utf8 var_pop var_samp variance weekofyear when width_bucket window
-    window_time xpath xpath_boolean xpath_double xpath_float xpath_int xpath_long xpath_number xpath_short
-    xpath_string xxhash64 year zeroifnull
+    max_by md5 mean median min min_by minute mod mode month monthname months_between named_struct nanvl negative
+    next_day not nth_value ntile nullif nullifzero nvl nvl2 octet_length or overlay percent_rank percentile
+    percentile_cont percentile_disc pi pivot pmod posexplode posexplode_outer position positive pow power product
+    quarter radians rank reduce regexp regexp_extract regexp_extract_all regexp_instr regexp_like regexp_replace
+    regexp_substr regr_avgx regr_avgy regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy repeat replace
+    reverse right rlike round row_number rpad rtrim schema_of_csv schema_of_json sec second sequence sha sha1 sha2
+    shiftleft shiftright sign signum sin sinh size skewness slice some sort_array soundex space split split_part sqrt
+    stack startswith std stddev stddev_pop stddev_samp str_to_map string_agg struct substr substring substring_index
+    sum sum_distinct tan tanh timestamp timestamp_micros timestamp_millis timestamp_seconds timestampadd to_binary
+    to_char to_timestamp to_timestamp_ltz to_timestamp_ntz to_unix_timestamp to_utc_timestamp to_varchar transform
+    translate trim trunc try_add try_cast try_divide try_element_at try_mod try_multiply try_subtract try_to_binary
+    try_to_timestamp try_url_decode try_validate_utf8 typeof ucase unbase64 unhex unix_date unix_micros unix_millis
+    unix_seconds unpivot upper url_decode url_encode validate_utf8 var_pop var_samp variance weekofyear when
+    width_bucket window window_time xpath xpath_boolean xpath_double xpath_float xpath_int xpath_long xpath_number
+    xpath_short xpath_string xxhash64 year zeroifnull
     """
 )
 
@@ -75,15 +75,11 @@ REFUSED: dict[str, str] = {
         "gives what belongs to the session, and not to the data",
     ),
     **_each(
-        """
-        any_value first last
-        """,
+        "any_value first last",
         "answers by the order in which rows happen to come; use min_by or max_by",
     ),
     **_each(
-        """
-        listagg_distinct string_agg_distinct
-        """,
+        "listagg_distinct string_agg_distinct",
         "answers by the order in which rows happen to come; use array_join(array_sort(collect_set(...)))",
     ),
     **_each(
@@ -94,7 +90,7 @@ REFUSED: dict[str, str] = {
         "is unknown to the embedded engine",
     ),
     "session_window": "is unknown to the embedded engine; group by window, or find gaps with lag",
-    "try_to_date": "is unknown to the embedded engine; use try_cast",
+    "try_to_date": "is unknown to the embedded engine; cast try_to_timestamp of it to DATE",
     **_each(
         """
         >>> conv histogram_numeric is_valid_utf8 parse_url quote sentences shiftrightunsigned try_aes_decrypt try_avg
@@ -102,57 +98,41 @@ REFUSED: dict[str, str] = {
         """,
         "gives other values than Spark",
     ),
-    "isnan": (
-        "gives NULL for NULL, where Spark gives FALSE; compare with itself instead (x <> x is never TRUE, nanvl tells)"
-    ),
+    "isnan": ("gives NULL for NULL, where Spark gives FALSE; compare with cast('NaN' as double), which equals itself"),
     "initcap": "gives other text than Spark after a hyphen or a sign",
     **_each(
-        """
-        bround rint
-        """,
+        "bround rint",
         "rounds halves otherwise than Spark, and fails for DECIMAL; use round",
     ),
     "log": "gives other values than Spark for negative numbers, and in SQL fails with one argument; use ln",
     **_each(
-        """
-        format_number format_string printf
-        """,
+        "format_number format_string printf",
         "gives other digits than Spark for DECIMAL, large BIGINT and halves; format where it is shown",
     ),
     **_each(
-        """
-        from_json json_array_length
-        """,
+        "from_json json_array_length",
         "gives other values than Spark for text that is no JSON, or is empty; use get_json_object",
     ),
     **_each(
-        """
-        to_csv to_json
-        """,
+        "to_csv to_json",
         "gives other text than Spark for TIMESTAMP, DECIMAL and DOUBLE",
     ),
     "from_csv": "fails for a row that Spark reads; use split",
     **_each(
-        """
-        regexp_count regr_count to_number try_to_number
-        """,
+        "regexp_count regr_count to_number try_to_number",
         "gives another type than Spark",
     ),
     **_each(
-        """
-        date_diff datediff
-        """,
+        "date_diff datediff",
         "gives a BIGINT, where Spark gives an INT; subtract unix_date of one from unix_date of the other",
     ),
     "weekday": "gives -1 for a Sunday; use dayofweek",
     **_each(
-        """
-        timestamp_diff timestampdiff
-        """,
+        "timestamp_diff timestampdiff",
         "counts started days and months otherwise than Spark; subtract unix_micros",
     ),
     "to_date": "gives NULL for text with a time after a T; cast to_timestamp of it to DATE",
-    "date": "fails for text that is no date; use try_cast",
+    "date": "fails for text that is no date; cast try_to_timestamp of it to DATE",
     **_each(
         """
         make_timestamp_ltz make_timestamp_ntz try_make_timestamp try_make_timestamp_ltz try_make_timestamp_ntz
@@ -163,19 +143,14 @@ REFUSED: dict[str, str] = {
     "array_contains": "gives FALSE for an array that holds NULL, where Spark gives NULL; use exists",
     "arrays_overlap": "gives NULL for arrays that hold NULL, where Spark may give FALSE; use array_intersect",
     **_each(
-        """
-        aes_decrypt aes_encrypt
-        """,
+        "aes_decrypt aes_encrypt",
         "takes a key alone, and no text in a column",
     ),
     "approx_count_distinct": "is estimated otherwise than Spark does; use count_distinct",
     **_each(
-        """
-        approx_percentile percentile_approx
-        """,
+        "approx_percentile percentile_approx",
         "is estimated otherwise than Spark does; use percentile",
     ),
-    "mode": "takes another of several values that are as frequent",
     "withfield": "gives a value for a STRUCT that is NULL; make the struct anew",
     "like_any": "(LIKE ANY, LIKE ALL) fails; write several LIKE",
     **_each(
@@ -205,11 +180,12 @@ BY_TYPE: dict[str, str] = {
     "atan2": "of -0.0 gives the other end of the circle",
     "avg": "of a DECIMAL differs in the last digit",
     "cast": (
-        "of text that is no number fails, where Spark gives NULL (use try_cast); of a DOUBLE writes other"
-        " text; of a number too large for its type fails, and of one too large for an instant gives "
-        "another"
+        "of text that is no number fails, where Spark gives NULL (use try_cast), and of text with a time "
+        "after a T gives no DATE; of a DOUBLE writes other text; of a number too large for the type "
+        "fails; of an instant before 1970 with a fraction gives another number"
     ),
     "ceil": "with a number of digits gives another value",
+    "ceiling": "with a number of digits gives another value",
     "char": "fails for a number that is no character",
     "chr": "fails for a number that is no character",
     "collect_list": "over a window keeps NULL, and in a group has no promised order: sort it",
@@ -219,6 +195,7 @@ BY_TYPE: dict[str, str] = {
     "count": "of DISTINCT DOUBLE counts -0.0 apart from 0.0",
     "date_part": "counts 'dow' from 0, for a Sunday",
     "date_trunc": "of a DATE gives a TIMESTAMP without a zone, and fails for a unit that it does not know",
+    "datepart": "counts 'dow' from 0, for a Sunday",
     "decode": "fails as decode(value, search, result, ...): use CASE",
     "desc": "of a DOUBLE takes -0.0 for less than 0.0",
     "div": "by a literal 0 has no type",
@@ -238,27 +215,38 @@ BY_TYPE: dict[str, str] = {
     "make_date": "fails for what is no day, where Spark gives NULL",
     "make_timestamp": "fails for parts that make no instant, where Spark gives NULL",
     "max": ("of a DOUBLE that may be NaN, of an ARRAY or of a STRUCT gives another value where there are NaN or NULL"),
+    "mean": "of a DECIMAL differs in the last digit",
     "median": "fails for a DOUBLE that is NaN",
     "min": "of a DOUBLE that may be NaN, or of a STRUCT, gives another value where there are NaN or NULL",
     "min_by": "by a STRUCT puts one with a field that is NULL elsewhere",
+    "minute": "fails for text that is no instant",
+    "mode": "without TRUE as its second argument may take another of several values that are as frequent",
+    "month": "fails for text that is no instant",
     "negative": "fails for a DECIMAL",
     "nullif": "does not take -0.0 for 0.0",
     "nvl2": "fails where its last two arguments are of two types",
     "percentile": "fails for a DOUBLE that is NaN",
     "pow": "fails for zero to a negative power",
+    "power": "fails for zero to a negative power",
     "rank": "over a DOUBLE takes -0.0 for less than 0.0",
+    "regexp": "takes \\w, \\b and \\d for more letters and digits than ASCII's",
     "regexp_extract": (
         "takes \\w, \\b and \\d for more letters and digits than ASCII's, and fails for a pattern that looks around"
     ),
+    "regexp_extract_all": "takes \\w, \\b and \\d for more letters and digits than ASCII's",
+    "regexp_instr": "takes \\w, \\b and \\d for more letters and digits than ASCII's",
+    "regexp_like": "takes \\w, \\b and \\d for more letters and digits than ASCII's",
     "regexp_replace": (
         "takes \\w, \\b and \\d for more letters and digits than ASCII's, fails with a position, and puts "
         "nothing within an emoji"
     ),
+    "regexp_substr": "takes \\w, \\b and \\d for more letters and digits than ASCII's",
     "rlike": "takes \\w, \\b and \\d for more letters and digits than ASCII's, and knows [[:alpha:]]",
     "round": (
         "of a DOUBLE may differ in the last digit that is kept, of a DECIMAL is of another type, and of "
         "INT fails near its limit"
     ),
+    "second": "fails for text that is no instant",
     "slice": "from a place before the start of the array gives what there is",
     "split": "with an empty pattern gives two more parts, which are empty",
     "string_agg": "has no promised order without WITHIN GROUP",
@@ -269,8 +257,8 @@ BY_TYPE: dict[str, str] = {
     "trunc": "fails for a unit that it does not know, where Spark gives NULL",
     "try_add": "is held for whole numbers alone, and fails for DOUBLE or DECIMAL",
     "try_cast": (
-        "of a DOUBLE writes other text, of text reads no DECIMAL such as '1e3' or ' 3 ', and of an "
-        "instant gives no small number"
+        "of a DOUBLE writes other text; of text with a time after a T gives no DATE, and of '1e3' no "
+        "DECIMAL; of an instant before 1970 with a fraction gives another number"
     ),
     "try_divide": "is held for whole numbers alone, and fails for DOUBLE or DECIMAL",
     "try_mod": "is held for whole numbers alone, and fails for DOUBLE or DECIMAL",
@@ -279,4 +267,5 @@ BY_TYPE: dict[str, str] = {
     "unix_millis": "of an instant before 1970 with a fraction is one more",
     "unix_seconds": "of an instant before 1970 with a fraction is one more",
     "width_bucket": "gives NULL for a DOUBLE that is infinite or NaN",
+    "year": "fails for text that is no instant",
 }
