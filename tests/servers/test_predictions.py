@@ -48,7 +48,9 @@ def test_a_model_is_trained_on_the_lake_and_says_of_every_settled_report_what_fl
     typed("run", "flights", "--once", lake=tmp_path)
 
     silver = table(tmp_path, "silver/flights_ml")
-    settled = silver["event_timestamp"].max() - timedelta(minutes=2)  # type: ignore[operator]
+    newest = silver["event_timestamp"].max()
+    assert isinstance(newest, datetime)
+    settled = newest - timedelta(minutes=2)
     expected = silver.filter(pl.col("event_timestamp") < settled, ~pl.col("on_ground"))
     found = table(tmp_path, "gold/predictions")
     keys = ("icao24", "event_timestamp")
