@@ -13,10 +13,9 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # What is there already is looked for each time (0.3 s): a stamp would not know that a cache was emptied.
-setup: environment-runtime ## what runs Vigie, and nothing more: its environment and the pinned jars, once
-	@$(RUN) vigie.engine.jars
+setup: environment-runtime ## what runs Vigie on this machine, without Java, and nothing more
 
-setup-dev: environment-dev ## what develops it, too: tests, types, a PostgreSQL
+setup-dev: environment-dev ## what develops it, too: tests, types, a PostgreSQL, and a whole Spark with its jars
 	@$(RUN) vigie.engine.jars
 
 demo: setup ## simulated aircraft on a live map; Ctrl-C ends it
@@ -73,8 +72,8 @@ LOCK := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --
 EXTRAS := $(foreach extra,kafka avro mongo bigquery postgres notify elastic metrics dashboard,--extra $(extra))
 
 lock: ## pin again, as new as pyproject.toml allows (needs uv)
-	@$(LOCK) --upgrade pyproject.toml $(EXTRAS) --group pyproject.toml:build --output-file locks/runtime.lock
-	@$(LOCK) --upgrade pyproject.toml $(EXTRAS) --extra report --extra notebooks --extra dev --group pyproject.toml:build \
+	@$(LOCK) --upgrade pyproject.toml --extra embedded $(EXTRAS) --group pyproject.toml:build --output-file locks/runtime.lock
+	@$(LOCK) --upgrade pyproject.toml --extra spark $(EXTRAS) --extra report --extra notebooks --extra dev --group pyproject.toml:build \
 		--constraints locks/runtime.lock --output-file locks/dev.lock
 	@$(LOCK) --upgrade --group pyproject.toml:build --constraints locks/runtime.lock --output-file locks/build.lock
 	@for each in uv dbt airflow bqemulator; do \

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from deltalake import write_deltalake
 from pydantic import SecretStr
 from pymongo import MongoClient, WriteConcern
 from rich.console import Console
@@ -22,7 +19,6 @@ from rich.table import Table
 from bench.speed import keep
 from tests.servers.mongodb import a_server
 from vigie.contracts import Surroundings
-from vigie.engine import session
 from vigie.settings import Settings, read_settings
 from vigie.sinks.mongo import Mongo
 
@@ -30,7 +26,7 @@ if TYPE_CHECKING:
     from pymongo.collection import Collection
 
 LEAST = 0.7
-AT_ONCE = 10_000  # as many as Spark hands a worker
+AT_ONCE = 10_000  # as many as a sink is given together
 WARM_UP = 20_000
 USERS, SESSIONS, PAGES = 5_000, 40_000, 200
 BEGAN = datetime(2025, 6, 1, tzinfo=UTC)
@@ -45,21 +41,17 @@ def mongo(rows: int, rounds: int) -> int:
     """
     runs: list[tuple[str, float]] = []
     documents = [an_event(number) for number in range(rows)]
-    with _address() as address, tempfile.TemporaryDirectory(prefix="vigie-bench-") as folder, ExitStack() as closing:
-        spark = session.start(read_settings(), "bench")
-        closing.callback(spark.stop)
-        client = closing.enter_context(MongoClient[Document](address))
+    table = pa.Table.from_pylist(documents)
+    with _address() as address, MongoClient[Document](address) as client:
         database = client.get_default_database(write_concern=WriteConcern("majority"))
-        write_deltalake(folder, pa.Table.from_pylist(documents))
-        silver = spark.read.format("delta").load(str(Path(folder)))
         around = Surroundings(Settings(mongo=SecretStr(address)))
         bare, own = database["vigie_bench_bare"], database["vigie_bench_sink"]
         sink = Mongo(own.name, id="event_id").opened(around)
         _timed(bare, lambda: by_hand(bare, documents[:WARM_UP]), min(rows, WARM_UP))
-        _timed(own, lambda: sink.write(silver.limit(WARM_UP), 0), min(rows, WARM_UP))
+        _timed(own, lambda: sink.write(table.slice(0, WARM_UP).to_reader(AT_ONCE), 0), min(rows, WARM_UP))
         for turn in range(rounds):
             runs.append(("pymongo alone", rows / _timed(bare, lambda: by_hand(bare, documents), rows)))
-            runs.append(("Mongo()", rows / _timed(own, partial(sink.write, silver, turn), rows)))
+            runs.append(("Mongo()", rows / _timed(own, partial(sink.write, table.to_reader(AT_ONCE), turn), rows)))
     return _report(rows, runs)
 
 

@@ -32,7 +32,7 @@ from rich.table import Table
 
 from bench.figure import drawn
 from bench.silver import commits
-from vigie.engine.watching import Watchman
+from vigie.core.alerts.watch import Watchman
 from vigie.feed import Simulation
 from vigie.graph import Rule
 from vigie.lake import Lake, rows

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vigie.check import checked
+from vigie.core.ingest.avro_schemas import Schemas
+from vigie.core.ledger import Entry, Ledger
 from vigie.engine.hotpath import HotPath
-from vigie.engine.ledger import Entry, Ledger
-from vigie.engine.schemas import Schemas
 from vigie.engine.workshop import Workshop
 from vigie.errors import VigieError
 from vigie.feed import Simulation
@@ -111,7 +111,7 @@ def take(
     told: list[Entry] = []
     failed: list[Exception] = []
     place = Lake(lake)
-    ledger = Ledger(place.ledger(graph.name), graph.name)
+    ledger = Ledger(place.ledger(graph.name), graph.name, "spark")
     path = HotPath(Workshop(spark, graph, place, ledger), source, reading, schemas)
     told += path.fill()
 
@@ -148,6 +148,7 @@ class Job:
     messages_a_batch: int = 500_000
     patience_s: float = 600.0
     die_after: Sequence[str] = ()
+    engine: str = "embedded"
 
     def start(self) -> subprocess.Popen[str]:
         """The process; it writes a line for each commit, and leads a group of its own, so that all can be killed."""
@@ -204,17 +205,22 @@ def until(holds: Any, seconds: float = 200) -> None:
 
 
 def _run(job: Job) -> None:
-    from vigie.engine import revival, run
-    from vigie.engine.request import Request
-    from vigie.engine.watcher import Watcher
+    from vigie import embedded
+    from vigie.cli import runner
+    from vigie.core import away
+    from vigie.core.observer import Watcher
+    from vigie.core.request import Request
+    from vigie.core.source import Bounds
+    from vigie.engine import revival
     from vigie.flags import addresses
     from vigie.pipeline import load
     from vigie.settings import Settings
     from vigie.sources import inbox, kafka
 
+    embedded.BOUNDS = Bounds(job.messages_a_batch, 1)
     inbox.BYTES_PER_BATCH = 1  # every file is a batch of its own
     kafka.MESSAGES_PER_BATCH = job.messages_a_batch
-    revival.PATIENCE_S = job.patience_s
+    revival.PATIENCE_S = away.PATIENCE_S = job.patience_s
 
     def committed(name: str) -> None:
         sys.stdout.write(f"{name}\n")
@@ -226,7 +232,7 @@ def _run(job: Job) -> None:
     sources = addresses(job.address.split(), pipeline.graph())
     request = Request(Lake(Path(job.lake)), sources, once=job.once)
     for _ in range(job.times):
-        run.run(pipeline, request, Settings(), watcher=Watcher(committed=committed))
+        runner(job.engine)(pipeline, request, Settings(), watcher=Watcher(committed=committed))
 
 
 if __name__ == "__main__":

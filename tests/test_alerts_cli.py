@@ -21,7 +21,7 @@ from vigie.alerts import Alert, Event, alert_id
 from vigie.backtest import backtest
 from vigie.cli import app
 from vigie.commands import ACK, SILENCE, UNSILENCE, Command, Silences, give, given, silenced_until
-from vigie.engine.watching import Watchman
+from vigie.core.alerts.watch import Watchman
 from vigie.explaining import explain
 from vigie.graph import Graph
 from vigie.lake import Lake, rows
@@ -379,7 +379,7 @@ def test_explain_shows_a_reading_that_was_overtaken_and_seen_nevertheless(tmp_pa
 
     said = json.loads(shown.stdout)
     assert (said["agrees"], said["readings"][-1]["value"]) == (True, jump["value"])
-    assert [row["c"] for row in said["readings"]] == [99.0, 20.0, 31.0]
+    assert [row["c"] for row in said["readings"]] == [20.0, 99.0]
 
 
 def test_explain_finds_the_very_value_and_limit_of_every_rule(tmp_path: Path) -> None:

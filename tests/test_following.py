@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from vigie.core.delta.changes import by_version, check, follows, gained, rows_of
 from vigie.errors import LakeDamaged
-from vigie.following import by_version, check, follows, gained, rows_of
 from vigie.maintenance import compact_small
 
 SCHEMA = pa.schema([("number", pa.int64())])
@@ -52,6 +52,14 @@ def test_a_compaction_adds_nothing(tmp_path: Path) -> None:
     compact_small(path, more_than=1)
 
     assert numbers(path, 1) == (2, [])
+
+
+def test_rows_that_somebody_erased_are_no_gain_nor_are_those_that_stay(tmp_path: Path) -> None:
+    path = grown(tmp_path, [1, 2, 3])
+    DeltaTable(path).delete("n = 2")
+    grown(path, [4])
+
+    assert numbers(path, 0) == (2, [4])
 
 
 def test_what_was_tidied_away_cannot_be_followed(tmp_path: Path) -> None:

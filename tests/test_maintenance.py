@@ -237,6 +237,45 @@ def test_what_a_watch_or_an_outbox_has_yet_to_read_is_kept(
     assert upkeep.kept_for == (f"_vigie/flights/checkpoints/{query}" if kept else None)
 
 
+@pytest.mark.parametrize(("version", "kept"), [(-1, True), (2, True), (4, True), (5, False)])
+@pytest.mark.parametrize("form", ["a source", "a table that is filled", "a gold table", "a delivery"])
+def test_what_the_newest_plan_of_the_loop_reads_is_kept(tmp_path: Path, form: str, version: int, kept: bool) -> None:
+    lake = Lake.at(tmp_path)
+    compacted_days_ago(lake, 8)
+    forms: dict[str, tuple[str, dict[str, object]]] = {
+        "a source": ("flights_raw", {"tables": {"flights_ml": {"version": version, "progress": {}}}}),
+        "a table that is filled": (
+            "flights_raw/fill-flights_ml",
+            {"tables": {"flights_ml": {"version": version, "progress": {}}}},
+        ),
+        "a gold table": ("gold.movements", {"reads": {"silver/flights_ml": version}}),
+        "a delivery": ("flights_ml-to-elastic-0", {"reads": {"silver/flights_ml": version}}),
+    }
+    name, plan = forms[form]
+    folder = lake.notes("flights") / name
+    folder.mkdir(parents=True)
+    (folder / "10.json").write_text(json.dumps({**plan, "batch": 10}))
+    (folder / "9.json").write_text(json.dumps({"batch": 9, "reads": {"silver/flights_ml": 0}}))  # long done
+
+    [upkeep] = maintain(lake, WEEK)
+
+    assert (upkeep.files_deleted == 0) is kept
+    assert upkeep.kept_for == (f"_vigie/flights/notes/{name}" if kept else None)
+
+
+@pytest.mark.parametrize("said", ["{", "[]", '{"reads": {"silver/flights_ml": "2"}}', '{"tables": {"flights_ml": 3}}'])
+def test_a_plan_that_cannot_be_understood_keeps_everything(tmp_path: Path, said: str) -> None:
+    lake = Lake.at(tmp_path)
+    compacted_days_ago(lake, 8)
+    folder = lake.notes("flights") / "flights_raw"
+    folder.mkdir(parents=True)
+    (folder / "0.json").write_text(said)
+
+    [upkeep] = maintain(lake, WEEK)
+
+    assert upkeep.files_deleted == 0
+
+
 def test_a_note_that_cannot_be_understood_keeps_everything(tmp_path: Path) -> None:
     lake = Lake.at(tmp_path)
     compacted_days_ago(lake, 8)

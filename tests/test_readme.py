@@ -18,8 +18,9 @@ from vigie import detectors
 from vigie.alerts import ALERTS, EVENTS
 from vigie.check import problems
 from vigie.cli import app
-from vigie.engine import aside, ledger
-from vigie.engine.dead_letters import DEAD_LETTERS
+from vigie.core import ledger
+from vigie.core.alerts.dead_letters import DEAD_LETTERS
+from vigie.core.ingest import quarantine
 from vigie.lake import Lake
 from vigie.pipeline import load
 from vigie.settings import PREFIX, Settings
@@ -109,8 +110,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
         (lake.gold("activity/daily_statistics"), pa.schema([("day", pa.date32())])),
         (lake.gold("sensors/last_values"), reading),
         (lake.gold("sensors/alerts_by_type"), pa.schema([("window_end", instant), ("alert_type", pa.string())])),
-        (lake.quarantine("flights"), aside.QUARANTINE),
-        (lake.late("flights"), aside.LATE),
+        (lake.quarantine("flights"), quarantine.QUARANTINE),
+        (lake.late("flights"), quarantine.LATE),
         (lake.ledger("flights"), ledger.SCHEMA),
         (lake.alerts("sensors"), ALERTS),
         (lake.alert_events("sensors"), EVENTS),

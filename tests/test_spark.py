@@ -79,7 +79,7 @@ def test_alerts_do_not_depend_on_batches_and_are_those_of_a_run(size: int) -> No
     with duckdb.connect() as database:
         database.register("rows", readings)
         database.execute("CREATE TABLE readings AS SELECT 's' AS key, true AS is_new, * FROM rows")
-        turns = changes(database, {rule.name: judgement_of(rule) for rule in rules.judged}, [])
+        turns = changes(database, {rule.name: judgement_of(rule) for rule in rules.judged}, {})
 
     told = list(in_cuts(rules, readings, size))
 

@@ -24,13 +24,13 @@ from tests.sinks.receivers import a_log, an_alert, found, opened
 from tests.test_cli import a_broken_row, a_lake, an_entry
 from vigie.alerts import ALERTS
 from vigie.cli import app
+from vigie.core.alerts.dead_letters import DeadLetters
+from vigie.core.alerts.unsent import Note
 from vigie.disk import write_whole
-from vigie.engine.dead_letters import DeadLetters
 from vigie.lake import Lake
 from vigie.monitoring.standing import standing
 from vigie.pipeline import load
 from vigie.status import drawn
-from vigie.unsent import Note
 
 NOW = datetime.now(UTC)
 

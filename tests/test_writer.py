@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from tests.dashboard.lakes import POSITIONS, a_lake
 from tests.dashboard.test_flights import shown, texts
 from vigie.cli import app
-from vigie.engine.ledger import Entry
+from vigie.core.ledger import Entry
 from vigie.errors import LakeMismatch, RequestError
 from vigie.lake import Lake
 from vigie.pipeline import load

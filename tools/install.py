@@ -30,7 +30,7 @@ LOCKS = HOUSE / "locks"
 OURS = ("runtime", "dev")  # they hold Vigie itself, too
 OLDEST_UV = (0, 8)
 TICK_S, QUIET_TICK_S = 1.0, 15.0
-ROOM = {"runtime": "3.2 GB", "dev": "3.8 GB", "dbt": "0.8 GB", "airflow": "0.8 GB", "bqemulator": "0.4 GB"}
+ROOM = {"runtime": "1.2 GB", "dev": "3.9 GB", "dbt": "0.8 GB", "airflow": "0.8 GB", "bqemulator": "0.4 GB"}
 
 NEEDED_BY_UV = 200_000_000  # bytes, to fetch uv itself
 

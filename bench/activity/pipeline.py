@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.part import part_of
 from vigie.activity import pipeline as shipped
 from vigie.address import Kafka
-from vigie.engine.request import Request
+from vigie.core.request import Request
 from vigie.engine.run import run
 from vigie.lake import Lake
 from vigie.settings import read_settings

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vigie import Pipeline
 from vigie.address import Address, Kafka
-from vigie.engine.request import Request
+from vigie.core.request import Request
 from vigie.engine.run import run
 from vigie.flights import pipeline as shipped
 from vigie.flights.opensky import STATE_VECTOR

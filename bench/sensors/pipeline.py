@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.part import part_of
 from vigie.address import Kafka
-from vigie.engine.request import Request
+from vigie.core.request import Request
 from vigie.engine.run import run
 from vigie.lake import Lake
 from vigie.sensors import pipeline as shipped

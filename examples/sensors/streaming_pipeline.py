@@ -22,12 +22,11 @@ from pyspark.sql import functions as F
 
 from vigie import VigieError
 from vigie.address import Address, Inbox, Kafka, Tcp, parse_address
-from vigie.contracts import Surroundings
 from vigie.sensors import pipeline as sensors
 from vigie.settings import Settings, read_settings
 from vigie.sinks.parquet import Parquet
 from vigie.sinks.postgres import Postgres
-from vigie.spark import flat, goes_on, judged, keep_to, session
+from vigie.spark import delivered, flat, goes_on, judged, keep_to, session
 from vigie.spark_alerts import alerts
 from vigie.terminal import stop_when_asked
 
@@ -114,13 +113,13 @@ class Job:
         """What opens and closes: as Parquet, and to the topic iot-alerts where there is a Kafka."""
         names = RULES if self.once else RULES + BY_THE_CLOCK
         rows = alerts(self.readings(), sensors.watched.declared(), "event_timestamp", names)
-        files = Parquet(self.output("alerts"))
+        archived = delivered(Parquet(self.output("alerts")), self.settings, self.checkpoint("alerts"))
         servers = self.address.servers if isinstance(self.address, Kafka) else self.settings.kafka
 
         def tell(batch: DataFrame, number: int) -> None:
             told = batch.persist()
             if not told.isEmpty():
-                files.write(told, number)
+                archived(told, number)
             if servers:
                 message = told.select(F.col("key"), F.to_json(F.struct("*")).alias("value"))
                 kafka = message.write.format("kafka").option("kafka.bootstrap.servers", servers)
@@ -144,12 +143,16 @@ class Job:
 
     def postgres(self) -> DataStreamWriter:
         """Windows of five minutes to the database of VIGIE_POSTGRES: a batch that comes again changes nothing."""
-        table = Postgres("readings_5m", id=("sensor_id", "window_start")).opened(Surroundings(self.settings))
-        return flat(sensors.readings_5m(self.readings())).writeStream.outputMode("append").foreachBatch(table.write)
+        table = Postgres("readings_5m", id=("sensor_id", "window_start"))
+        rows = flat(sensors.readings_5m(self.readings())).writeStream.outputMode("append")
+        return rows.foreachBatch(delivered(table, self.settings, self.checkpoint("postgres")))
 
     def started(self, name: str, writer: DataStreamWriter) -> StreamingQuery:
-        writer = writer.queryName(name).option("checkpointLocation", str(self.into / "checkpoint" / name))
+        writer = writer.queryName(name).option("checkpointLocation", str(self.checkpoint(name)))
         return (writer.trigger(availableNow=True) if self.once else writer.trigger(processingTime=EVERY)).start()
+
+    def checkpoint(self, name: str) -> Path:
+        return self.into / "checkpoint" / name
 
     def output(self, name: str) -> Path:
         folder = self.into / "output" / name

@@ -12,10 +12,12 @@ The few lines of data have one of each: accepted, broken in four ways, and a rep
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from vigie import Pipeline
+from vigie.arrow_json import objects
 
 READING = "room STRING, measured_at TIMESTAMP, celsius DOUBLE"
 
@@ -28,10 +30,10 @@ class JsonFiles:
     module: str = ""
     extra: str = ""
 
-    def write(self, rows: DataFrame, batch: int) -> None:
+    def write(self, rows: pa.RecordBatchReader, batch: int) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         unfinished = self.folder / f".{batch}.partial"
-        unfinished.write_text("\n".join(rows.toJSON().collect()))
+        unfinished.write_text("".join(f"{line}\n" for part in rows for line in objects(part).to_pylist()))
         unfinished.replace(self.folder / f"{batch:08}.jsonl")
 
 

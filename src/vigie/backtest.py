@@ -194,7 +194,7 @@ class _Judge:
         judgements: dict[str, Judgement] = {
             way: judgement for way, detector in self._ways.items() if (judgement := detector.judgement) is not None
         }
-        turns = changes(database, judgements, ())
+        turns = changes(database, judgements, {})
         for way, detector in self._ways.items():
             if isinstance(detector, Silent) and newest is not None:
                 turns += self._silences(database, way, detector, newest)

@@ -23,8 +23,8 @@ NAME = re.compile(r"[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)*")
 ENGINE_COLUMNS = ("received_at",)
 
 
-def problems(pipeline: Pipeline) -> list[Problem]:
-    """Everything that is wrong with a pipeline, in the order of its file."""
+def problems(pipeline: Pipeline, *, functions_too: bool = False) -> list[Problem]:
+    """Everything that is wrong with a pipeline, in the order of its file; on demand also what its functions call."""
     graph = pipeline.graph()
     found = [
         *_names(pipeline, graph),
@@ -39,12 +39,16 @@ def problems(pipeline: Pipeline) -> list[Problem]:
         *watch_problems(graph),
         *(problem for question in pipeline.questions.values() for problem in _question(graph, question)),
     ]
+    if functions_too:
+        from vigie.evaluation_problems import evaluation_problems
+
+        found += evaluation_problems(graph, pipeline.questions.values())
     return sorted(found, key=lambda problem: (problem.place.file, problem.place.line))
 
 
-def checked(pipeline: Pipeline) -> Graph:
+def checked(pipeline: Pipeline, *, functions_too: bool = False) -> Graph:
     """The pipeline's graph, or BadDeclaration with every problem."""
-    found = problems(pipeline)
+    found = problems(pipeline, functions_too=functions_too)
     if found:
         count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
         listing = "\n\n".join(str(problem) for problem in found)

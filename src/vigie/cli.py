@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,9 +13,11 @@ from vigie.cli_models import models, train
 from vigie.cli_monitoring import dashboard, measured, status
 from vigie.cli_papers import handin, report
 from vigie.errors import BadSetting, RequestError
+from vigie.extras import need_embedded, need_spark
 from vigie.flags import (
     At,
     DrawnAs,
+    EngineName,
     Every,
     Faults,
     Form,
@@ -49,7 +52,7 @@ from vigie.flags import (
 from vigie.terminal import STOPPING, able_to_say_anything, command, leave, meter, put, say, stop_when_asked
 
 if TYPE_CHECKING:
-    from vigie.engine.request import OwnKafka
+    from vigie.core.request import OwnKafka
     from vigie.pipeline import Pipeline
 
 
@@ -90,7 +93,7 @@ def demo(  # noqa: PLR0913  (each is a flag)
 
 def _own_kafka(asked: bool, port: int | None) -> OwnKafka | None:
     """The Kafka that is to be started, if one is."""
-    from vigie.engine.request import OwnKafka
+    from vigie.core.request import OwnKafka
 
     return OwnKafka(port or 0) if asked or port else None
 
@@ -152,6 +155,7 @@ def run(  # noqa: PLR0913  (each is a flag)
     every: Every = "1s",
     kafka: Kafka = False,
     kafka_port: KafkaPort = None,
+    engine: EngineName = "embedded",
     metrics_port: MetricsPort = None,
     metrics_host: MetricsHost = "127.0.0.1",
     lake: At = None,
@@ -174,19 +178,33 @@ def run(  # noqa: PLR0913  (each is a flag)
 
     settings = read_settings()
     place = lake_at(lake)
-    from vigie.engine.request import Request
-    from vigie.engine.run import run as run_it
-    from vigie.engine.watcher import THE_LOG, both
+    from vigie.core.observer import THE_LOG, both
+    from vigie.core.request import Request
 
     request = Request(place, sources, once, seconds, _own_kafka(kafka, kafka_port))
     with measured(declared, place, metrics_port, metrics_host) as beside:
-        run_it(declared, request, settings, stop_when_asked(STOPPING), both(THE_LOG, beside))
+        runner(engine)(declared, request, settings, stop_when_asked(STOPPING), both(THE_LOG, beside))
+
+
+def runner(engine: str) -> Callable[..., None]:
+    """What runs a pipeline on the engine of that name."""
+    if engine == "embedded":
+        need_embedded()
+        from vigie.embedded import run as on_this_machine
+
+        return on_this_machine
+    if engine == "spark":
+        need_spark()
+        from vigie.engine.run import run as on_spark
+
+        return on_spark
+    raise BadSetting(f"there is no engine '{engine}'", where="--engine", do="Name embedded or spark.")
 
 
 @app.command()
 @command
 def check(pipeline: NameToCheck = None, json: Json = False) -> None:
-    """Find everything that is wrong with a pipeline's declarations. Starts nothing; takes under a second.
+    """Find everything that is wrong with a pipeline's declarations. Starts nothing; takes a second or two.
 
     [dim]vigie check path/to/mine.py[/dim]
     """
@@ -199,7 +217,7 @@ def check(pipeline: NameToCheck = None, json: Json = False) -> None:
             do=f"Name one that ships with Vigie ({', '.join(SHIPPED)}), or a file of your own: path/to/file.py.",
         )
     declared = _pipeline(pipeline)
-    found = problems(declared)
+    found = problems(declared, functions_too=True)
     if json:
         from vigie.listing import Listing
 
@@ -242,7 +260,7 @@ app.command()(quarantine)
 @app.command()
 @command
 def ask(pipeline: Name, question: QuestionName = None, json: Json = False, lake: At = None) -> None:
-    """Ask one of a pipeline's batch questions, answered by Spark over the lake's tables.
+    """Ask one of a pipeline's batch questions: a PySpark function over the lake's tables as they are now.
 
     [dim]vigie ask flights[/dim]
     """
@@ -256,10 +274,10 @@ def ask(pipeline: Name, question: QuestionName = None, json: Json = False, lake:
     if question not in declared.questions:
         names = ", ".join(declared.questions) or "none"
         raise RequestError(f"'{declared.name}' has no question '{question}'", do=f"It has: {names}.")
-    from vigie.engine.questions import answer
-    from vigie.settings import read_settings
+    need_embedded()
+    from vigie.asking import answer
 
-    asked = answer(declared, declared.questions[question], lake_at(lake), read_settings())
+    asked = answer(declared, declared.questions[question], lake_at(lake))
     show(Listing(asked.columns, asked.rows), json)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vigie.cli_lists import show
 from vigie.errors import BadSetting, RequestError
+from vigie.extras import need_spark
 from vigie.flags import (
     AboutModels,
     At,
@@ -48,6 +49,7 @@ def train(  # noqa: PLR0913  (each is a flag)
     [dim]vigie train flights[/dim]
     [dim]vigie train flights --kind report --rows 100000[/dim]
     """
+    need_spark()
     from vigie.engine.training import Wish
     from vigie.engine.training import train as learn
     from vigie.models import Models

@@ -29,7 +29,7 @@ from vigie.flags import (
 from vigie.terminal import command, put, say, stop_when_asked
 
 if TYPE_CHECKING:
-    from vigie.engine.watcher import Watcher
+    from vigie.core.observer import Watcher
     from vigie.lake import Lake
     from vigie.listing import Listing
     from vigie.pipeline import Pipeline
@@ -108,7 +108,7 @@ def dashboard(  # noqa: PLR0913  (each is a flag)
 @contextmanager
 def measured(pipeline: Pipeline, lake: Lake, port: int | None, host: str) -> Iterator[Watcher]:
     """Who is told what the metrics are made of, which are served while in here if a port was named."""
-    from vigie.engine.watcher import Watcher
+    from vigie.core.observer import Watcher
 
     if port is None:
         yield Watcher()

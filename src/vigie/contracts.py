@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    import pyarrow as pa
 
     from vigie.alerts import Event
     from vigie.settings import Settings
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a sink may need to know of where it runs: the settings, the Kafka that the run reads from, if any, and
-    the pipeline."""
+    """What a sink may need to know of where it runs: the settings, the Kafka that the run reads from, if any, the
+    pipeline, and as what delivery it is opened, by a name that no other has, nor the same in a lake made anew."""
 
     settings: Settings
     kafka: str = ""
     pipeline: str = ""
+    delivery: str = ""
 
     @property
     def servers(self) -> str:
@@ -32,11 +33,12 @@ class Writer(Protocol):
     """What the rows of a table are written with.
 
     `write` is called once for each batch of new rows, in order, and called again with the same `batch` after a
-    crash: it must make the repeat harmless. When it raises `vigie.sinks.NotNow` it is called again after a while,
-    and nothing else waits for it; whatever else it raises ends the run.
+    crash: it must make the repeat harmless. `rows` can be read once, a part after another, each of bounded size. When
+    it raises `vigie.sinks.NotNow` it is called again after a while, and nothing else waits for it; whatever else it
+    raises ends the run.
     """
 
-    def write(self, rows: DataFrame, batch: int) -> None: ...
+    def write(self, rows: pa.RecordBatchReader, batch: int) -> None: ...
 
 
 class Sink(Writer, Protocol):
@@ -55,7 +57,7 @@ class Sink(Writer, Protocol):
 
 @runtime_checkable
 class RemoteSink(Protocol):
-    """A sink that is reached by what the environment holds: an address, a password.
+    """A sink that is reached by what the environment holds, an address, a password, or that asks what delivery it is.
 
     `missing` says what must be set for it to work, and nothing when all is there: while something is missing the
     sink is off. `opened` is what writes, which need not connect before it is used.
@@ -72,7 +74,7 @@ class RemoteSink(Protocol):
     def opened(self, around: Surroundings) -> Writer: ...
 
 
-SchemasOf = Callable[["DataFrame", int], Mapping[int, str] | None]
+SchemasOf = Callable[["pa.Table", int], Mapping[int, str] | None]
 
 
 @runtime_checkable

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from vigie import ddl
 from vigie.contracts import MessageSink, RemoteSink
 from vigie.duration import parse_duration
-from vigie.extras import install_extra
+from vigie.extras import install_extra, is_installed
 from vigie.graph import BRONZE, Delivery, Gold, Graph, Node, Silver, Source, name_of
-from vigie.problem import Problem, bad_sink, is_installed, listed, nearest, unknown
+from vigie.problem import Problem, bad_sink, listed, nearest, unknown
 
 
 def delivery_problems(graph: Graph, delivery: Delivery) -> Iterator[Problem]:

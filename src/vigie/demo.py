@@ -17,11 +17,11 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from vigie.address import Address
+from vigie.core.observer import Watcher, both
+from vigie.core.request import OwnKafka, Request
 from vigie.dashboard import serving
 from vigie.duration import parse_duration
-from vigie.engine.request import OwnKafka, Request
-from vigie.engine.run import run
-from vigie.engine.watcher import Watcher, both
+from vigie.embedded import run
 from vigie.errors import BadSetting, RequestError, VigieError
 from vigie.feed import Pace, Progress, Simulation, feed
 from vigie.feeding import fields_of, framed

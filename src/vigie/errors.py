@@ -2,6 +2,7 @@
 
     VigieError                 exit 1   something failed while running
     ├── RunFailed              exit 1   a query died: what it was doing, and what to do
+    │   └── SourceAway         exit 1   a server that messages come from does not answer, or not now
     ├── LedgerBroken           exit 1   rows went in that did not come out
     ├── LakeDamaged            exit 1   a file of the lake is gone, or is not what was written
     └── RequestError           exit 2   what was asked cannot be done as asked
@@ -39,6 +40,10 @@ class VigieError(Exception):
 
 class RunFailed(VigieError):
     """A query died, or a server went away, while a pipeline ran."""
+
+
+class SourceAway(RunFailed):
+    """A server that messages come from does not answer, or not now: time may mend it."""
 
 
 class LedgerBroken(VigieError):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import sys
 from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
-OF_DEVELOPERS = ("report", "notebooks")  # what `make setup` leaves out, and `make setup-dev` brings
+from vigie.errors import BadSetting
+
+OF_DEVELOPERS = ("report", "notebooks", "spark")  # what `make setup` leaves out, and `make setup-dev` brings
 DECLARED = re.compile(r"(?P<package>[\w.-]+)(?P<more>[^;]*)(?:;\s*extra == ['\"](?P<extra>[\w-]+)['\"])?")
 
 
@@ -22,6 +25,31 @@ def install_extra(extra: str, module: str) -> str:
 def install_package(name: str) -> str:
     """The command for one package of those that Vigie cannot do without."""
     return next((f"pip install '{package}{more}'" for package, more, _ in _declared() if package == name), name)
+
+
+def need_embedded() -> None:
+    """BadSetting when the embedded engine is not there."""
+    if not is_installed("pysail") or not is_installed("pyspark.sql.connect"):
+        raise BadSetting("the embedded engine is not installed", where="pysail", do=install_extra("embedded", "pysail"))
+
+
+def need_spark() -> None:
+    """BadSetting when Spark itself is not there: its client alone is no Spark."""
+    spec = importlib.util.find_spec("pyspark")
+    if spec is None or spec.origin is None or not (Path(spec.origin).parent / "jars").is_dir():
+        raise BadSetting(
+            "Spark itself is not installed here" + (", its client alone is" if spec else ""),
+            where="pyspark",
+            do=install_extra("spark", "pyspark"),
+        )
+
+
+def is_installed(module: str) -> bool:
+    """Whether a library is there."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # of a package above it; `google` alone is there without any library of BigQuery's
+        return False
 
 
 def _declared() -> list[tuple[str, str, str | None]]:

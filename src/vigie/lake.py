@@ -89,6 +89,11 @@ class Lake:
         """Where the table lives that the ledger calls `silver/flights_ml`."""
         return self.root / table
 
+    def table(self, address: str) -> Table:
+        """The table that the ledger calls so."""
+        layer, _, name = address.partition("/")
+        return Table(layer, name, self.path(address))
+
     def bronze(self, name: str) -> Path:
         return self.root / "bronze" / name
 
@@ -133,6 +138,10 @@ class Lake:
     def models(self, pipeline: str) -> Path:
         """The folder that holds a folder for each trained model."""
         return self.vigie(pipeline) / "models"
+
+    def notes(self, pipeline: str) -> Path:
+        """The folder that holds the plans of each source, gold table and delivery."""
+        return self.vigie(pipeline) / "notes"
 
     def checkpoints(self, pipeline: str) -> Path:
         """The folder that holds a checkpoint for each query."""

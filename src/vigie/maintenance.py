@@ -5,11 +5,13 @@ collide with it, and the files it replaces stay until a vacuum.
 
 Vacuum deletes, so it must never reach a file that a run may still read: silver as it was before a batch that
 a crash left unfinished (the batch is done again against that very version), or what a gold query that lags
-behind has yet to take. Both are bounded by the checkpoints: a batch that is unfinished was planned after the
-last finished one was, and a Delta stream stands at the version that its offset names. A file that was still
-part of the table at the older of these instants stays, whatever age was asked for. So a pipeline may be
-stopped for a month, with `vigie maintain` every night, and go on. A watch reads silver again as it was at the
-version in its note, and then what came since; who is told of alerts reads their log from his note on.
+behind has yet to take. The newest plan of the loop for each source, gold table and delivery names the versions
+of the tables that it reads. What Spark's streams need is bounded by their checkpoints: a batch that is
+unfinished was planned after the last finished one was, and a Delta stream stands at the version that its
+offset names. A file that was still part of the table at the oldest of these instants stays, whatever age was
+asked for. So a pipeline may be stopped for a month, with `vigie maintain` every night, and go on. A watch reads
+silver again as it was at the version in its note, and then what came since; who is told of alerts reads their
+log from his note on.
 """
 
 from __future__ import annotations
@@ -197,7 +199,31 @@ def oldest_need(lake: Lake, table_id: str, path: Path) -> Need | None:
         for note in sorted(lake.root.glob("_vigie/*/checkpoints/**/note.json"))
         for since in _still_to_read(lake, note, path)
     ]
+    needs += [
+        Need(since, str(folder.relative_to(lake.root)))
+        for among in ("notes/*", "notes/*/fill-*")  # a table that is being filled has plans of its own
+        for folder in sorted(lake.root.glob(f"_vigie/*/{among}"))
+        for since in _planned_to_read(lake, folder, path)
+    ]
     return min(needs, key=lambda need: need.since, default=None)
+
+
+def _planned_to_read(lake: Lake, notes: Path, path: Path) -> Iterator[float]:
+    """When the first commit was made that the newest plan does not cover, of a table that it reads: its batch may be
+    done again with the table as it was, and the next one takes what came since."""
+    plans = [note for note in notes.glob("*.json") if note.stem.isdecimal()]
+    if not plans:
+        return
+    try:
+        said = json.loads(max(plans, key=lambda note: int(note.stem)).read_text())
+        judged = {f"silver/{name}": plan["version"] for name, plan in said.get("tables", {}).items()}
+        for table, version in {**judged, **said.get("reads", {})}.items():
+            if lake.path(table) == path:
+                yield _committed_at(path, version + 1)
+    except FileNotFoundError:
+        return  # a newer plan has taken its place meanwhile
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        yield 0.0
 
 
 def _still_to_read(lake: Lake, note: Path, path: Path) -> Iterator[float]:

@@ -274,8 +274,7 @@ class Models:
 
     def _given(self) -> list[int]:
         """The newest version that was ever given, though its model may be gone."""
-        note = self._folder / LAST
-        said = note.read_bytes().decode("ascii", "replace").strip() if note.exists() else ""
+        said = note.read_text("latin-1") if (note := self._folder / LAST).exists() else ""
         return [int(said)] if NUMBER.fullmatch(said) else []
 
     @contextmanager

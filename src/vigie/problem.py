@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib.util
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -45,14 +44,6 @@ def unknown(graph: Graph, what: str, wanted: Input, place: Place) -> Problem:
         f"Decorate '{name}' with @{graph.name}.silver or @{graph.name}.gold, or name one of: {listed(known)}."
         f"{nearest(name, known)}",
     )  # fmt: skip
-
-
-def is_installed(module: str) -> bool:
-    """Whether a library is there."""
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # of a package above it; `google` alone is there without any library of BigQuery's
-        return False
 
 
 def listed(names: Iterable[str]) -> str:

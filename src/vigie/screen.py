@@ -23,7 +23,7 @@ from vigie.writer import first_rows
 
 if TYPE_CHECKING:
     from vigie.alerts import Event
-    from vigie.engine.ledger import Entry
+    from vigie.core.ledger import Entry
     from vigie.feed import Progress
 
 PARTS = ("read", "accepted", "quarantined", "duplicate", "late")

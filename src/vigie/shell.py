@@ -20,6 +20,9 @@ def spark_over(lake: str | Path | None = None) -> SparkSession:
     `_` for `/`. A view shows its table as it is when it is asked. A second call gives back the same session and names
     the tables that have come since.
     """
+    from vigie.extras import need_spark
+
+    need_spark()
     from vigie.engine import session
     from vigie.lake import Lake
     from vigie.settings import read_settings

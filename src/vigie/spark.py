@@ -1,4 +1,5 @@
-"""What a Spark job of one's own takes from a declared pipeline: a session, and messages judged as its silver rows.
+"""What a Spark job of one's own takes from Vigie: a session, messages judged as the silver rows of a declared pipeline,
+and sinks.
 
 For files that `spark-submit` runs and a person reads: what they read, how long they wait for late rows and where they
 write is Structured Streaming, in the open. `vigie run` needs none of this.
@@ -16,17 +17,20 @@ from typing import TYPE_CHECKING, Any
 
 from py4j.protocol import Py4JError
 
+from vigie.contracts import RemoteSink, Surroundings
+from vigie.core.delivery_id import delivery_id
+from vigie.core.ingest import parsing
+from vigie.core.ingest.shaping import shaped
 from vigie.disk import write_whole
-from vigie.engine import parsing
+from vigie.engine.deliveries import AT_ONCE
 from vigie.engine.gold import flat
 from vigie.engine.jars import jars
 from vigie.engine.java import java_home
 from vigie.engine.session import SETTINGS
-from vigie.engine.shaping import shaped
 from vigie.engine.tables import arrow_schema, spark_schema
 from vigie.errors import RequestError
 from vigie.graph import Silver
-from vigie.settings import read_settings
+from vigie.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -35,7 +39,7 @@ if TYPE_CHECKING:
     from vigie.graph import Function
     from vigie.pipeline import Pipeline
 
-__all__ = ["flat", "goes_on", "judged", "keep_to", "session"]
+__all__ = ["delivered", "flat", "goes_on", "judged", "keep_to", "session"]
 
 EVERYWHERE = ("spark.sql.session.timeZone", "spark.sql.ansi.enabled", "spark.sql.parquet.outputTimestampType")
 ON_THIS_MACHINE = ("spark.driver.bindAddress", "spark.driver.host", "spark.ui.enabled")
@@ -127,6 +131,15 @@ class Asked(Mapping[int, str]):
 
     def __len__(self) -> int:
         return len(self._known)
+
+
+def delivered(sink: RemoteSink, settings: Settings, checkpoint: Path) -> Callable[[DataFrame, int], None]:
+    """For `foreachBatch`: each batch to a sink, as Arrow, and so through this process.
+
+    `checkpoint` is the query's folder. What the sink names after its delivery has another name in a query begun anew.
+    """
+    writer = sink.opened(Surroundings(settings, delivery=delivery_id(checkpoint.name, checkpoint)))
+    return lambda rows, batch: writer.write(rows.toArrow().to_reader(max_chunksize=AT_ONCE), batch)
 
 
 def goes_on(spark: SparkSession, stop: threading.Event) -> None:

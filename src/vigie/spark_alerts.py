@@ -1,7 +1,7 @@
 """The rules of a declared watch as a stateful operator of Structured Streaming: one key at a time, its past as state.
 
 A watch of `vigie run` also knows maintenance, rules that learn from all keys, and a silence that began before the
-first reading; see vigie.engine.watching. What opens and closes here opens and closes there.
+first reading; see vigie.core.alerts.watch. What opens and closes here opens and closes there.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pyspark.sql.streaming.stateful_processor import (
 
 from vigie import ddl
 from vigie.detectors import Burst, InARow, Silent
-from vigie.detectors.judging import turns
+from vigie.detectors.judging import QUIET, turns
 from vigie.detectors.readings import MICROSECOND, Readings
 from vigie.graph import Rule, Watch
 
@@ -157,7 +157,7 @@ def judged(rules: Rules, key: str, known: Known, arrived: pd.DataFrame) -> Itera
         known.firing.remove(rule.name)
         yield _event(CLOSED, rule, key, first, None, None)
     for rule in rules.judged:
-        fired = np.array([rule.name in known.firing])
+        fired = np.array([QUIET + 1 if rule.name in known.firing else QUIET])
         for turn in turns(rule.name, readings, judgement_of(rule).judge(readings), fired, [key]):
             (known.firing.append if turn.fires else known.firing.remove)(rule.name)
             yield _event(OPENED if turn.fires else CLOSED, rule, key, turn.moment, turn.value, turn.threshold)

@@ -16,7 +16,7 @@ from vigie.disk import written
 from vigie.errors import LakeMismatch, RequestError
 from vigie.lake import Lake
 
-FIRST_ROWS_AFTER_S = 60.0  # after the writer began, on two cores: Spark starts, plans and compiles
+FIRST_ROWS_AFTER_S = 10.0  # after the writer began, on two busy cores
 PATIENCE_S = 0.5  # whoever looks holds the lock for a moment
 PAUSE_S = 0.05
 

@@ -30,8 +30,8 @@ from vigie.activity.pipeline import (
 )
 from vigie.activity.wikimedia import RECENT_CHANGE
 from vigie.check import checked, problems
+from vigie.core.ledger import Ledger
 from vigie.engine.gold import Settled
-from vigie.engine.ledger import Ledger
 from vigie.engine.workshop import Workshop
 from vigie.feed import Simulate
 from vigie.lake import Lake
@@ -186,7 +186,7 @@ def in_order(rows: Iterable[dict[str, Any]]) -> list[str]:
 def settle(spark: SparkSession, lake: Path) -> None:
     """Let every gold table see what silver gained."""
     graph, place = checked(activity), Lake(lake)
-    shop = Workshop(spark, graph, place, Ledger(place.ledger(graph.name), graph.name))
+    shop = Workshop(spark, graph, place, Ledger(place.ledger(graph.name), graph.name, "spark"))
     for gold in graph.gold:
         settled = Settled(shop, gold)
         writer = settled.stream().writeStream.foreachBatch(stepping(settled))

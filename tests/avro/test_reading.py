@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.avro.messages import COLUMNS, INSTANT, NOON, V1, V2, a_schema, an_event, framed, read
 from vigie.avro.reading import decoder, written_with
-from vigie.engine.parsing import parser
+from vigie.core.ingest.parsing import parser
 from vigie.graph import HAS_SCHEMA, IS_AVRO, MATCHES
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -109,7 +110,9 @@ def firing(detector: Detector, *values: object, every: float = 30, column: str =
     return states
 
 
-def turned(rules: dict[str, Detector], readings: pa.Table, already: Iterable[tuple[str, str]] = ()) -> list[Any]:
+def turned(
+    rules: dict[str, Detector], readings: pa.Table, already: Mapping[tuple[str, str], int] = MappingProxyType({})
+) -> list[Any]:
     """Where rules turn: rule, key, moment and whether it fires from there on."""
     judgements = {name: rule.judgement for name, rule in rules.items() if rule.judgement is not None}
     with duckdb.connect() as database:

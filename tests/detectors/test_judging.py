@@ -19,7 +19,7 @@ def test_keys_that_are_judged_a_few_at_a_time_turn_as_they_do_together(monkeypat
         for reading in readings_of("c", *(20 + (key + at) % 13 for at in range(30)))
     ]
     rules: dict[str, Detector] = {"HIGH": Above("c", 29), "JUMP": SuddenChange("c", by=5)}
-    fires = [("HIGH", "k3"), ("JUMP", "k4")]
+    fires = {("HIGH", "k3"): 0, ("JUMP", "k4"): 0}
 
     together = turned(rules, table_of(readings, {"c": pa.float64()}), fires)
     monkeypatch.setattr(judging, "AT_ONCE", 100)

@@ -63,4 +63,4 @@ def test_rules_and_keys_may_be_called_as_they_like(name: str) -> None:
     readings = table_of(readings_of("c", 31.0, 29.0, key=name), {"c": pa.float64()})
 
     assert turned(rules, readings) == [[name, name, NOON, True], [name, name, NOON + 30_000_000, False]]
-    assert turned(rules, readings, already=[(name, name)]) == [[name, name, NOON + 30_000_000, False]]
+    assert turned(rules, readings, already={(name, name): NOON}) == [[name, name, NOON + 30_000_000, False]]

@@ -12,9 +12,9 @@ from tests.sinks.receivers import WATCH
 from vigie.alerts import Event
 from vigie.backoff import Backoff, Clock
 from vigie.contracts import Receiver
-from vigie.engine.courier import Courier
-from vigie.engine.dead_letters import DeadLetters
-from vigie.engine.outbox import Destination, Outbox, Portion
+from vigie.core.alerts.dead_letters import DeadLetters
+from vigie.core.alerts.outbox import Destination, Outbox, Portion
+from vigie.core.alerts.sender import Courier
 from vigie.lake import is_table, rows
 
 

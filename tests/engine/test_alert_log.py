@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vigie.alerts import CLOSED, OPENED, Alert, Event, standing, table_of
-from vigie.engine.alert_log import AlertLog
+from vigie.core.alerts.alert_log import AlertLog
 from vigie.errors import LakeDamaged
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from typing import Any
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from tests.rows import a_frame, a_table
 from vigie import Pipeline
 from vigie.backoff import Backoff, Clock
 from vigie.check import problems
 from vigie.contracts import Surroundings
+from vigie.core.left_undone import LeftUndone
 from vigie.engine.deliveries import Step, open_all
-from vigie.engine.left_undone import LeftUndone
 from vigie.errors import BadSetting, RunFailed
 from vigie.lake import Lake
 from vigie.settings import Settings
 from vigie.sinks import NotNow, Refused
 from vigie.sinks.parquet import Parquet
 
-ROWS: Any = object()
+ROWS = a_frame(a_table("k STRING", ("a",), ("b",)))
 NO_LAKE = Lake.at("no-such-lake")
 
 
 class Troubled:
-    """A writer that raises what is lined up, and then takes what it is given."""
+    """A writer that reads its rows, raises what is lined up, and then takes what it is given."""
 
     def __init__(self, *troubles: Exception) -> None:
         self.troubles = list(troubles)
         self.written: list[int] = []
 
-    def write(self, _rows: object, batch: int) -> None:
+    def write(self, rows: pa.RecordBatchReader, batch: int) -> None:
+        assert rows.read_all().num_rows == 2
         if self.troubles:
             raise self.troubles.pop(0)
         self.written.append(batch)
@@ -110,6 +114,20 @@ def test_the_library_of_a_sink_that_is_off_is_not_missed_and_of_one_that_is_on_i
     assert open_all(pipeline.graph(), Surroundings(Settings(kafka=None)), NO_LAKE) == []
     with pytest.raises(BadSetting, match="Elsewhere is set up, but the library 'no_such_library' is not installed"):
         open_all(pipeline.graph(), Surroundings(Settings(kafka=None), "localhost:9092"), NO_LAKE)
+
+
+def test_a_delivery_has_one_name_in_a_lake_and_another_in_one_made_anew(tmp_path: Path) -> None:
+    pipeline = Pipeline("p")
+    pipeline.deliver(pipeline.source("raw", schema="k STRING"), to=Parquet(tmp_path / "archive"))
+    first, anew = Lake.at(tmp_path / "lake"), Lake.at(tmp_path / "anew")
+
+    for lake in (first, first, anew):
+        [going] = open_all(pipeline.graph(), Surroundings(Settings(kafka=None)), lake)
+        going.writer.write(a_table("k STRING", ("a",)).to_reader(), 0)
+
+    names = [file.name for file in (tmp_path / "archive").iterdir()]
+    assert len(names) == 2
+    assert all(re.fullmatch(r"raw-to-parquet-0-[0-9a-f]{8}-00000000\.parquet", name) for name in names)
 
 
 def test_what_is_off_is_said_once_for_each_kind_of_sink(caplog: pytest.LogCaptureFixture) -> None:

@@ -11,6 +11,7 @@ from deltalake.exceptions import DeltaError
 from py4j.protocol import Py4JError
 from pyarrow import ArrowInvalid
 
+from vigie.core.user_function import made
 from vigie.engine import failures
 from vigie.errors import BadSetting, LakeDamaged, RunFailed
 from vigie.graph import Gold, Place
@@ -102,7 +103,7 @@ def test_a_function_that_raises_is_named_with_the_line_that_did(spark: SparkSess
 
     line = counts.__code__.co_firstlineno + 1
     with pytest.raises(RunFailed, match="function of gold/counts raised ValueError: boom") as problem:
-        failures.made(a_gold(counts), spark.range(1))
+        made(a_gold(counts), spark.range(1))
 
     assert problem.value.where == f"test_failures.py:{line}"
     assert problem.value.do
@@ -110,7 +111,7 @@ def test_a_function_that_raises_is_named_with_the_line_that_did(spark: SparkSess
 
 def test_a_function_that_asks_for_a_column_that_is_not_there_is_told_in_a_line(spark: SparkSession) -> None:
     with pytest.raises(RunFailed, match=r"AnalysisException: \[UNRESOLVED_COLUMN.*nope") as problem:
-        failures.made(a_gold(lambda rows: rows.select("nope")), spark.range(1))
+        made(a_gold(lambda rows: rows.select("nope")), spark.range(1))
 
     assert problem.value.where.startswith("test_failures.py:")
     assert len(problem.value.what.splitlines()) == 1
@@ -118,12 +119,12 @@ def test_a_function_that_asks_for_a_column_that_is_not_there_is_told_in_a_line(s
 
 def test_a_function_that_forgets_to_return_is_asked_whether_it_did(spark: SparkSession) -> None:
     with pytest.raises(RunFailed, match="gold/counts gave back NoneType(.|\n)*forget to `return`") as problem:
-        failures.made(a_gold(lambda _rows: None), spark.range(1))
+        made(a_gold(lambda _rows: None), spark.range(1))
 
     assert problem.value.where == "test_failures.py:7"
 
 
 def test_rows_that_a_function_makes_are_handed_on(spark: SparkSession) -> None:
-    made = failures.made(a_gold(lambda rows: rows.where("id > 1")), spark.range(3))
+    rows = made(a_gold(lambda rows: rows.where("id > 1")), spark.range(3))
 
-    assert [row.id for row in made.collect()] == [2]
+    assert [row.id for row in rows.collect()] == [2]

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
 from tests.avro.messages import DDL, V1, V2, an_event, framed
+from tests.rows import a_table
+from vigie.core.delta import tables
+from vigie.core.ingest.avro_schemas import FollowedSchemas
+from vigie.core.ledger import Ledger
 from vigie.disk import write_whole
 from vigie.engine.checkpoints import Checkpoint
-from vigie.engine.ledger import Ledger
-from vigie.engine.schemas import FollowedSchemas
 from vigie.engine.tables import Stamp
 from vigie.graph import Place, Source
 from vigie.lake import Lake
 from vigie.sinks import NotNow
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
 
 SOURCE = Source("events_raw", DDL, "user_id", Place("shop.py", 1), format="avro")
 
@@ -29,7 +29,7 @@ class ALake:
 
     def __init__(self, folder: Path) -> None:
         self.lake = Lake.at(folder)
-        self._ledger = Ledger(self.lake.ledger("shop"), "shop")
+        self._ledger = Ledger(self.lake.ledger("shop"), "shop", "spark")
         write_whole(self.lake.checkpoint("shop", SOURCE.name) / "metadata", json.dumps({"id": "query"}))
 
     def keep(self, number: int, text: str) -> None:
@@ -40,7 +40,8 @@ class ALake:
 
     def followed(self, source: Source = SOURCE) -> FollowedSchemas:
         notes = Checkpoint(self.lake.checkpoint("shop", "events_raw-to-mongomessages-0") / "schemas")
-        return FollowedSchemas(self.lake, "shop", source, notes)
+        done = partial(tables.last_batch, self.lake.ledger("shop"), "query")
+        return FollowedSchemas(source, self.lake.schemas("shop", source.name), notes, done)
 
 
 @pytest.fixture
@@ -48,47 +49,47 @@ def a_lake(tmp_path: Path) -> ALake:
     return ALake(tmp_path)
 
 
-def bronze(spark: SparkSession, *rows: tuple[int, int | None]) -> DataFrame:
+def bronze(*rows: tuple[int, int | None]) -> pa.Table:
     """A message of each schema, in each batch; one that names none is broken."""
     messages = [("t", b"broken" if number is None else framed(V1, an_event(), number), batch) for batch, number in rows]
-    return spark.createDataFrame(messages, "topic STRING, value BINARY, batch BIGINT")
+    return a_table("topic STRING, value BINARY, batch BIGINT", *messages)
 
 
-def test_schemas_that_the_lake_keeps_are_those_of_a_batch(spark: SparkSession, a_lake: ALake) -> None:
+def test_schemas_that_the_lake_keeps_are_those_of_a_batch(a_lake: ALake) -> None:
     a_lake.keep(1, V1)
     followed = a_lake.followed()
-    first = followed(bronze(spark, (0, 1), (0, None)), 0)
+    first = followed(bronze((0, 1), (0, None)), 0)
     a_lake.keep(2, V2)
 
-    second = followed(bronze(spark, (1, 2)), 1)
+    second = followed(bronze((1, 2)), 1)
 
     assert (first, second) == ({1: V1}, {1: V1, 2: V2})
 
 
-def test_a_schema_that_is_still_being_asked_for_is_waited_for(spark: SparkSession, a_lake: ALake) -> None:
+def test_a_schema_that_is_still_being_asked_for_is_waited_for(a_lake: ALake) -> None:
     followed = a_lake.followed()
     a_lake.done(2)
 
     with pytest.raises(NotNow, match="schema 7 is still being asked for"):
-        followed(bronze(spark, (3, 7)), 0)
+        followed(bronze((3, 7)), 0)
 
     a_lake.keep(7, V1)
-    assert followed(bronze(spark, (3, 7)), 0) == {7: V1}
+    assert followed(bronze((3, 7)), 0) == {7: V1}
 
 
-def test_a_schema_that_is_not_to_be_had_stays_unknown_to_its_batch(spark: SparkSession, a_lake: ALake) -> None:
+def test_a_schema_that_is_not_to_be_had_stays_unknown_to_its_batch(a_lake: ALake) -> None:
     a_lake.done(3)
-    assert a_lake.followed()(bronze(spark, (3, 7)), 0) == {}
+    assert a_lake.followed()(bronze((3, 7)), 0) == {}
 
     a_lake.keep(7, V1)
 
-    assert a_lake.followed()(bronze(spark, (3, 7)), 0) == {}, "it is read a second time, after a crash"
-    assert a_lake.followed()(bronze(spark, (4, 7)), 1) == {7: V1}
+    assert a_lake.followed()(bronze((3, 7)), 0) == {}, "it is read a second time, after a crash"
+    assert a_lake.followed()(bronze((4, 7)), 1) == {7: V1}
 
 
-def test_lines_are_json_and_so_is_a_source_that_says_so(spark: SparkSession, a_lake: ALake) -> None:
-    lines = spark.createDataFrame([("a.jsonl", b"{}")], "file STRING, value BINARY")
+def test_lines_are_json_and_so_is_a_source_that_says_so(a_lake: ALake) -> None:
+    lines = a_table("file STRING, value BINARY", ("a.jsonl", b"{}"))
     of_json = Source("events_raw", DDL, "user_id", Place("shop.py", 1))
 
     assert a_lake.followed()(lines, 0) is None
-    assert a_lake.followed(of_json)(bronze(spark, (0, 1)), 0) is None
+    assert a_lake.followed(of_json)(bronze((0, 1)), 0) is None

@@ -14,9 +14,9 @@ from pyspark.sql import functions as F
 
 from vigie import Pipeline
 from vigie.check import checked
+from vigie.core.ledger import Entry, Ledger
 from vigie.engine import gold, tables
 from vigie.engine.gold import Settled
-from vigie.engine.ledger import Entry, Ledger
 from vigie.engine.workshop import Workshop
 from vigie.errors import BadDeclaration
 from vigie.lake import Lake
@@ -62,7 +62,7 @@ def settle(
         times = [(k, n, NOON + timedelta(seconds=at)) for k, n, at in rows]
         values = [(k, n, int(at.timestamp()), at) for k, n, at in times]
         spark.createDataFrame(values, schema).write.format("delta").mode("append").save(str(place.silver("even")))
-        ledger = Ledger(place.ledger("numbers"), "numbers")
+        ledger = Ledger(place.ledger("numbers"), "numbers", "spark")
         settled = Settled(Workshop(spark, graph, place, ledger, committed), graph.gold[0])
         writer = settled.stream().writeStream.foreachBatch(telling(settled, told))
         checkpoint = str(settled.checkpoint.folder)

@@ -12,9 +12,9 @@ from deltalake import DeltaTable
 
 from vigie import Pipeline
 from vigie.check import checked
+from vigie.core.ledger import Entry, Ledger
 from vigie.engine import tables
 from vigie.engine.latest import Latest
-from vigie.engine.ledger import Entry, Ledger
 from vigie.engine.workshop import Workshop
 from vigie.errors import BadDeclaration
 from vigie.lake import Lake
@@ -64,7 +64,7 @@ def follow(
         if values:
             spark.createDataFrame(values, schema).write.format("delta").mode("append").save(str(place.silver("even")))
         latest = Latest(
-            Workshop(spark, graph, place, Ledger(place.ledger("numbers"), "numbers"), committed), graph.gold[0]
+            Workshop(spark, graph, place, Ledger(place.ledger("numbers"), "numbers", "spark"), committed), graph.gold[0]
         )
 
         def step(batch: DataFrame, number: int, latest: Latest = latest) -> None:
@@ -179,8 +179,8 @@ def test_a_table_that_loses_its_key_or_its_time_is_refused_by_name(
 def test_files_that_were_replaced_long_ago_are_deleted_as_merges_go_on(tmp_path: Path, monkeypatch: Any) -> None:
     import pyarrow as pa
 
-    monkeypatch.setattr(tables, "MERGES_PER_VACUUM", 3)
-    monkeypatch.setattr(tables, "HOURS_KEPT", 0)
+    monkeypatch.setattr("vigie.core.delta.tables.MERGES_PER_VACUUM", 3)
+    monkeypatch.setattr("vigie.core.delta.tables.HOURS_KEPT", 0)
     tables.ensure(tmp_path, pa.schema([("k", pa.string()), ("n", pa.int64())]), "gold/t", "numbers")
 
     for n in range(9):

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable
 
+from vigie.core.ledger import Entry, Ledger
 from vigie.engine import tables
-from vigie.engine.ledger import Entry, Ledger
 from vigie.engine.tables import Stamp
 from vigie.errors import LakeDamaged, LakeMismatch, LedgerBroken, RunFailed
 from vigie.lake import Lake
@@ -50,7 +50,7 @@ def test_a_gold_table_has_no_equation_to_keep() -> None:
 
 
 def test_an_entry_that_does_not_settle_is_never_written_nor_are_those_beside_it(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger", "p")
+    ledger = Ledger(tmp_path / "ledger", "p", "spark")
 
     with pytest.raises(LedgerBroken):
         ledger.write([SETTLED, replace(SETTLED, table="silver/odd", read=11)], Stamp("query", 3))
@@ -59,7 +59,7 @@ def test_an_entry_that_does_not_settle_is_never_written_nor_are_those_beside_it(
 
 
 def test_the_ledger_is_read_a_few_entries_at_a_time(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger", "p")
+    ledger = Ledger(tmp_path / "ledger", "p", "spark")
     ledger.write([replace(SETTLED, offsets="x" * 100 + str(n)) for n in range(20_000)], Stamp("query", 3))
     tracemalloc.start()
 
@@ -72,7 +72,7 @@ def test_the_ledger_is_read_a_few_entries_at_a_time(tmp_path: Path) -> None:
 
 
 def test_a_batch_is_written_down_once(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger", "p")
+    ledger = Ledger(tmp_path / "ledger", "p", "spark")
 
     ledger.write([SETTLED], Stamp("query", 3))
     ledger.write([SETTLED], Stamp("query", 3))

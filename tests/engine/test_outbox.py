@@ -20,13 +20,13 @@ from tests.sinks.receivers import WATCH, Hooks, Kept, a_log, closed, found, open
 from vigie.alerts import CLOSED
 from vigie.backoff import LONGEST_S, REFUSED_S, Backoff
 from vigie.commands import Silences
-from vigie.engine.courier import Courier, at_work, see_through
+from vigie.core.alerts.sender import Courier, at_work, see_through
+from vigie.core.alerts.unsent import Wanted
 from vigie.errors import RunFailed
 from vigie.graph import SEVERITIES
 from vigie.lake import Lake
 from vigie.sinks import NotNow, Refused
 from vigie.sinks.webhook import Hook
-from vigie.unsent import Wanted
 
 
 def test_all_that_a_watch_found_is_sent_in_the_order_in_which_it_was_found(tmp_path: Path) -> None:
@@ -256,8 +256,8 @@ DIES = """
 import os, signal, sys
 from pathlib import Path
 from pydantic import SecretStr
-from vigie.engine.dead_letters import DeadLetters
-from vigie.engine.outbox import Destination, Outbox
+from vigie.core.alerts.dead_letters import DeadLetters
+from vigie.core.alerts.outbox import Destination, Outbox
 from vigie.sinks.webhook import Hook
 
 log, note, url, sends = sys.argv[1:]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from vigie.engine.parsing import decoder, parser
+from vigie.core.ingest.parsing import decoder, parser
 from vigie.graph import IS_JSON, MATCHES
 
 SCHEMA = pa.schema(

@@ -18,11 +18,11 @@ from tests.runs import NOON
 from tests.tier import nightly
 from vigie import Pipeline
 from vigie.check import checked, problems
+from vigie.core.alerts.watch import Watchman
+from vigie.core.ledger import Entry, Ledger
 from vigie.detectors import Above
 from vigie.engine import tables
 from vigie.engine.gold import Settled
-from vigie.engine.ledger import Entry, Ledger
-from vigie.engine.watching import Watchman
 from vigie.engine.workshop import Workshop
 from vigie.errors import BadDeclaration, RequestError, RunFailed
 from vigie.lake import Lake, rows
@@ -67,7 +67,7 @@ class Followed:
         tables.ensure(self.lake.silver("even"), tables.arrow_schema(self._schema), "silver/even", "numbers")
 
     def step(self, at: int) -> Settled:
-        ledger = Ledger(self.lake.ledger("numbers"), "numbers")
+        ledger = Ledger(self.lake.ledger("numbers"), "numbers", "spark")
         return Settled(Workshop(self.spark, self.graph, self.lake, ledger, self.committed), self.graph.gold[at])
 
     def append(self, rows: Numbers) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tests.detectors.readings import NOON, readings_of
 from tests.engine.watches import Bench, Killed
+from vigie.core.alerts.watch import Watchman
 from vigie.detectors import Above, Silent
-from vigie.engine.watching import Watchman
 from vigie.lake import rows
 
 START = datetime.fromtimestamp(NOON / 1e6, UTC)

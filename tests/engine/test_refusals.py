@@ -17,7 +17,7 @@ from tests.runs import ROOT
 from tests.sinks.receivers import Hooks, Kept, a_log, closed, found, opened
 from vigie.alerts import Event
 from vigie.backoff import REFUSED_S
-from vigie.engine.outbox import Outbox
+from vigie.core.alerts.outbox import Outbox
 from vigie.sinks import NotNow, Refused, Undeliverable
 from vigie.sinks.webhook import Hook
 
@@ -232,8 +232,8 @@ DIES = """
 import os, signal, sys
 from pathlib import Path
 from pydantic import SecretStr
-from vigie.engine.dead_letters import DeadLetters
-from vigie.engine.outbox import Destination, Outbox, Portion
+from vigie.core.alerts.dead_letters import DeadLetters
+from vigie.core.alerts.outbox import Destination, Outbox, Portion
 from vigie.sinks import Refused
 from vigie.sinks.webhook import Hook
 

@@ -17,9 +17,10 @@ from tests.runs import an_inbox, take
 from vigie import Pipeline
 from vigie.avro.registry import Registry, RegistryAway
 from vigie.backoff import Clock
+from vigie.core.ingest.avro_schemas import PATIENCE_S, Schemas, met_in
+from vigie.core.left_undone import LeftUndone
 from vigie.engine.checkpoints import Checkpoint
-from vigie.engine.left_undone import LeftUndone
-from vigie.engine.schemas import PATIENCE_S, Schemas, met, met_in, told
+from vigie.engine.schemas import met, told
 from vigie.errors import LakeDamaged, RunFailed
 from vigie.lake import Lake, rows
 from vigie.sources.inbox import InboxSource

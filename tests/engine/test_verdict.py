@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
+from vigie.core.ingest.shaping import shaped as shaped_rows
 from vigie.engine import shaping, verdict
 from vigie.engine.tables import spark_schema
 from vigie.errors import BadDeclaration, RunFailed
@@ -90,7 +91,7 @@ def the_verdicts(
 def the_told(spark: SparkSession, rows: Iterable[Row], table: Silver) -> pa.Table:
     """What Spark tells of these rows."""
     parsed, entered = shaping.observed(spark.createDataFrame([row.values() for row in rows], PARSED))
-    asked, left = shaping.told(table, shaping.shaped(table, SOURCE, parsed), ("file", "line"))
+    asked, left = shaping.told(table, shaped_rows(table, SOURCE, parsed), ("file", "line"))
     told = asked.toArrow()
     shaping.none_lost(table, entered, left)
     return told
@@ -147,7 +148,7 @@ def test_a_key_that_shows_nothing_is_none_in_every_pipeline(spark: SparkSession,
             if field.name != source.key
         ]
         rows = nulls.select("*", *others, F.current_timestamp().alias("received_at"), F.expr("NULL AS _broken"))
-        shaped = shaping.shaped(table, source, rows.withColumn("_origin", F.struct(F.col(str(source.key)).alias("of"))))
+        shaped = shaped_rows(table, source, rows.withColumn("_origin", F.struct(F.col(str(source.key)).alias("of"))))
 
         broke = {row["of"]: row["_rules"] for row in shaped.select("_origin.of", "_rules").collect()}
 
@@ -158,7 +159,7 @@ def test_a_key_that_is_a_number_is_never_blank(spark: SparkSession) -> None:
     source = Source("words", SOURCE.schema, "n", PLACE)
     rows = spark.createDataFrame([Row(n=0).values(), Row(n=None, line=2).values()], PARSED)
 
-    shaped = shaping.shaped(a_table(expect={}), source, rows).orderBy("_origin.line")
+    shaped = shaped_rows(a_table(expect={}), source, rows).orderBy("_origin.line")
 
     assert [row["_rules"] for row in shaped.collect()] == [[], ["has a key"]]
 

@@ -11,8 +11,8 @@ from deltalake import DeltaTable
 from pyspark.sql import functions as F
 
 from vigie.check import checked
+from vigie.core.ledger import Ledger
 from vigie.engine import tables
-from vigie.engine.ledger import Ledger
 from vigie.engine.windows import Windows
 from vigie.engine.workshop import Workshop
 from vigie.lake import Lake
@@ -52,7 +52,7 @@ class CountedByMinute:
             if dies and name == "gold/by_minute":
                 raise RuntimeError("died")
 
-        ledger = Ledger(self._lake.ledger("numbers"), "numbers")
+        ledger = Ledger(self._lake.ledger("numbers"), "numbers", "spark")
         windows = Windows(Workshop(self._spark, self._graph, self._lake, ledger, die), self._graph.gold[0])
 
         def step(rows: DataFrame, number: int) -> None:

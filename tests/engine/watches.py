@@ -14,10 +14,10 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from tests.detectors.readings import KINDS
 from tests.reference.detectors import Reading
 from vigie import Pipeline
-from vigie.engine.verdict import micros
-from vigie.engine.watching import MOST_ROWS, Teller, Watchman
-from vigie.following import RECEIVED
+from vigie.core.alerts.watch import MOST_ROWS, Teller, Watchman
+from vigie.core.delta.changes import RECEIVED
 from vigie.graph import Detector, Graph
+from vigie.instants import micros
 from vigie.lake import Lake, rows
 
 INSTANT = pa.timestamp("us", "UTC")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vigie.engine.gold import flat
+from vigie.engine.tables import arrow_schema
 from vigie.flights import kibana
 from vigie.flights.pipeline import FLIGHTS_ML, anomaly_alerts, flight_phase_counts
 from vigie.sinks.elastic_templates import fields
@@ -97,8 +98,8 @@ def test_every_chart_stands_on_axes_and_metrics_that_it_has() -> None:
 def test_every_field_is_one_of_its_index_and_of_a_kind_that_can_be_asked_so(spark: SparkSession) -> None:
     reports = spark.createDataFrame([], FLIGHTS_ML)
     made = {
-        f"vigie-{kibana.PHASES}": fields(flat(flight_phase_counts(reports)).schema),
-        f"vigie-{kibana.ANOMALIES}": fields(flat(anomaly_alerts(reports)).schema),
+        f"vigie-{kibana.PHASES}": fields(arrow_schema(flat(flight_phase_counts(reports)).schema)),
+        f"vigie-{kibana.ANOMALIES}": fields(arrow_schema(flat(anomaly_alerts(reports)).schema)),
     }
     kinds = {"terms": {"keyword"}, "date_histogram": {"date"}, **dict.fromkeys(SUMS, {"long", "double"})}
 

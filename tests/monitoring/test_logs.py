@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from vigie.cli import app
-from vigie.engine.ledger import Entry
-from vigie.engine.watcher import THE_LOG, Watcher, both
+from vigie.core.ledger import Entry
+from vigie.core.observer import THE_LOG, Watcher, both
 from vigie.terminal import LogFormat, command
 
 BATCH = [

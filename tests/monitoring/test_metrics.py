@@ -23,11 +23,13 @@ from tests.sinks.receivers import Kept, a_free_port, a_log, an_alert, closed, op
 from tests.sinks.receivers import found as write_down
 from vigie.alerts import ALERTS
 from vigie.cli import app
+from vigie.core.alerts.dead_letters import DeadLetters
+from vigie.core.alerts.unsent import Note, outbox_folder, watch_name
+from vigie.core.delivery_log import NotedReceiver, NotedWriter, Receipts
+from vigie.core.ledger import Entry
+from vigie.core.observer import Report
 from vigie.disk import write_whole
-from vigie.engine.dead_letters import DeadLetters
-from vigie.engine.ledger import Entry
-from vigie.engine.receipts import NotedReceiver, NotedWriter, Receipts
-from vigie.engine.reports import Report, Reports
+from vigie.engine.reports import Reports, report_of
 from vigie.lake import Lake
 from vigie.monitoring.gauges import Gauges
 from vigie.monitoring.metrics import OUTCOMES, Metrics
@@ -35,7 +37,6 @@ from vigie.monitoring.serving import served
 from vigie.pipeline import load
 from vigie.sinks import NotNow, Refused
 from vigie.sinks.webhook import Webhook
-from vigie.unsent import Note, outbox_folder, watch_name
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SENSORS = load("sensors").graph()
@@ -178,7 +179,7 @@ def test_what_a_sink_takes_and_what_it_puts_off_is_counted_by_delivery() -> None
     writer = NotedWriter("means-to-postgres-0", Tired(NotNow("full"), NotNow("full")), receipts)
     receiver = NotedReceiver("outbox-webhook", Kept(Refused("who are you?")), receipts)
 
-    tried(5, lambda: writer.write(None, 0))  # type: ignore[arg-type]
+    tried(5, lambda: writer.write(None, 0))
     tried(2, lambda: receiver.send([opened()]))
 
     found = samples(metrics)
@@ -249,9 +250,9 @@ def test_a_report_is_of_a_batch_that_ran() -> None:
     idle = said | {"durationMs": {"triggerExecution": 3}}
     stateless = said | {"stateOperators": []}
 
-    assert Report.of(idle) is None
-    assert Report.of(said) == Report("room_means", 3, 10, 1.5, NOON + timedelta(seconds=1.5), 5, 110)
-    assert Report.of(stateless) == Report("room_means", 3, 10, 1.5, NOON + timedelta(seconds=1.5), None, None)
+    assert report_of(idle) is None
+    assert report_of(said) == Report("room_means", 3, 10, 1.5, NOON + timedelta(seconds=1.5), 5, 110)
+    assert report_of(stateless) == Report("room_means", 3, 10, 1.5, NOON + timedelta(seconds=1.5), None, None)
 
 
 def fill(lake: Lake, table: str, column: str, times: Iterable[datetime]) -> None:

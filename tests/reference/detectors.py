@@ -256,16 +256,11 @@ class Watch:
     _open: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def commit(self, readings: Iterable[Reading]) -> None:
-        """All of a commit is known before any of it is judged; what is not newer than what was judged is not."""
-        arrived = sorted(readings, key=lambda reading: reading.at)
-        fresh = [reading for reading in arrived if reading.at > self._heard.get(reading.key, reading.at - 1)]
-        self.overtaken += len(arrived) - len(fresh)
-        for reading in arrived:
-            self._known.setdefault(reading.key, []).append(reading)
-        for key in {reading.key for reading in arrived}:
-            self._known[key].sort(key=lambda reading: reading.at)
-        for reading in fresh:
-            self._see(reading)
+        """Each reading is judged as it comes, by those that came before it and are older."""
+        for reading in readings:
+            known = self._known.setdefault(reading.key, [])
+            self._see(reading, sorted((other for other in known if other.at < reading.at), key=lambda other: other.at))
+            known.append(reading)
 
     def turn_the_clock(self, ahead: int = 0) -> None:
         """So many microseconds have gone by since the newest reading."""
@@ -274,23 +269,26 @@ class Watch:
                 if isinstance(detector, Silent) and max(self._heard.values()) + ahead - heard > span(detector.after):
                     self._silent(rule, detector, key)
 
-    def _see(self, reading: Reading) -> None:
-        before = [other for other in self._known[reading.key] if other.at < reading.at]
+    def _see(self, reading: Reading, before: Sequence[Reading]) -> None:
         heard = self._heard.get(reading.key)
+        if heard is not None and reading.at <= heard:
+            self.overtaken += 1
         for rule, detector in self.rules.items():
             if not isinstance(detector, Silent):
                 self._turn(rule, reading, judge(detector, before, reading, self.conditions))
                 continue
+            if heard is not None and reading.at <= heard:
+                continue
             if heard is not None and reading.at - heard > span(detector.after):
                 self._silent(rule, detector, reading.key)
             self._close(rule, reading.key, reading.at)
-        self._heard[reading.key] = reading.at
+        self._heard[reading.key] = max(reading.at, heard or reading.at)
 
     def _turn(self, rule: str, reading: Reading, said: Said) -> None:
         if said.fires and (rule, reading.key) not in self._open:
             assert said.value is not None and said.threshold is not None
             self._opened(rule, reading.key, reading.at, said.value, said.threshold)
-        elif said.clears:
+        elif said.clears and reading.at >= self._open.get((rule, reading.key), reading.at + 1):
             self._close(rule, reading.key, reading.at)
 
     def _silent(self, rule: str, detector: Silent, key: str) -> None:

@@ -15,6 +15,7 @@ from .judgement import ORIGIN, Judgement, judge
 BLANKS = " \t\n\x0b\x0c\r\u00a0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 INSTANT = pl.Datetime("us", "UTC")
 
+SEEN = "seen_until"
 BRONZE, SILVER = "bronze/flights_raw", "silver/flights_ml"
 LEDGER = "_vigie/flights/ledger"
 
@@ -88,12 +89,12 @@ class Expected:
 def expected(lake: Path) -> Expected:
     """Every table below bronze, recomputed; only which batches there were is taken from the ledger."""
     bronze = _bronze(lake)
-    judgement = judge(bronze, _batches(lake, bronze))
+    judgement = judge(bronze, _batches(lake, bronze), by_row=SEEN in tables.rows(lake, SILVER).columns)
     judged = judgement.rows()
     kept = [*ORIGIN, "key", "value", "batch"]
     silver = _silver(judgement)
     return Expected(
-        silver=silver,
+        silver=silver if judgement.seen_until else silver.drop(SEEN),
         quarantine=judged.filter(pl.col("verdict") == "broken").select(*kept, "rules"),
         late=judged.filter(pl.col("verdict") == "late").select(kept),
         ledger=_ledger(judgement, judged),
@@ -203,6 +204,7 @@ def _silver(judgement: Judgement) -> pl.DataFrame:
         .when(category.is_between(7, 20))
         .then(pl.lit("Other"))
         .alias("aircraft_class"),
+        pl.Series(SEEN, judgement.seen_until or [None] * len(judgement.accepted), pl.Int64).cast(INSTANT),
     )
 
 

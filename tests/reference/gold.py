@@ -12,7 +12,7 @@ MOST = 1e9  # metres or km/h that averages take
 
 def _windows(silver: pl.DataFrame, minutes: int, late_by: int) -> pl.DataFrame:
     """Each report once for every closed window of this length, a minute apart, that it lies in."""
-    newest = _newest(silver)
+    newest, silver = _newest(silver), _in_time(silver, late_by)
     started = pl.col("event_timestamp").to_physical() // MINUTE * MINUTE
     return (
         silver.with_columns(pl.concat_list(started - ago * MINUTE for ago in range(minutes)).alias("start"))
@@ -21,6 +21,12 @@ def _windows(silver: pl.DataFrame, minutes: int, late_by: int) -> pl.DataFrame:
         .filter(pl.col("end") <= newest - late_by)
         .with_columns(_instant("start").alias("window_start"), _instant("end").alias("window_end"))
     )
+
+
+def _in_time(silver: pl.DataFrame, late_by: int) -> pl.DataFrame:
+    """The rows that did not come too late for a table, by how far their partition had come; by Spark's streams, all."""
+    limit = pl.col("seen_until").to_physical() - late_by
+    return silver.filter(limit.is_null() | (pl.col("event_timestamp").to_physical() >= limit))
 
 
 def _newest(silver: pl.DataFrame) -> int:
@@ -85,8 +91,13 @@ def movements(silver: pl.DataFrame) -> pl.DataFrame:
     """Each report with the one just before it of the same aircraft, at most a quarter of an hour earlier."""
     carried = ["event_timestamp", "latitude", "longitude", "velocity_kmh", "altitude_meters"]
     micros = pl.col("event_timestamp").to_physical() - pl.col("previous_event_timestamp").to_physical()
+    limit = _newest(silver) - 2 * MINUTE
+    at, is_looped = pl.col("event_timestamp").to_physical(), silver["seen_until"].is_not_null().any()
+    # The loop gives a row once nothing of its very moment can come any more.
+    is_settled = at < limit if is_looped else at <= limit
     return (
-        silver.filter(pl.col("event_timestamp").to_physical() <= _newest(silver) - 2 * MINUTE)
+        _in_time(silver, 2 * MINUTE)
+        .filter(is_settled)
         .sort("icao24", "event_timestamp")
         .with_columns(pl.col(carried).shift(1).over("icao24").name.prefix("previous_"))
         .filter(micros <= 15 * MINUTE)

@@ -1,9 +1,14 @@
-"""Row by row, batch by batch: broken, late, a repeat, or accepted."""
+"""Row by row: broken, late, a repeat, or accepted.
+
+For the loop a row is late by how far its own partition had come before it, for Spark's streams by how far silver had
+come before the batch.
+"""
 
 from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
@@ -18,6 +23,7 @@ IN_1990 = 631_152_000  # 1990-01-01T00:00:00Z
 FIRST_SECOND = -62_135_596_800  # 0001-01-01T00:00:00Z
 LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ORIGIN = ["topic", "partition", "offset", "file", "line"]
 
 
@@ -29,6 +35,7 @@ class Judgement:
     verdicts: list[str] = field(default_factory=list)
     rules: list[list[str]] = field(default_factory=list)
     accepted: list[Report] = field(default_factory=list)
+    seen_until: list[int | None] = field(default_factory=list)  # of the accepted ones, by row
     late_before: dict[int, int | None] = field(default_factory=dict)
 
     def rows(self) -> pl.DataFrame:
@@ -72,8 +79,10 @@ def broken_rules(report: Report, received_at: int) -> list[str]:
     return [rule for rule, held in holds.items() if not held]
 
 
-def judge(bronze: pl.DataFrame, batches: list[int]) -> Judgement:
+def judge(bronze: pl.DataFrame, batches: list[int], *, by_row: bool = False) -> Judgement:
     """Each of these batches in ascending order, and in each the rows by where they came from."""
+    if by_row:
+        return _judge_by_row(Judgement(bronze.sort("batch", *ORIGIN)), batches)
     judgement = Judgement(bronze.sort("batch", *ORIGIN))
     rows = judgement.bronze.partition_by("batch", as_dict=True, maintain_order=True)
     none = judgement.bronze.clear()
@@ -88,6 +97,30 @@ def judge(bronze: pl.DataFrame, batches: list[int]) -> Judgement:
         _judge_batch(judgement, within, judgement.late_before[batch], seen)
         times = [report["time_position"] * SECOND for report in judgement.accepted[earlier:]]
         newest = max(times if newest is None else [newest, *times], default=None)
+    return judgement
+
+
+def _judge_by_row(judgement: Judgement, batches: list[int]) -> Judgement:
+    """A partition of Kafka is a sequence, and a folder is one."""
+    judgement.late_before = dict.fromkeys(sorted(batches))
+    seen: set[tuple[str, int]] = set()
+    come: dict[int | None, int] = {}
+    columns = (judgement.bronze[name] for name in ("value", "received_at", "partition"))
+    for value, received, partition in zip(*columns, strict=True):
+        received_at = int((received - EPOCH) / timedelta(microseconds=1))
+        report, until = read(value), come.get(partition)
+        rules = [report] if isinstance(report, str) else broken_rules(report, received_at)
+        judgement.rules.append(rules)
+        verdict = _verdict(report, rules, None if until is None else until - LATE_BY, seen)
+        judgement.verdicts.append(verdict)
+        if isinstance(report, str) or verdict == "broken":
+            continue
+        at = report["time_position"] * SECOND
+        come[partition] = at if until is None else max(until, at)
+        if verdict == "accepted":
+            judgement.accepted.append(report)
+            judgement.seen_until.append(until)
+            seen.add((report["icao24"], report["time_position"]))
     return judgement
 
 

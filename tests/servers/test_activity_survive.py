@@ -36,8 +36,8 @@ from vigie import feeding
 from vigie.activity import edits, simulator
 from vigie.activity.pipeline import changes, user_events
 from vigie.address import Kafka
+from vigie.core.ingest.avro_schemas import numbers_in
 from vigie.engine.broker import Broker
-from vigie.engine.schemas import numbers_in
 from vigie.feed import Pace, Simulate, Simulation, Tick, feed
 from vigie.graph import Source
 from vigie.lake import Lake, rows

@@ -10,10 +10,12 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 from pydantic import SecretStr
 
 from tests.gate import Answer, Request, a_gate
+from tests.rows import a_frame, a_table
 from tests.servers.elasticsearch import Server, an_elasticsearch, an_opensearch
 from tests.tier import by_night
 from vigie.backoff import Backoff, Clock
@@ -27,7 +29,7 @@ from vigie.sinks import NotNow, Refused
 from vigie.sinks.elastic import Elastic
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
 NOON = datetime(2025, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
 JULY = datetime(2025, 7, 1, tzinfo=UTC)
@@ -66,24 +68,22 @@ def a_writer(server: Server, sink: Elastic = EVENTS, **said: Any) -> Writer:
     return sink.opened(around)
 
 
-def events(spark: SparkSession, *rows: tuple[Any, ...]) -> DataFrame:
-    return spark.createDataFrame(rows, EVENT).repartition(2)
+def events(*rows: tuple[Any, ...]) -> pa.Table:
+    return a_table(EVENT, *rows)
 
 
 def sources(server: Server, index: str) -> list[dict[str, Any]]:
     return [document["_source"] for document in server.all(index)]
 
 
-def test_a_repeat_of_a_batch_changes_nothing_and_the_first_that_comes_stays(
-    spark: SparkSession, either: Server
-) -> None:
-    batch = events(spark, (NOON, "a", "view"), (JULY, "b", None))
+def test_a_repeat_of_a_batch_changes_nothing_and_the_first_that_comes_stays(either: Server) -> None:
+    batch = events((NOON, "a", "view"), (JULY, "b", None))
     writer = a_writer(either)
-    writer.write(batch, 0)
+    writer.write(batch.to_reader(), 0)
     before = either.all("events")
 
-    writer.write(batch, 0)
-    a_writer(either).write(events(spark, (NOON, "a", "changed"), (JULY, "c", "click")), 1)
+    writer.write(batch.to_reader(), 0)
+    a_writer(either).write(events((NOON, "a", "changed"), (JULY, "c", "click")).to_reader(), 1)
 
     assert [hit for hit in either.all("events") if "c" not in hit["_id"]] == before
     assert [(hit["_index"], hit["_id"], hit["_version"], hit["_source"]) for hit in before] == [
@@ -105,18 +105,18 @@ def test_a_repeat_of_a_batch_changes_nothing_and_the_first_that_comes_stays(
 
 
 def test_what_the_server_refuses_is_a_dead_letter_once_and_the_rest_is_written(
-    spark: SparkSession, either: Server, caplog: pytest.LogCaptureFixture
+    either: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     writer = a_writer(either)
-    writer.write(events(spark, (NOON, "a", "view")), 0)
+    writer.write(events((NOON, "a", "view")).to_reader(), 0)
     mine = {"index_patterns": ["events-2025.07*"], "priority": 500, "template": {
         "mappings": {"properties": {"action": {"type": "integer"}}}}}  # fmt: skip
     either.ask("PUT", "/_index_template/mine", mine)
-    rows = events(spark, (JULY, "b", "7"), (JULY, "c", "view"), (NOON, "d", "view")).coalesce(1)
+    rows = events((JULY, "b", "7"), (JULY, "c", "view"), (NOON, "d", "view"))
 
-    writer.write(rows, 1)
+    writer.write(rows.to_reader(), 1)
     before = either.all("events_dead_letters")
-    writer.write(rows, 1)
+    writer.write(rows.to_reader(), 1)
 
     assert [document["event_id"] for document in sources(either, "events-2025*")] == ["a", "d", "b"]
     assert either.all("events_dead_letters") == before
@@ -127,9 +127,9 @@ def test_what_the_server_refuses_is_a_dead_letter_once_and_the_rest_is_written(
 
 
 def test_fields_are_said_before_the_first_document_and_a_lifecycle_where_there_is_such_a_thing(
-    spark: SparkSession, either: Server, caplog: pytest.LogCaptureFixture
+    either: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
-    a_writer(either).write(events(spark, (NOON, "a", "view")), 0)
+    a_writer(either).write(events((NOON, "a", "view")).to_reader(), 0)
 
     made = either.ask("GET", "/events-2025.06.01")["events-2025.06.01"]
     text = {"type": "keyword", "ignore_above": 8191}
@@ -141,25 +141,25 @@ def test_fields_are_said_before_the_first_document_and_a_lifecycle_where_there_i
     assert f"events: this {either.product} takes no lifecycle, so nothing is deleted after 18250 days" in caplog.text
 
 
-def test_a_table_that_has_a_new_column_has_it_in_the_months_that_are_there(spark: SparkSession, either: Server) -> None:
-    a_writer(either).write(events(spark, (NOON, "a", "view")), 0)
-    wider = spark.createDataFrame([(NOON, "b", "view", 1.5)], f"{EVENT}, seconds DOUBLE")
+def test_a_table_that_has_a_new_column_has_it_in_the_months_that_are_there(either: Server) -> None:
+    a_writer(either).write(events((NOON, "a", "view")).to_reader(), 0)
+    wider = a_table(f"{EVENT}, seconds DOUBLE", (NOON, "b", "view", 1.5))
 
-    a_writer(either).write(wider, 1)
+    a_writer(either).write(wider.to_reader(), 1)
 
     made = either.ask("GET", "/events-2025.06.01/_mapping")["events-2025.06.01"]["mappings"]
     assert made["properties"]["seconds"] == {"type": "double"}
 
 
-def test_a_column_that_is_of_another_kind_than_before_ends_the_run(spark: SparkSession, empty: Server) -> None:
-    a_writer(empty).write(events(spark, (NOON, "a", "view")), 0)
-    other = spark.createDataFrame([(NOON, "b", 7)], "at TIMESTAMP, event_id STRING, action INT")
+def test_a_column_that_is_of_another_kind_than_before_ends_the_run(empty: Server) -> None:
+    a_writer(empty).write(events((NOON, "a", "view")).to_reader(), 0)
+    other = a_table("at TIMESTAMP, event_id STRING, action INT", (NOON, "b", 7))
 
     with pytest.raises(Refused, match=r"mapper \[action\] cannot be changed from type \[keyword\] to \[integer\]"):
-        a_writer(empty).write(other, 1)
+        a_writer(empty).write(other.to_reader(), 1)
 
 
-def test_every_kind_of_value_is_there_as_it_was(spark: SparkSession, empty: Server) -> None:
+def test_every_kind_of_value_is_there_as_it_was(empty: Server) -> None:
     schema = """k STRING, flag BOOLEAN, tiny TINYINT, small SMALLINT, whole INT, big BIGINT, single FLOAT,
         double DOUBLE, none DOUBLE, exact DECIMAL(12, 3), day DATE, at TIMESTAMP, clock TIMESTAMP_NTZ, raw BINARY,
         many ARRAY<STRING>, named MAP<STRING, DOUBLE>, inside STRUCT<a: INT, at: TIMESTAMP>"""
@@ -168,7 +168,7 @@ def test_every_kind_of_value_is_there_as_it_was(spark: SparkSession, empty: Serv
             (1, NOON))  # fmt: skip
     nulls = ("nulls", *[None] * 16)
 
-    a_writer(empty, Elastic("kinds", id="k")).write(spark.createDataFrame([full, nulls], schema), 0)
+    a_writer(empty, Elastic("kinds", id="k")).write(a_table(schema, full, nulls).to_reader(), 0)
 
     held, empties = sources(empty, "kinds")
     at = "2025-06-01T12:00:00.123456Z"
@@ -179,22 +179,22 @@ def test_every_kind_of_value_is_there_as_it_was(spark: SparkSession, empty: Serv
     assert empty.ask("POST", "/kinds/_search", found)["hits"]["total"]["value"] == 1
 
 
-def test_an_id_that_is_longer_than_elasticsearch_takes_is_hashed(spark: SparkSession, empty: Server) -> None:
+def test_an_id_that_is_longer_than_elasticsearch_takes_is_hashed(empty: Server) -> None:
     writer = a_writer(empty, Elastic("long", id="k"))
 
     for number in range(2):
-        writer.write(spark.createDataFrame([("é" * 300,), ("é" * 301,)], "k STRING"), number)
+        writer.write(a_table("k STRING", ("é" * 300,), ("é" * 301,)).to_reader(), number)
 
     assert [len(hit["_id"]) for hit in empty.all("long")] == [64, 64]
 
 
-def test_a_column_that_is_not_there_is_refused_by_name(spark: SparkSession, empty: Server) -> None:
+def test_a_column_that_is_not_there_is_refused_by_name(empty: Server) -> None:
     with pytest.raises(Refused, match="names 'moment', which is no column of the table"):
-        a_writer(empty, Elastic("events", id="moment")).write(events(spark, (NOON, "a", "x")), 0)
+        a_writer(empty, Elastic("events", id="moment")).write(events((NOON, "a", "x")).to_reader(), 0)
 
 
 def test_a_server_that_has_too_much_to_do_is_left_alone_for_as_long_as_it_asks(
-    spark: SparkSession, either: Server, caplog: pytest.LogCaptureFixture
+    either: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     asked: list[str | None] = []
@@ -212,7 +212,7 @@ def test_a_server_that_has_too_much_to_do_is_left_alone_for_as_long_as_it_asks(
     with a_gate(busy_twice, either.address) as address:
         writer = a_writer(either, elastic=address)
         step = Step("events-to-elastic-0", writer, threading.Event(), None, clock, Backoff(lambda: 1.0))
-        step(events(spark, (NOON, "a", "view")).coalesce(1), 0)
+        step(a_frame(events((NOON, "a", "view"))), 0)
 
     assert waits == [7.0, 7.0]
     assert either.count("events") == 1
@@ -220,9 +220,9 @@ def test_a_server_that_has_too_much_to_do_is_left_alone_for_as_long_as_it_asks(
     assert not any(secret in caplog.text for secret in ("a-secret", *(asked[0] or "").split()[1:]))
 
 
-def test_a_name_that_may_not_is_refused_with_what_to_do(spark: SparkSession, empty: Server) -> None:
+def test_a_name_that_may_not_is_refused_with_what_to_do(empty: Server) -> None:
     with pytest.raises(Refused, match=r"security_exception: unable to authenticate user \[vigie\]") as refusal:
-        a_writer(empty, elastic_password=SecretStr("another")).write(events(spark, (NOON, "a", "view")), 0)
+        a_writer(empty, elastic_password=SecretStr("another")).write(events((NOON, "a", "view")).to_reader(), 0)
     assert "VIGIE_ELASTIC_PASSWORD" in refusal.value.do
 
 
@@ -237,7 +237,7 @@ def test_what_the_dashboard_asks_for_can_be_asked(spark: SparkSession, either: S
     for table in tables:
         sink = deliveries[table]
         assert isinstance(sink, Elastic)
-        a_writer(either, sink).write(flat(table(reports)), 0)
+        a_writer(either, sink).write(flat(table(reports)).toArrow().to_reader(), 0)
 
     for saved in kibana.objects():
         if saved["type"] not in {"visualization", "search"}:
@@ -267,20 +267,20 @@ def question(aggregation: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", by_night(("opensearch", "elasticsearch"), few=("elasticsearch",)))
 def test_a_server_that_is_away_is_waited_for_and_has_every_document_once(
-    kind: str, spark: SparkSession, request: pytest.FixtureRequest
+    kind: str, request: pytest.FixtureRequest
 ) -> None:
     server: Server = request.getfixturevalue(kind)
     server.clear()
     often = Clock(wait=lambda event, _: event.wait(0.2))
     step = Step("events-to-elastic-0", a_writer(server), threading.Event(), clock=often)
-    step(events(spark, (NOON, "a", "view")), 0)
+    step(a_frame(events((NOON, "a", "view"))), 0)
     server.stop()
     with pytest.raises(NotNow, match="cannot be reached"):
-        a_writer(server).write(events(spark, (NOON, "b", "view")), 1)
+        a_writer(server).write(events((NOON, "b", "view")).to_reader(), 1)
     back = threading.Timer(0.5, server.start)
     back.start()
 
-    step(events(spark, (NOON, "a", "view"), (NOON, "b", "click")), 1)
+    step(a_frame(events((NOON, "a", "view"), (NOON, "b", "click"))), 1)
 
     back.join()
     assert [document["action"] for document in sources(server, "events")] == ["view", "click"]

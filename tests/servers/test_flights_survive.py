@@ -1,4 +1,4 @@
-"""Runs of flights that die after their commits leave the lake that an undisturbed run leaves."""
+"""Runs of flights by Spark's streams that die after their commits leave the lake that an undisturbed run leaves."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ def half_planned(checkpoint: Path) -> None:
     (checkpoint / "offsets" / ".0.5f4ab1e.tmp").write_text("v1\n{")
 
 
+@nightly
 @pytest.mark.timeout(1_500)
 def test_a_run_that_dies_after_one_of_its_commits_goes_on_as_if_it_had_not(tmp_path: Path) -> None:
     address = f"inbox:{two_batches(tmp_path / 'inbox')}"
@@ -48,7 +49,7 @@ def test_a_run_that_dies_after_one_of_its_commits_goes_on_as_if_it_had_not(tmp_p
 @pytest.mark.timeout(1_500)
 def test_whatever_commit_a_run_dies_after_it_leaves_the_lake_of_an_undisturbed_one(tmp_path: Path) -> None:
     address = f"inbox:{two_batches(tmp_path / 'inbox')}"
-    code, written, complained = Job(str(tmp_path / "whole"), address).finish()
+    code, written, complained = Job(str(tmp_path / "whole"), address, engine="spark").finish()
     hot, gold = [*A_BATCH, *THE_SECOND], [*LOOKED_BACK, *STREAMED, *STREAMED, *WATCHED]
     made = written.split("\n")[:-1]
     assert (code, made[: len(hot)], sorted(made[len(hot) :])) == (0, hot, sorted(gold)), complained
@@ -65,9 +66,9 @@ def died_and_went_on(lake: Path, address: str, deaths: list[str]) -> None:
         half_planned(Lake(lake).checkpoint("flights", query))
     ahead = list(deaths)
     while ahead:
-        code, written, complained = Job(str(lake), address, die_after=ahead).finish()
+        code, written, complained = Job(str(lake), address, die_after=ahead, engine="spark").finish()
         died_after = written.split("\n")[-2]
         assert (code, died_after in ahead) == (DIED, True), complained
         ahead.remove(died_after)
-    code, _, complained = Job(str(lake), address).finish()
+    code, _, complained = Job(str(lake), address, engine="spark").finish()
     assert code == 0, complained

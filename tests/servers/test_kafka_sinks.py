@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from confluent_kafka import Consumer
 
+from tests.rows import a_table
 from tests.servers.test_flights_kafka import a_broker
 from tests.sinks.receivers import a_free_port, closed, opened
 from vigie.address import Kafka
@@ -18,9 +19,6 @@ from vigie.engine.broker import Broker
 from vigie.settings import Settings
 from vigie.sinks import NotNow
 from vigie.sinks.kafka import NO_SERVERS, KafkaAlerts, KafkaTopic, Topic
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 Message = tuple[str | None, dict[str, Any]]
 
@@ -81,14 +79,15 @@ def test_a_broker_that_is_not_there_is_not_now_and_then_it_is(broker: Broker, mo
     assert held(broker, "late", 1) == [("k", {})]
 
 
-def test_rows_are_messages_and_a_repeat_has_the_same_keys_and_values(broker: Broker, spark: SparkSession) -> None:
+def test_rows_are_messages_and_a_repeat_has_the_same_keys_and_values(broker: Broker) -> None:
     at = datetime(2025, 6, 1, 12, tzinfo=UTC)
-    rows = spark.createDataFrame([("a", 1, at, None), ("b", 2, at, 0.5)], "k STRING, n INT, at TIMESTAMP, v DOUBLE")
+    rows = a_table("k STRING, n INT, at TIMESTAMP, v DOUBLE", ("a", 1, at, None), ("b", 2, at, 0.5))
     around = Surroundings(Settings(kafka=broker.servers))
 
     for _ in range(2):
-        KafkaTopic("rows", key="k").opened(around).write(rows, 3)
-    KafkaTopic("pairs", key=("k", "n"), servers=broker.servers).opened(Surroundings(Settings())).write(rows, 3)
+        KafkaTopic("rows", key="k").opened(around).write(rows.to_reader(), 3)
+    pairs = KafkaTopic("pairs", key=("k", "n"), servers=broker.servers).opened(Surroundings(Settings()))
+    pairs.write(rows.to_reader(), 3)
 
     messages = held(broker, "rows", 4)
     assert len(messages) == 4

@@ -11,13 +11,15 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pyarrow as pa
 import pytest
 from bson.decimal128 import Decimal128
 from pydantic import SecretStr
 from pymongo import MongoClient
 
+from tests.rows import a_frame, a_table, texts_as_they_are
 from tests.runs import Job, until
 from tests.servers.mongodb import Server, a_server
 from tests.tier import nightly
@@ -27,9 +29,6 @@ from vigie.errors import BadSetting
 from vigie.settings import Settings
 from vigie.sinks import NotNow, Refused
 from vigie.sinks.mongo import CONNECTION, Mongo
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
 
 NOON = datetime(2025, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
 EVENT = "event_id STRING, at TIMESTAMP, action STRING"
@@ -72,8 +71,8 @@ def a_writer(server: Server, sink: Mongo = EVENTS) -> Writer:
     return sink.opened(around)
 
 
-def events(spark: SparkSession, *rows: tuple[Any, ...]) -> DataFrame:
-    return spark.createDataFrame(rows, EVENT).repartition(2)
+def events(*rows: tuple[Any, ...]) -> pa.Table:
+    return a_table(EVENT, *rows)
 
 
 def test_without_an_address_it_is_off() -> None:
@@ -91,13 +90,13 @@ def test_an_address_that_is_none_is_refused_without_being_shown(address: str) ->
     assert "a-secret" not in f"{refusal.value} {refusal.value.__cause__}"
 
 
-def test_a_repeat_of_a_batch_changes_nothing(spark: SparkSession, empty: Server) -> None:
+def test_a_repeat_of_a_batch_changes_nothing(empty: Server) -> None:
     writer = a_writer(empty)
-    batch = events(spark, ("a", NOON, "view"), ("b", NOON, "click"))
-    writer.write(batch, 0)
+    batch = events(("a", NOON, "view"), ("b", NOON, "click"))
+    writer.write(batch.to_reader(), 0)
     before = empty.all("events")
 
-    writer.write(batch, 0)
+    writer.write(batch.to_reader(), 0)
 
     at = datetime(2025, 6, 1, 12, 0, 0, 123_000, tzinfo=UTC)
     assert empty.all("events") == before
@@ -108,20 +107,20 @@ def test_a_repeat_of_a_batch_changes_nothing(spark: SparkSession, empty: Server)
     assert empty.count("events_dead_letters") == 0
 
 
-def test_a_row_that_comes_again_with_other_values_leaves_the_first_as_it_is(spark: SparkSession, empty: Server) -> None:
-    a_writer(empty).write(events(spark, ("a", NOON, "view")), 0)
+def test_a_row_that_comes_again_with_other_values_leaves_the_first_as_it_is(empty: Server) -> None:
+    a_writer(empty).write(events(("a", NOON, "view")).to_reader(), 0)
 
-    a_writer(empty).write(events(spark, ("a", NOON, "changed"), ("b", NOON, "click")), 1)
+    a_writer(empty).write(events(("a", NOON, "changed"), ("b", NOON, "click")).to_reader(), 1)
 
     assert [document["action"] for document in empty.all("events")] == ["view", "click"]
 
 
-def test_several_columns_make_an_id_and_nulls_in_it_are_equal(spark: SparkSession, empty: Server) -> None:
+def test_several_columns_make_an_id_and_nulls_in_it_are_equal(empty: Server) -> None:
     writer = a_writer(empty, Mongo("events", id=("event_id", "action")))
-    batch = events(spark, ("a", NOON, "view"), ("a", NOON, None))
+    batch = events(("a", NOON, "view"), ("a", NOON, None))
 
     for number in range(2):
-        writer.write(batch, number)
+        writer.write(batch.to_reader(), number)
 
     assert [document["_id"] for document in empty.all("events")] == [
         {"event_id": "a", "action": "view"},
@@ -129,7 +128,7 @@ def test_several_columns_make_an_id_and_nulls_in_it_are_equal(spark: SparkSessio
     ]
 
 
-def test_every_kind_of_value_is_there_as_it_was(spark: SparkSession, empty: Server) -> None:
+def test_every_kind_of_value_is_there_as_it_was(empty: Server) -> None:
     schema = """k STRING, flag BOOLEAN, tiny TINYINT, small SMALLINT, whole INT, big BIGINT, single FLOAT,
         double DOUBLE, exact DECIMAL(12, 3), day DATE, at TIMESTAMP, clock TIMESTAMP_NTZ, raw BINARY,
         many ARRAY<STRING>, named MAP<STRING, DOUBLE>, inside STRUCT<a: INT, at: TIMESTAMP>"""
@@ -138,7 +137,7 @@ def test_every_kind_of_value_is_there_as_it_was(spark: SparkSession, empty: Serv
             (1, NOON))  # fmt: skip
     nulls = ("nulls", *[None] * 15)
 
-    a_writer(empty, Mongo("kinds", id="k")).write(spark.createDataFrame([full, nulls], schema), 0)
+    a_writer(empty, Mongo("kinds", id="k")).write(a_table(schema, full, nulls).to_reader(), 0)
 
     held, empties = (list(document.values())[1:] for document in empty.all("kinds"))
     at = datetime(2025, 6, 1, 12, 0, 0, 123_000, tzinfo=UTC)
@@ -153,16 +152,16 @@ def test_every_kind_of_value_is_there_as_it_was(spark: SparkSession, empty: Serv
     assert empties == list(nulls)
 
 
-def test_a_text_that_is_none_is_mended_and_not_a_crash(spark: SparkSession, empty: Server) -> None:
-    rows = spark.sql("SELECT 'a' AS k, CAST(X'61FF' AS STRING) AS text")
+def test_a_text_that_is_none_is_mended_and_not_a_crash(empty: Server) -> None:
+    rows = pa.table({"k": ["a"], "text": texts_as_they_are(b"a\xff")})
 
-    a_writer(empty, Mongo("texts", id="k")).write(rows, 0)
+    a_writer(empty, Mongo("texts", id="k")).write(rows.to_reader(), 0)
 
     assert empty.all("texts") == [{"_id": "a", "k": "a", "text": "a\ufffd"}]
 
 
 def test_what_has_no_form_is_a_dead_letter_and_the_rest_is_written(
-    spark: SparkSession, empty: Server, caplog: pytest.LogCaptureFixture
+    empty: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     schema = "k STRING, text STRING, fields MAP<STRING, INT>, exact DECIMAL(38, 0)"
     rows = [
@@ -173,7 +172,7 @@ def test_what_has_no_form_is_a_dead_letter_and_the_rest_is_written(
     ]
     writer = a_writer(empty, Mongo("odd", id="k"))
 
-    writer.write(spark.createDataFrame(rows, schema).coalesce(1), 0)
+    writer.write(a_table(schema, *rows).to_reader(), 0)
 
     assert [document["k"] for document in empty.all("odd")] == ["good"]
     letters = {json.loads(each["row"])["k"]: each for each in empty.all("odd_dead_letters") if each["characters"] < 999}
@@ -185,17 +184,15 @@ def test_what_has_no_form_is_a_dead_letter_and_the_rest_is_written(
     assert "MongoDB refused 3 rows, which are in odd_dead_letters" in caplog.text
 
 
-def test_what_the_server_refuses_is_a_dead_letter_once_and_the_rest_is_written(
-    spark: SparkSession, empty: Server
-) -> None:
+def test_what_the_server_refuses_is_a_dead_letter_once_and_the_rest_is_written(empty: Server) -> None:
     with MongoClient[dict[str, Any]](empty.address) as client:
         client.get_default_database()["events"].create_index(["action"], unique=True)
     writer = a_writer(empty, Mongo("events", id="event_id", dead_letters="refused"))
-    rows = spark.createDataFrame([("a", NOON, "view"), ("b", NOON, "view"), ("c", NOON, "click")], EVENT).coalesce(1)
+    rows = a_table(EVENT, ("a", NOON, "view"), ("b", NOON, "view"), ("c", NOON, "click"))
 
-    writer.write(rows, 0)
+    writer.write(rows.to_reader(), 0)
     before = empty.all("refused")
-    writer.write(rows, 0)
+    writer.write(rows.to_reader(), 0)
 
     assert [document["_id"] for document in empty.all("events")] == ["a", "c"]
     assert empty.all("refused") == before
@@ -204,42 +201,40 @@ def test_what_the_server_refuses_is_a_dead_letter_once_and_the_rest_is_written(
     assert "duplicate key error" in letter["reason"] and "action_1" in letter["reason"]
 
 
-def test_indexes_are_made_once(spark: SparkSession, empty: Server) -> None:
+def test_indexes_are_made_once(empty: Server) -> None:
     writer = a_writer(empty, Mongo("events", id="event_id", indexes=("action", ("action", "at"))))
 
     for number in range(2):
-        writer.write(events(spark, ("a", NOON, "view")), number)
+        writer.write(events(("a", NOON, "view")).to_reader(), number)
 
     assert sorted(empty.indexes("events")) == [[("_id", 1)], [("action", 1)], [("action", 1), ("at", 1)]]
 
 
-def test_a_column_that_is_not_there_is_refused_by_name(spark: SparkSession, empty: Server) -> None:
+def test_a_column_that_is_not_there_is_refused_by_name(empty: Server) -> None:
     with pytest.raises(Refused, match="names 'moment', which is no column of the table"):
-        a_writer(empty, Mongo("events", id="event_id", indexes=("moment",))).write(events(spark, ("a", NOON, "x")), 0)
+        writer = a_writer(empty, Mongo("events", id="event_id", indexes=("moment",)))
+        writer.write(events(("a", NOON, "x")).to_reader(), 0)
 
 
-def test_a_server_that_is_away_is_waited_for(
-    spark: SparkSession, empty: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_is_away_is_waited_for(empty: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CONNECTION, "serverSelectionTimeoutMS", 100)
     step = Step("events-to-mongo-0", a_writer(empty), threading.Event())
-    step(events(spark, ("a", NOON, "view")), 0)
+    step(a_frame(events(("a", NOON, "view"))), 0)
     empty.stop()
     with pytest.raises(NotNow, match="MongoDB is away: 127.0.0.1"):
-        a_writer(empty, Mongo("events", id="event_id", indexes=("at",))).write(events(spark, ("b", NOON, "view")), 1)
+        indexed = a_writer(empty, Mongo("events", id="event_id", indexes=("at",)))
+        indexed.write(events(("b", NOON, "view")).to_reader(), 1)
     back = threading.Timer(1.0, empty.start)
     back.start()
 
-    step(events(spark, ("b", NOON, "click")), 1)
+    step(a_frame(events(("b", NOON, "click"))), 1)
 
     back.join()
     assert [document["_id"] for document in empty.all("events")] == ["a", "b"]
 
 
-def test_a_server_that_stops_in_the_middle_of_a_batch_has_every_document_once_when_it_is_back(
-    spark: SparkSession, empty: Server
-) -> None:
-    rows = spark.range(MANY).selectExpr("CAST(id AS STRING) AS event_id", "now() AS at", "'view' AS action")
+def test_a_server_that_stops_in_the_middle_of_a_batch_has_every_document_once_when_it_is_back(empty: Server) -> None:
+    rows = a_frame(events(*((str(number), NOON, "view") for number in range(MANY))))
     step = Step("events-to-mongo-0", a_writer(empty), threading.Event())
     failed: list[BaseException] = []
 
@@ -288,14 +283,12 @@ def test_a_run_that_is_killed_in_the_middle_of_a_batch_is_followed_by_one_that_b
     assert empty.count("orders_dead_letters") == 0
 
 
-def test_what_is_written_to_the_log_holds_no_secret(
-    spark: SparkSession, empty: Server, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_is_written_to_the_log_holds_no_secret(empty: Server, caplog: pytest.LogCaptureFixture) -> None:
     address = empty.address.replace("mongodb://", "mongodb://me:a-secret@")
     writer = EVENTS.opened(Surroundings(Settings(mongo=SecretStr(address))))
     caplog.set_level(logging.DEBUG)
 
     with pytest.raises(Refused) as refusal:  # the stand-in has no users
-        writer.write(events(spark, ("a", NOON, "view")), 0)
+        writer.write(events(("a", NOON, "view")).to_reader(), 0)
 
     assert "a-secret" not in f"{refusal.value} {caplog.text}"

@@ -53,9 +53,9 @@ VIGIE = str(Path(sys.executable).with_name("vigie"))
 KILLED = """
 import os, signal, sys, threading
 from pathlib import Path
-from vigie.engine.request import Request
-from vigie.engine.run import run
-from vigie.engine.watcher import Watcher
+from vigie.core.request import Request
+from vigie.embedded import run
+from vigie.core.observer import Watcher
 from vigie.lake import Lake
 from vigie.pipeline import load
 from vigie.settings import Settings

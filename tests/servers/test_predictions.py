@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +48,10 @@ def test_a_model_is_trained_on_the_lake_and_says_of_every_settled_report_what_fl
     typed("run", "flights", "--once", lake=tmp_path)
 
     silver = table(tmp_path, "silver/flights_ml")
-    settled = silver["event_timestamp"].max() - timedelta(minutes=2)  # type: ignore[operator]
-    expected = silver.filter(pl.col("event_timestamp") <= settled, ~pl.col("on_ground"))
+    newest = silver["event_timestamp"].max()
+    assert isinstance(newest, datetime)
+    settled = newest - timedelta(minutes=2)
+    expected = silver.filter(pl.col("event_timestamp") < settled, ~pl.col("on_ground"))
     found = table(tmp_path, "gold/predictions")
     keys = ("icao24", "event_timestamp")
     assert found.height == expected.height
@@ -57,7 +59,7 @@ def test_a_model_is_trained_on_the_lake_and_says_of_every_settled_report_what_fl
     assert found.join(expected, on=keys, how="anti").is_empty()
     assert set(found["model"]) == {1}
     the_same_by_hand(tmp_path, found.join(expected, on=keys))
-    counted_by_the_minute(table(tmp_path, "gold/heavy_per_minute"), found)
+    counted_by_the_minute(table(tmp_path, "gold/heavy_per_minute"), found, settled)
     assert any(row["table"] == "gold/predictions" and row["read"] > 0 for row in ledger(tmp_path))
 
 
@@ -72,10 +74,10 @@ def the_same_by_hand(lake: Path, both: pl.DataFrame) -> None:
     assert both["probability"].to_list() == pytest.approx(said.max(axis=1).tolist(), abs=1e-12)
 
 
-def counted_by_the_minute(windows: pl.DataFrame, found: pl.DataFrame) -> None:
-    newest = pl.col("event_timestamp").max().dt.truncate("1m")
+def counted_by_the_minute(windows: pl.DataFrame, found: pl.DataFrame, settled: datetime) -> None:
+    """Each minute that is over by then."""
     expected = (
-        found.filter(pl.col("event_timestamp") < newest)
+        found.filter(pl.col("event_timestamp").dt.truncate("1m") + timedelta(minutes=1) <= settled)
         .group_by(pl.col("event_timestamp").dt.truncate("1m").alias("window_start"), "predicted_class")
         .agg(pl.col("icao24").n_unique().cast(pl.Int64).alias("flight_count"), pl.len().cast(pl.Int64).alias("reports"))
         .sort("window_start", "predicted_class")

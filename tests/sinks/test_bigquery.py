@@ -8,11 +8,12 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from tests.runs import until
+from tests.rows import a_frame, a_table
 from tests.sinks.bigquery_server import DATASET, PROJECT, Failure, Fault, Server, a_server
 from vigie.contracts import Surroundings, Writer
 from vigie.engine.deliveries import Step
@@ -23,9 +24,6 @@ from vigie.sinks import NotNow, Refused
 from vigie.sinks.bigquery import BigQuery, BigQueryTable
 from vigie.sinks.bigquery_jobs import Jobs
 from vigie.sinks.bigquery_sql import Layout, Span, creation, merging, type_of
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
 
 NOON = datetime(2025, 6, 1, 12, 0, 0, 123456, tzinfo=UTC)
 EVENT = "event_id STRING, at TIMESTAMP, action STRING"
@@ -42,19 +40,19 @@ def a_writer(server: Server, sink: BigQuery = EVENTS) -> Writer:
     return BigQueryTable(sink, Jobs(PROJECT, DATASET, server.endpoint, look_every=0.01))
 
 
-def events(spark: SparkSession, *rows: tuple[Any, ...]) -> DataFrame:
-    return spark.createDataFrame(rows, EVENT).repartition(2)
+def events(*rows: tuple[Any, ...]) -> pa.Table:
+    return a_table(EVENT, *rows)
 
 
-def two_events(spark: SparkSession) -> DataFrame:
-    return events(spark, ("a", NOON, "view"), ("b", NOON, "click"))
+def two_events() -> pa.Table:
+    return events(("a", NOON, "view"), ("b", NOON, "click"))
 
 
-def delivered(writer: Writer, rows: DataFrame, batch: int = 0) -> int:
+def delivered(writer: Writer, rows: pa.Table, batch: int = 0) -> int:
     """How often a batch had to be tried, as the engine tries it."""
     for tries in range(1, 10):
         try:
-            writer.write(rows, batch)
+            writer.write(rows.to_reader(), batch)
         except NotNow:
             continue
         return tries
@@ -67,18 +65,16 @@ def test_without_a_project_it_is_off() -> None:
     assert EVENTS.missing(around) == "VIGIE_BIGQUERY_PROJECT is not set"
 
 
-def test_settings_alone_open_it(spark: SparkSession, server: Server) -> None:
+def test_settings_alone_open_it(server: Server) -> None:
     settings = Settings(bigquery_project=PROJECT, bigquery_endpoint=server.endpoint)
 
-    EVENTS.opened(Surroundings(settings)).write(two_events(spark), 0)
+    EVENTS.opened(Surroundings(settings)).write(two_events().to_reader(), 0)
 
     assert server.ask("SELECT count(*) FROM events") == [(2,)]
 
 
-def test_a_batch_is_one_load_and_one_merge_and_leaves_nothing_beside_the_table(
-    spark: SparkSession, server: Server
-) -> None:
-    a_writer(server).write(two_events(spark), 7)
+def test_a_batch_is_one_load_and_one_merge_and_leaves_nothing_beside_the_table(server: Server) -> None:
+    a_writer(server).write(two_events().to_reader(), 7)
 
     assert server.ask('SELECT event_id, "at", action FROM events ORDER BY event_id') == [
         ("a", NOON, "view"),
@@ -90,24 +86,22 @@ def test_a_batch_is_one_load_and_one_merge_and_leaves_nothing_beside_the_table(
     assert server.ask("SELECT table_name FROM duckdb_tables()") == [("events",)]
 
 
-def test_a_repeat_of_a_batch_runs_no_job_again(spark: SparkSession, server: Server) -> None:
-    a_writer(server).write(two_events(spark), 0)
+def test_a_repeat_of_a_batch_runs_no_job_again(server: Server) -> None:
+    a_writer(server).write(two_events().to_reader(), 0)
     before = list(server.jobs)
 
-    a_writer(server).write(two_events(spark), 0)
+    a_writer(server).write(two_events().to_reader(), 0)
 
     begun = [name for name in server.jobs if name not in before]
     assert [server.jobs[name]["configuration"]["query"]["query"][:12] for name in begun] == ["CREATE TABLE"]
     assert server.ask("SELECT count(*) FROM events") == [(2,)]
 
 
-def test_rows_that_come_again_in_another_batch_or_from_another_lake_change_nothing(
-    spark: SparkSession, server: Server
-) -> None:
+def test_rows_that_come_again_in_another_batch_or_from_another_lake_change_nothing(server: Server) -> None:
     writer = a_writer(server)
-    writer.write(two_events(spark), 0)
+    writer.write(two_events().to_reader(), 0)
 
-    writer.write(events(spark, ("b", NOON, "changed"), ("c", NOON, "view")), 1)
+    writer.write(events(("b", NOON, "changed"), ("c", NOON, "view")).to_reader(), 1)
 
     assert server.ask("SELECT event_id, action FROM events ORDER BY 1") == [
         ("a", "view"),
@@ -116,48 +110,41 @@ def test_rows_that_come_again_in_another_batch_or_from_another_lake_change_nothi
     ]
 
 
-def test_a_batch_of_a_lake_that_was_put_back_may_have_other_rows_under_its_number(
-    spark: SparkSession, server: Server
-) -> None:
+def test_a_batch_of_a_lake_that_was_put_back_may_have_other_rows_under_its_number(server: Server) -> None:
     writer = a_writer(server)
-    writer.write(two_events(spark), 0)
+    writer.write(two_events().to_reader(), 0)
 
-    writer.write(events(spark, ("b", NOON, "click"), ("c", NOON, "view")), 0)
+    writer.write(events(("b", NOON, "click"), ("c", NOON, "view")).to_reader(), 0)
 
     assert server.ask("SELECT event_id FROM events ORDER BY 1") == [("a",), ("b",), ("c",)]
 
 
 def test_the_same_batch_of_another_lake_has_jobs_of_its_own_and_adds_what_is_not_there(
-    spark: SparkSession, server: Server, tmp_path: Path
+    server: Server, tmp_path: Path
 ) -> None:
-    writer = a_writer(server, BigQuery("numbers", id="value"))
-    for lake, rows in (("one", 2), ("another", 3)):
-        stream = spark.readStream.format("rate-micro-batch").option("rowsPerBatch", rows).load().select("value")
-        query = stream.writeStream.foreachBatch(writer.write).trigger(processingTime="1 hour")
-        started = query.option("checkpointLocation", str(tmp_path / lake)).start()
-        until(lambda: started.lastProgress is not None)  # noqa: B023  (it is called here, and not later)
-        started.stop()
+    settings = Settings(bigquery_project=PROJECT, bigquery_endpoint=server.endpoint)
 
-    first, second = server.done("load")
-    assert first.split("_")[-3] != second.split("_")[-3], "the id of the query"
-    assert server.ask("SELECT value FROM numbers ORDER BY 1") == [(0,), (1,), (2,)]
+    for lake, rows in (("one", ("a", "b")), ("another", ("a", "b", "c"))):
+        writer = EVENTS.opened(Surroundings(settings, delivery=f"events-to-bigquery-0-{lake}"))
+        writer.write(events(*((id, NOON, "view") for id in rows)).to_reader(), 0)
+
+    assert [load.split("_")[-3] for load in server.done("load")] == ["one", "another"]
+    assert server.ask("SELECT event_id FROM events ORDER BY 1") == [("a",), ("b",), ("c",)]
 
 
-def test_of_a_batch_s_rows_with_one_id_the_first_is_kept(spark: SparkSession, server: Server) -> None:
-    rows = spark.createDataFrame([("a", NOON, "first"), ("a", NOON, "second")], EVENT).coalesce(1)
-
-    a_writer(server).write(rows, 0)
+def test_of_a_batch_s_rows_with_one_id_the_first_is_kept(server: Server) -> None:
+    a_writer(server).write(events(("a", NOON, "first"), ("a", NOON, "second")).to_reader(), 0)
 
     assert server.ask("SELECT action FROM events") == [("first",)]
 
 
-def test_a_batch_without_rows_asks_nothing(spark: SparkSession, server: Server) -> None:
-    a_writer(server).write(events(spark), 0)
+def test_a_batch_without_rows_asks_nothing(server: Server) -> None:
+    a_writer(server).write(events().to_reader(), 0)
 
     assert server.asked == []
 
 
-def test_every_kind_of_value_is_there_as_it_was(spark: SparkSession, server: Server) -> None:
+def test_every_kind_of_value_is_there_as_it_was(server: Server) -> None:
     schema = """k STRING, flag BOOLEAN, tiny TINYINT, small SMALLINT, whole INT, big BIGINT, single FLOAT,
         double DOUBLE, exact DECIMAL(12, 3), day DATE, at TIMESTAMP, clock TIMESTAMP_NTZ, raw BINARY,
         many ARRAY<STRING>, named MAP<STRING, DOUBLE>, inside STRUCT<a: INT, at: TIMESTAMP>"""
@@ -165,7 +152,7 @@ def test_every_kind_of_value_is_there_as_it_was(spark: SparkSession, server: Ser
             NOON, datetime(2025, 3, 30, 2, 30), b"\x00\xff", ["x", None, '"'], {"y": 1.5}, (1, NOON))  # fmt: skip
     nulls = ("nulls", *[None] * 15)
 
-    a_writer(server, BigQuery("kinds", id="k")).write(spark.createDataFrame([full, nulls], schema), 0)
+    a_writer(server, BigQuery("kinds", id="k")).write(a_table(schema, full, nulls).to_reader(), 0)
 
     held, empties = server.ask("SELECT * FROM kinds ORDER BY flag NULLS LAST")
     assert held[:13] == full[:13]
@@ -187,39 +174,35 @@ STEPS = ("GET /datasets/", "POST /jobs", "GET /jobs/.*load", "POST /datasets/.*/
     ],
     ids=str,
 )
-def test_a_fault_that_passes_is_tried_again_and_every_row_is_there_once(
-    spark: SparkSession, server: Server, fault: Fault
-) -> None:
+def test_a_fault_that_passes_is_tried_again_and_every_row_is_there_once(server: Server, fault: Fault) -> None:
     server.faults.append(replace(fault))
 
-    tries = delivered(a_writer(server), two_events(spark))
+    tries = delivered(a_writer(server), two_events())
 
     assert (tries, server.faults) == (2, [])
     assert server.ask("SELECT event_id FROM events ORDER BY 1") == [("a",), ("b",)]
     assert len(server.done("load")) == 1, "a load whose answer was lost is not run again"
 
 
-def test_a_merge_whose_answer_was_lost_is_met_and_not_run_again(spark: SparkSession, server: Server) -> None:
+def test_a_merge_whose_answer_was_lost_is_met_and_not_run_again(server: Server) -> None:
     writer = a_writer(server)
-    writer.write(events(spark, ("a", NOON, "view")), 0)
+    writer.write(events(("a", NOON, "view")).to_reader(), 0)
     server.faults.append(Fault("POST /jobs", after=True))
 
-    assert delivered(writer, events(spark, ("b", NOON, "view")), 1) == 2
+    assert delivered(writer, events(("b", NOON, "view")), 1) == 2
 
     assert [name[-7:] for name in server.done("query")[1:]] == ["merge-0", "merge-0"]
     assert server.ask("SELECT count(*) FROM events") == [(2,)]
 
 
-def test_a_process_that_died_while_its_jobs_ran_is_followed_by_one_that_waits_for_them(
-    spark: SparkSession, server: Server
-) -> None:
+def test_a_process_that_died_while_its_jobs_ran_is_followed_by_one_that_waits_for_them(server: Server) -> None:
     server.looks_until_done = 3
     died = a_writer(server)
     server.faults.append(Fault(r"GET /jobs/.*merge-0", 0))
     with pytest.raises(NotNow, match="cannot be reached"):
-        died.write(two_events(spark), 0)
+        died.write(two_events().to_reader(), 0)
 
-    a_writer(server).write(two_events(spark), 0)
+    a_writer(server).write(two_events().to_reader(), 0)
 
     assert len(server.done("load")) == 1
     assert len([name for name in server.done("query") if "merge" in name]) == 1
@@ -228,90 +211,86 @@ def test_a_process_that_died_while_its_jobs_ran_is_followed_by_one_that_waits_fo
 
 @pytest.mark.parametrize(("kind", "loads"), [("LOAD", 2), ("QUERY", 2)])
 def test_a_job_that_failed_is_followed_by_the_next_attempt_under_another_id(
-    spark: SparkSession, server: Server, kind: str, loads: int
+    server: Server, kind: str, loads: int
 ) -> None:
     server.failures += [Failure(kind, "backendError")]
 
-    assert delivered(a_writer(server), two_events(spark)) == 2
+    assert delivered(a_writer(server), two_events()) == 2
 
     assert [name[-7:] for name in server.done("load")] == [f"-load-{number}" for number in range(loads)]
     assert server.done("query")[-1].endswith("-merge-1")
     assert server.ask("SELECT count(*) FROM events") == [(2,)]
 
 
-def test_rows_beside_the_table_that_were_dropped_for_their_age_are_loaded_again(
-    spark: SparkSession, server: Server
-) -> None:
+def test_rows_beside_the_table_that_were_dropped_for_their_age_are_loaded_again(server: Server) -> None:
     server.faults.append(Fault("POST /jobs.*", 503))
     writer = a_writer(server)
     with pytest.raises(NotNow):
-        writer.write(two_events(spark), 0)
+        writer.write(two_events().to_reader(), 0)
     server.failures.append(Failure("QUERY", "notFound", "Not found: Table events_vigie_batch_00000000_0"))
 
-    assert delivered(writer, two_events(spark)) == 2
+    assert delivered(writer, two_events()) == 2
 
     assert server.ask("SELECT count(*) FROM events") == [(2,)]
 
 
-def test_a_quota_that_is_used_up_is_waited_for(spark: SparkSession, server: Server) -> None:
+def test_a_quota_that_is_used_up_is_waited_for(server: Server) -> None:
     server.failures.append(Failure("LOAD", "quotaExceeded", "too many loads"))
 
     with pytest.raises(NotNow, match="a quota of BigQuery is used up: too many loads") as setback:
-        a_writer(server).write(two_events(spark), 0)
+        a_writer(server).write(two_events().to_reader(), 0)
 
     assert setback.value.wait == 600
 
 
-def test_what_is_refused_ends_the_run_and_the_next_one_tries_anew(spark: SparkSession, server: Server) -> None:
+def test_what_is_refused_ends_the_run_and_the_next_one_tries_anew(server: Server) -> None:
     writer = a_writer(server)
-    writer.write(two_events(spark), 0)
+    writer.write(two_events().to_reader(), 0)
     server.ask("ALTER TABLE events DROP COLUMN action")
     with pytest.raises(Refused, match="ALTER TABLE"):
-        writer.write(events(spark, ("c", NOON, "view")), 1)
+        writer.write(events(("c", NOON, "view")).to_reader(), 1)
     server.ask("ALTER TABLE events ADD COLUMN action TEXT")
 
-    a_writer(server).write(events(spark, ("c", NOON, "view")), 1)
+    a_writer(server).write(events(("c", NOON, "view")).to_reader(), 1)
 
     assert server.ask("SELECT event_id, action FROM events WHERE event_id = 'c'") == [("c", "view")]
 
 
-def test_a_row_without_its_id_is_refused(spark: SparkSession, server: Server) -> None:
+def test_a_row_without_its_id_is_refused(server: Server) -> None:
     with pytest.raises(Refused, match="NOT NULL"):
-        a_writer(server).write(events(spark, (None, NOON, "view")), 0)
+        a_writer(server).write(events((None, NOON, "view")).to_reader(), 0)
 
 
 @pytest.mark.parametrize(
     ("reason", "do"), [("accessDenied", "Grant the account"), ("billingNotEnabled", "Turn billing on")]
 )
-def test_a_right_that_is_missing_is_named(spark: SparkSession, server: Server, reason: str, do: str) -> None:
+def test_a_right_that_is_missing_is_named(server: Server, reason: str, do: str) -> None:
     server.faults.append(Fault("POST /jobs", 403, reason))
 
     with pytest.raises(Refused, match=do):
-        a_writer(server).write(two_events(spark), 0)
+        a_writer(server).write(two_events().to_reader(), 0)
 
 
-def test_a_dataset_that_is_not_there_is_not_made_in_a_region_of_our_choice(spark: SparkSession, server: Server) -> None:
+def test_a_dataset_that_is_not_there_is_not_made_in_a_region_of_our_choice(server: Server) -> None:
     writer = BigQueryTable(EVENTS, Jobs(PROJECT, "elsewhere", server.endpoint))
 
     with pytest.raises(Refused, match="Not found: Dataset elsewhere .*\n.*in a region of your choice"):
-        writer.write(two_events(spark), 0)
+        writer.write(two_events().to_reader(), 0)
 
 
-def test_columns_that_the_table_does_not_have_are_refused_by_name(spark: SparkSession, server: Server) -> None:
+def test_columns_that_the_table_does_not_have_are_refused_by_name(server: Server) -> None:
     with pytest.raises(Refused, match="names 'on', which is no column of the table"):
-        a_writer(server, BigQuery("events", id="event_id", partition_by="on")).write(two_events(spark), 0)
+        a_writer(server, BigQuery("events", id="event_id", partition_by="on")).write(two_events().to_reader(), 0)
 
 
-def test_without_credentials_a_person_is_told_how_to_give_them(
-    spark: SparkSession, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_without_credentials_a_person_is_told_how_to_give_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "nowhere.json"))
 
     with pytest.raises(BadSetting, match="gcloud auth application-default login"):
-        BigQueryTable(EVENTS, Jobs(PROJECT, DATASET, None)).write(two_events(spark), 0)
+        BigQueryTable(EVENTS, Jobs(PROJECT, DATASET, None)).write(two_events().to_reader(), 0)
 
 
-def test_the_engine_tries_again_until_it_is_there(spark: SparkSession, server: Server) -> None:
+def test_the_engine_tries_again_until_it_is_there(server: Server) -> None:
     from threading import Event
 
     from vigie.backoff import Clock
@@ -320,7 +299,7 @@ def test_the_engine_tries_again_until_it_is_there(spark: SparkSession, server: S
     waited: list[float] = []
     clock = Clock(wait=lambda _, seconds: waited.append(seconds))
 
-    Step("events-to-bigquery-0", a_writer(server), Event(), clock=clock)(two_events(spark), 0)
+    Step("events-to-bigquery-0", a_writer(server), Event(), clock=clock)(a_frame(two_events()), 0)
 
     assert len(waited) == 2
     assert server.ask("SELECT count(*) FROM events") == [(2,)]

@@ -133,7 +133,7 @@ def test_a_map_whose_keys_are_no_texts_has_a_dead_letter_too() -> None:
     ],
 )
 def test_an_id_that_is_there_is_no_fault(said: dict[str, Any]) -> None:
-    assert list(judged([{"_id": 1}], refusal(11_000, **said))) == []
+    assert list(judged([{"_id": 1}], refusal(11_000, **said), "events")) == []
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_an_id_that_is_there_is_no_fault(said: dict[str, Any]) -> None:
     ],
 )
 def test_what_the_server_says_of_one_document_is_that_document_s_fault(answer: dict[str, Any]) -> None:
-    [(document, reason)] = judged([{"_id": 1}, {"_id": 2}], answer)
+    [(document, reason)] = judged([{"_id": 1}, {"_id": 2}], answer, "events")
 
     assert document == {"_id": 2}
     assert str(answer["writeErrors"][0]["code"]) in reason
@@ -154,10 +154,10 @@ def test_what_the_server_says_of_one_document_is_that_document_s_fault(answer: d
 def test_what_passes_is_waited_for() -> None:
     for answer in (refusal(112, "WriteConflict"), {"writeErrors": [], "writeConcernErrors": [{"errmsg": "waiting"}]}):
         with pytest.raises(NotNow):
-            list(judged([{"_id": 1}], answer))
+            list(judged([{"_id": 1}], answer, "events"))
 
 
 @pytest.mark.parametrize(("code", "do"), [(13, "VIGIE_MONGO"), (14_031, "Mend what it says")])
 def test_what_no_document_is_to_blame_for_ends_the_run(code: int, do: str) -> None:
     with pytest.raises(Refused, match=do):
-        list(judged([{"_id": 1}], refusal(code)))
+        list(judged([{"_id": 1}], refusal(code), "events"))

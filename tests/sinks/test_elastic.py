@@ -5,22 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr
-from pyspark.sql import types
 
 from tests.gate import Answer, Request, a_gate
+from tests.rows import a_table
 from tests.sinks.receivers import a_free_port
 from vigie import Pipeline
+from vigie.arrow_types import arrow_schema
 from vigie.check import problems
 from vigie.contracts import Surroundings
 from vigie.errors import BadSetting
 from vigie.settings import Settings, read_settings
 from vigie.sinks import NotNow, Refused, elastic_bulk
-from vigie.sinks.elastic import Elastic
+from vigie.sinks.elastic import Elastic, documents
 from vigie.sinks.elastic_bulk import Line, judged, put
 from vigie.sinks.elastic_cluster import ELASTICSEARCH, OPENSEARCH, Cluster, Login
 from vigie.sinks.elastic_templates import LONGEST_TERM, fields, lifecycle, state_management, template
@@ -131,19 +132,9 @@ def test_an_address_without_a_port_has_the_usual_one(address: str, whole: str) -
 
 
 def test_a_column_has_the_field_that_holds_its_values() -> None:
-    string = types.StringType()
-    inner = types.StructType([types.StructField("at", types.TimestampType())])
-    schema = types.StructType(
-        [
-            types.StructField("name", string),
-            types.StructField("at", types.TimestampType()),
-            types.StructField("day", types.DateType()),
-            types.StructField("count", types.LongType()),
-            types.StructField("exact", types.DecimalType(12, 3)),
-            types.StructField("many", types.ArrayType(types.DoubleType())),
-            types.StructField("named", types.MapType(string, string)),
-            types.StructField("inside", inner),
-        ]
+    schema = arrow_schema(
+        "name STRING, at TIMESTAMP, day DATE, count BIGINT, exact DECIMAL(12, 3), many ARRAY<DOUBLE>, "
+        "named MAP<STRING, STRING>, inside STRUCT<at: TIMESTAMP>"
     )
 
     assert fields(schema) == {
@@ -267,10 +258,9 @@ def prepared(decide: Callable[[Request], Answer], keep: str | None = "30 days") 
         asked.append((f"{request.method} {request.path.partition('&')[0]}", body))
         return decide(request)
 
-    schema = types.StructType([types.StructField("at", types.TimestampType())])
     with a_gate(noted) as address:
         index = Elastic("events", id="at", keep=keep).opened(Surroundings(Settings(elastic=address)))
-        index._prepared(schema, "at")
+        index._prepared(arrow_schema("at TIMESTAMP"), "at")
     return asked
 
 
@@ -376,3 +366,28 @@ def test_an_index_that_takes_nothing_is_not_the_documents_fault(kind: str) -> No
 def test_what_no_document_is_to_blame_for_ends_the_run(status: int, do: str) -> None:
     with pytest.raises(Refused, match=do):
         list(judged(lines("a"), [item(status)], ELASTICSEARCH))
+
+
+def test_a_row_is_the_index_of_its_month_an_id_of_its_columns_and_itself_as_json() -> None:
+    july = datetime(2025, 7, 31, 23, 59, 59, 999_999, UTC)
+    table = a_table(
+        "at TIMESTAMP, k STRING, v DOUBLE, many ARRAY<DOUBLE>",
+        (july, "a", float("nan"), [float("inf")]), (None, "b", 0.5, None), (july, "é" * 300, None, None),
+    )  # fmt: skip
+
+    found = [Line(*row.values()) for part in table.to_batches()
+             for row in documents(part, "events", ("at", "k"), "at").to_pylist()]  # fmt: skip
+
+    at = "2025-07-31T23:59:59.999999Z"
+    assert found[0] == Line(
+        "events-2025.07.01", f'{{"at":"{at}","k":"a"}}', f'{{"at":"{at}","k":"a","v":null,"many":["Infinity"]}}'
+    )
+    assert found[1] == Line(None, '{"at":null,"k":"b"}', '{"at":null,"k":"b","v":0.5,"many":null}')
+    assert (found[2].into, len(found[2].id)) == ("events-2025.07.01", 64)
+
+
+def test_a_table_without_a_moment_in_its_id_has_one_index() -> None:
+    [part] = a_table("k STRING, day DATE", ("a", date(2025, 7, 1))).to_batches()
+
+    assert documents(part, "events", ("k",), "")["index"].to_pylist() == ["events"]
+    assert documents(part, "events", ("day", "k"), "day")["index"].to_pylist() == ["events-2025.07.01"]

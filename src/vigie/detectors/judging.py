@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from vigie.detectors.judgement import Judgement, Marks
-from vigie.detectors.readings import Bools, Readings
+from vigie.detectors.readings import Indices, Readings
 from vigie.lake import quoted
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
+QUIET = np.iinfo(np.int64).min  # since when a rule fires that does not
 AT_ONCE = 1_000_000  # readings that are laid out as columns of numbers
 
 
@@ -43,16 +44,17 @@ class Verdict(NamedTuple):
 
 
 def changes(
-    database: DuckDBPyConnection, rules: Mapping[str, Judgement], firing: Iterable[tuple[str, str]]
+    database: DuckDBPyConnection, rules: Mapping[str, Judgement], firing: Mapping[tuple[str, str], int]
 ) -> list[Turn]:
-    """Where each rule turns from quiet to firing or back, when these (rule and key) fire already.
+    """Where each rule turns from quiet to firing or back, when these (rule and key) fire already, since these moments.
+
+    What fires since a moment is not ended by a reading of before.
 
     Asked of a table `readings`: key, moment in microseconds, is_new, and the columns that the rules name. Readings
     that are not new are the past, and change nothing. Of very many, some keys are judged at a time.
     """
     [(rows,)] = database.sql("SELECT count(*) FROM readings").fetchall()
     parts = max(1, math.ceil(rows / AT_ONCE))
-    firing = list(firing)
     turns = [turn for part in range(parts) for turn in _changes(database, rules, firing, (part, parts))]
     return sorted(turns, key=lambda turn: (turn.moment, turn.rule, turn.key))
 
@@ -60,17 +62,17 @@ def changes(
 def _changes(
     database: DuckDBPyConnection,
     rules: Mapping[str, Judgement],
-    firing: Iterable[tuple[str, str]],
+    firing: Mapping[tuple[str, str], int],
     part: tuple[int, int],
 ) -> Iterator[Turn]:
     readings, keys = _readings(database, rules.values(), part)
     codes = {key: code for code, key in enumerate(keys)}
-    fired = {rule: np.zeros(len(keys), bool) for rule in rules}
-    for rule, key in firing:
-        if rule in fired and key in codes:
-            fired[rule][codes[key]] = True
+    since = {rule: np.full(len(keys), QUIET) for rule in rules}
+    for (rule, key), moment in firing.items():
+        if rule in since and key in codes:
+            since[rule][codes[key]] = moment
     for rule, judgement in rules.items():
-        yield from turns(rule, readings, judgement.judge(readings), fired[rule], keys)
+        yield from turns(rule, readings, judgement.judge(readings), since[rule], keys)
 
 
 def judged(database: DuckDBPyConnection, judgement: Judgement) -> list[Verdict]:
@@ -117,8 +119,10 @@ def _numbers(table: pa.Table, column: str) -> Any:
     return table[column].to_numpy()
 
 
-def turns(rule: str, readings: Readings, marks: Marks, fired: Bools, keys: list[str]) -> list[Turn]:
-    decided = marks.fires | marks.clears
+def turns(rule: str, readings: Readings, marks: Marks, since: Indices, keys: list[str]) -> list[Turn]:
+    fired = since != QUIET
+    of_before = fired[readings.key[marks.row]] & (readings.moment[marks.row] < since[readings.key[marks.row]])
+    decided = (marks.fires | marks.clears) & ~of_before
     rows, fires = marks.row[decided], marks.fires[decided]
     if not len(rows) or not (fires.any() or fired.any()):
         return []

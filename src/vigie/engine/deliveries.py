@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
 from vigie.backoff import Backoff, Clock
 from vigie.contracts import MessageSink, RemoteSink, Surroundings, Writer
+from vigie.core.alerts.sender import needs
+from vigie.core.delivery_id import delivery_id
+from vigie.core.delivery_log import NotedWriter
+from vigie.core.ingest.avro_schemas import FollowedSchemas
+from vigie.core.ledger import Entry
+from vigie.core.left_undone import LeftUndone
 from vigie.duration import parse_duration
+from vigie.engine import tables
 from vigie.engine.checkpoints import Checkpoint
-from vigie.engine.courier import needs
-from vigie.engine.ledger import Entry
-from vigie.engine.left_undone import LeftUndone
-from vigie.engine.receipts import NotedWriter
-from vigie.engine.schemas import FollowedSchemas
 from vigie.engine.workshop import Workshop
 from vigie.errors import RunFailed
 from vigie.graph import Delivery, Graph, Source
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 LAST_TRIES_S = 30.0
+AT_ONCE = 10_000  # rows that a sink is given together
 
 log = logging.getLogger(__name__)
 
@@ -63,12 +67,26 @@ def open_all(graph: Graph, around: Surroundings, lake: Lake) -> list[Open]:
             off.setdefault(f"{kind} is off: {missing}", []).append(str(delivery.place))
         else:
             name = f"{node.name}-to-{kind.lower()}-{at}"
-            notes = Checkpoint(lake.checkpoint(graph.name, name) / "schemas")
-            schemas = FollowedSchemas(lake, graph.name, node, notes) if isinstance(node, Source) else None
-            found.append(Open(name, delivery, _opened(delivery, around, schemas)))
+            folder = lake.checkpoint(graph.name, name)
+            notes = Checkpoint(folder / "schemas")
+            schemas = _followed_schemas(lake, graph.name, node, notes) if isinstance(node, Source) else None
+            if isinstance(delivery.to, RemoteSink | MessageSink):
+                needs(delivery.to, str(delivery.place))
+            itself = replace(around, delivery=delivery_id(name, folder))
+            found.append(Open(name, delivery, _opened(delivery, itself, schemas)))
     for said, places in off.items():
         log.warning("%s (%s)", said, ", ".join(places))
     return found
+
+
+def _followed_schemas(lake: Lake, pipeline: str, source: Source, notes: Checkpoint) -> FollowedSchemas:
+    reads = Checkpoint(lake.checkpoint(pipeline, source.name))
+    done = partial(_last_batch, lake.ledger(pipeline), reads)
+    return FollowedSchemas(source, lake.schemas(pipeline, source.name), notes, done)
+
+
+def _last_batch(ledger: Path, reads: Checkpoint) -> int:
+    return tables.last_batch(ledger, reads.query)
 
 
 def deliveries(shop: Workshop, going: Sequence[Open], ending: Event, once: bool) -> Iterator[Route]:
@@ -101,10 +119,8 @@ def _opened(delivery: Delivery, around: Surroundings, schemas: FollowedSchemas |
     """What the rows of a delivery are written with; of a source's, `schemas` are those of its messages."""
     sink = delivery.to
     if isinstance(sink, RemoteSink):
-        needs(sink, str(delivery.place))
         return sink.opened(around)
     if isinstance(sink, MessageSink):
-        needs(sink, str(delivery.place))
         assert schemas is not None  # `check` has seen to it
         return sink.opened_for_messages(around, schemas)
     return sink
@@ -131,9 +147,10 @@ class Step:
 
     def __call__(self, batch: DataFrame, number: int) -> list[Entry]:
         began = self._clock.time()
+        rows = batch.toArrow()  # all of it through the driver, until this engine is gone
         while True:
             try:
-                self._writer.write(batch, number)
+                self._writer.write(rows.to_reader(max_chunksize=AT_ONCE), number)
             except NotNow as problem:
                 self._wait(problem, self._clock.time() - began)
             else:

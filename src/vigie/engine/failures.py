@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import gettempdir
-from typing import TYPE_CHECKING
 
 import duckdb
 from deltalake.exceptions import DeltaError
@@ -15,16 +14,11 @@ from py4j.protocol import Py4JError
 from pyarrow import ArrowException
 from pyspark.errors import PySparkException
 
+from vigie.core.user_function import reason
 from vigie.disk import full, is_full
 from vigie.errors import BadSetting, LakeDamaged, RunFailed, VigieError
-from vigie.graph import Gold, Place, Silver
 from vigie.lake import PUT_BACK, Lake, in_a_line
 from vigie.sources.kafka import BrokerAway
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
-    from vigie.models import Trained
 
 AWAY = "the Kafka broker went away"
 SIGNS: tuple[tuple[str, type[VigieError], str, str], ...] = (
@@ -87,40 +81,6 @@ def explained(lake: Lake) -> Iterator[None]:
         raise LakeDamaged(said, where=str(lake), do=PUT_BACK) from problem
 
 
-def made(table: Silver | Gold, *given: DataFrame | Trained) -> DataFrame:
-    """What the table's own function makes of what it is given; RunFailed with its name and line when it raises."""
-    from pyspark.sql import DataFrame
-
-    try:
-        answer = table.function(*given)
-    except VigieError:
-        raise
-    except Exception as problem:
-        said = _reason(str(problem)) if isinstance(problem, PySparkException | Py4JError) else str(problem)
-        raise RunFailed(
-            f"the function of {table.table} raised {type(problem).__name__}: {said}",
-            where=str(_raised_at(problem, table.place)),
-            do="Mend that line and start again: the run goes on where it stopped. `--debug` shows the whole trace.",
-        ) from problem
-    if not isinstance(answer, DataFrame):
-        raise RunFailed(
-            f"the function of {table.table} gave back {type(answer).__name__}, and not rows",
-            where=str(table.place),
-            do="Did you forget to `return` the DataFrame?",
-        )
-    return answer
-
-
-def _raised_at(problem: BaseException, declared: Place) -> Place:
-    """The last line of the person's own file that was run, else where the table was declared."""
-    place, trace = declared, problem.__traceback__
-    while trace:
-        if trace.tb_frame.f_code.co_filename == declared.file:
-            place = Place(declared.file, trace.tb_lineno)
-        trace = trace.tb_next
-    return place
-
-
 def _of_the_disk(problem: OSError, lake: Lake) -> VigieError:
     where = str(problem.filename or lake)
     if is_full(problem):
@@ -150,9 +110,9 @@ def died(query: str, said: str, lake: Lake | None = None) -> VigieError:
     if DAMAGED.search(said):
         named = FILE.search(said)
         where = named[1] if named else query
-        return LakeDamaged(f"a file of the lake is gone or damaged: {_reason(said)}", where=where, do=PUT_BACK)
+        return LakeDamaged(f"a file of the lake is gone or damaged: {reason(said)}", where=where, do=PUT_BACK)
     return RunFailed(
-        f"{query} died: {_reason(said)}",
+        f"{query} died: {reason(said)}",
         do="Mend what it says and start again: the run goes on where it stopped. `--debug` shows all of it.",
     )
 
@@ -162,14 +122,3 @@ def is_of_the_broker(problem: BaseException) -> bool:
     if isinstance(problem, PySparkException | Py4JError):
         problem = died("", str(problem))
     return isinstance(problem, BrokerAway)
-
-
-def _reason(said: str) -> str:
-    """The line that says most: the last exception of a Python trace, else what Java raised, else the first line.
-
-    Py4J says first that "an error occurred", and what Java raised in a second line, after a colon.
-    """
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    python = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Failed|Broken)\b.*: ", line)]
-    java = [line.removeprefix(": ") for line in lines if re.match(r": [\w.$]+", line)]
-    return (python[-1:] or java[:1] or lines or ["it does not say why"])[0][:500]

@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from vigie.core.ledger import Entry
+from vigie.core.user_function import made
 from vigie.duration import parse_duration
-from vigie.engine import failures, tables
+from vigie.engine import tables
 from vigie.engine.checkpoints import Checkpoint
 from vigie.engine.hotpath import FEW
-from vigie.engine.ledger import Entry
 from vigie.engine.plan import SettledPlan
 from vigie.engine.tables import Stamp
-from vigie.engine.verdict import instant
 from vigie.engine.workshop import Workshop
 from vigie.errors import BadDeclaration
 from vigie.graph import Gold, Silver
+from vigie.instants import instant
 from vigie.models import Models, Trained
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ class Settled:
         return self._shop.spark.read.format("delta").option("versionAsOf", known).load(str(path))
 
     def _made(self, model: int | None, *rows: DataFrame) -> DataFrame:
-        return flat(failures.made(self._gold, *rows, *self._trained(model)))
+        return flat(made(self._gold, *rows, *self._trained(model)))
 
     def _trained(self, version: int | None) -> Iterator[Trained]:
         """The model that the table's function is given, if it is given one."""

@@ -21,18 +21,21 @@ import pyarrow.compute as pc
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from vigie import following
 from vigie.avro.reading import decoder
+from vigie.core.delta import changes
+from vigie.core.ingest import avro_schemas, parsing, quarantine
+from vigie.core.ingest import shaping as core_shaping
+from vigie.core.ingest.avro_schemas import Schemas
+from vigie.core.ledger import Entry
 from vigie.duration import parse_duration
-from vigie.engine import aside, parsing, schemas, shaping, tables, verdict
+from vigie.engine import schemas, shaping, tables, verdict
 from vigie.engine.checkpoints import Checkpoint
-from vigie.engine.ledger import Entry
 from vigie.engine.plan import Plan, TablePlan
-from vigie.engine.schemas import Schemas
 from vigie.engine.tables import Stamp
 from vigie.engine.workshop import Workshop
 from vigie.errors import LakeDamaged, LakeMismatch
 from vigie.graph import Silver, Source
+from vigie.instants import instant
 from vigie.lake import PUT_BACK
 
 if TYPE_CHECKING:
@@ -68,9 +71,9 @@ class HotPath:
         for table in self._tables:
             schema = tables.arrow_schema(tables.spark_schema(table.schema))
             tables.ensure(lake.silver(table.name), schema, table.table, owner)
-            shaping.shaped(table, self._source, self._parsed(self._shop.spark.createDataFrame([], bronze), {}))
-        tables.ensure(lake.quarantine(owner), aside.QUARANTINE, "quarantine", owner)
-        tables.ensure(lake.late(owner), aside.LATE, "late", owner)
+            core_shaping.shaped(table, self._source, self._parsed(self._shop.spark.createDataFrame([], bronze), {}))
+        tables.ensure(lake.quarantine(owner), quarantine.QUARANTINE, "quarantine", owner)
+        tables.ensure(lake.late(owner), quarantine.LATE, "late", owner)
 
     def stream(self) -> DataFrame:
         """The source's stream. The time of receipt is set here, where a second try gives the same again."""
@@ -125,7 +128,7 @@ class HotPath:
         if few is not None:
             read, accepted = few.num_rows, tables.append_arrow(few, self._bronze, stamp)
             if self._schemas is not None:
-                met = schemas.met_in(few["value"])
+                met = avro_schemas.met_in(few["value"])
         elif tables.committed(self._bronze, stamp):
             # The write is skipped, and with it what would have been counted in passing.
             [counted] = messages.agg(F.count(F.lit(1)).alias("rows"), *beside).collect()
@@ -196,7 +199,7 @@ class HotPath:
 
     def _shaped(self, table: Silver, bronze: DataFrame, known: Mapping[int, str]) -> tuple[DataFrame, Observation]:
         rows, entered = shaping.observed(self._parsed(bronze, known))
-        return shaping.shaped(table, self._source, rows), entered
+        return core_shaping.shaped(table, self._source, rows), entered
 
     def _stamps(self) -> list[Column]:
         """When each message was taken by whoever we read it from, where messages say so."""
@@ -233,7 +236,7 @@ class HotPath:
             "duplicate": found.repeats.num_rows, "broken": found.broken.num_rows, "late": found.late.num_rows
         }  # fmt: skip
         if received is not None:
-            counts[following.RECEIVED] = received
+            counts[changes.RECEIVED] = received
         append = tables.append_arrow if isinstance(good, pa.Table) else tables.append
         written = append(good, path, stamp, **counts)
         self._shop.committed(table.table)
@@ -244,12 +247,12 @@ class HotPath:
         if not rows.num_rows:
             return 0
         schema, path = {
-            "quarantine": (aside.QUARANTINE, self._shop.lake.quarantine(self._shop.graph.name)),
-            "late": (aside.LATE, self._shop.lake.late(self._shop.graph.name)),
+            "quarantine": (quarantine.QUARANTINE, self._shop.lake.quarantine(self._shop.graph.name)),
+            "late": (quarantine.LATE, self._shop.lake.late(self._shop.graph.name)),
         }[what]
         batch = pc.field("batch")
         bronze = tables.reader(self._bronze, (batch >= plan.since) & (batch <= stamp.batch))
-        with aside.messages(bronze, rows, schema, table, self._source, self._reading.origin) as messages:
+        with quarantine.messages(bronze, rows, schema, table, self._source, self._reading.origin) as messages:
             kept = tables.append_arrow(messages, path, Stamp(f"{stamp.app}:{table.table}:{what}", stamp.batch))
         self._shop.committed(f"{table.table} {what}")
         return kept
@@ -313,7 +316,7 @@ class HotPath:
             return None
         silver = self._shop.spark.read.format("delta").load(str(self._shop.lake.silver(table.name)))
         [row] = silver.agg(F.unix_micros(F.max(table.event_time)).alias("newest")).collect()
-        return None if row.newest is None else verdict.instant(row.newest)
+        return None if row.newest is None else instant(row.newest)
 
     def fill(self) -> Iterator[Entry]:
         """Bring tables that were added to the lake to where bronze is, some batches at a time."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from vigie.engine.java import java_home
 from vigie.engine.truststore import truststore
 from vigie.errors import VigieError
-from vigie.extras import install_package
+from vigie.extras import install_extra
 from vigie.settings import read_settings
 
 PINS = Path(__file__).parent / "ivy"
@@ -144,7 +144,10 @@ def _ivy_jar() -> Path:
     spec = find_spec("pyspark")
     found = sorted(Path(spec.origin).parent.glob("jars/ivy-*.jar")) if spec and spec.origin else []
     if not found:
-        raise VigieError("pyspark is not installed as Vigie needs it: it has no Ivy", do=install_package("pyspark"))
+        raise VigieError(
+            "jars are fetched by the Ivy that comes with the whole of Spark, which is not installed here",
+            do=install_extra("spark", "pyspark"),
+        )
     return found[-1]
 
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from vigie.engine import failures, tables
+from vigie.core.ledger import Entry
+from vigie.core.user_function import made
+from vigie.engine import tables
 from vigie.engine.checkpoints import Checkpoint
 from vigie.engine.gold import silver_rows, silver_version
-from vigie.engine.ledger import Entry
 from vigie.engine.tables import Stamp
 from vigie.engine.workshop import Workshop
 from vigie.errors import BadDeclaration
@@ -39,14 +40,14 @@ class Latest:
 
     def _prepare(self) -> None:
         silver = tables.spark_schema(self._silver.schema)
-        made = failures.made(self._gold, self._shop.spark.createDataFrame([], silver))
-        if owed := [name for name in (*self._gold.latest_by, self._time) if name not in made.columns]:
+        rows = made(self._gold, self._shop.spark.createDataFrame([], silver))
+        if owed := [name for name in (*self._gold.latest_by, self._time) if name not in rows.columns]:
             raise BadDeclaration(
                 f"gold table '{self._gold.name}' gives back rows without {', '.join(owed)}",
                 where=str(self._gold.place),
                 do="Keep those columns: they say whose value it is, and which is the last.",
             )
-        tables.ensure(self._to, tables.arrow_schema(made.schema), self._gold.table, self._shop.graph.name)
+        tables.ensure(self._to, tables.arrow_schema(rows.schema), self._gold.table, self._shop.graph.name)
 
     def stream(self) -> DataFrame:
         return silver_rows(self._shop, self._gold)
@@ -64,7 +65,7 @@ class Latest:
 
     def _newest(self, batch: DataFrame) -> DataFrame:
         """The newest row of each key; one without a key is nobody's."""
-        rows = failures.made(self._gold, batch).dropna(subset=[*self._gold.latest_by, self._time])
+        rows = made(self._gold, batch).dropna(subset=[*self._gold.latest_by, self._time])
         newest = F.max_by(F.struct("*"), self._time)
         return rows.groupBy(*self._gold.latest_by).agg(newest.alias("row")).select("row.*")
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
 from vigie.address import Address, Inbox, Kafka, Tcp
 from vigie.avro.registry import registry_of
+from vigie.core.ingest.avro_schemas import numbers_in
+from vigie.core.observer import Watcher
+from vigie.core.request import Request
 from vigie.engine.broker import Broker
 from vigie.engine.jars import kafka_jars
 from vigie.engine.java import java_home
-from vigie.engine.request import Request
-from vigie.engine.schemas import numbers_in
-from vigie.engine.watcher import Watcher
 from vigie.errors import RequestError
 from vigie.graph import Graph, Source
 from vigie.settings import Settings
@@ -28,6 +29,19 @@ def readings_of(
     graph: Graph, request: Request, settings: Settings, closing: ExitStack, watcher: Watcher
 ) -> dict[str, Any]:
     """How each source is read; whoever cannot be read is refused before Spark starts."""
+    readings = {}
+    for source, address in addresses_of(graph, request, settings, closing):
+        kept = numbers_in(request.lake.schemas(graph.name, source.name))
+        readings[source.name] = _reading(source, address, request, settings, closing, kept)
+        readings[source.name].check()
+        watcher.reads(source, address)
+    return readings
+
+
+def addresses_of(
+    graph: Graph, request: Request, settings: Settings, closing: ExitStack
+) -> Iterator[tuple[Source, Address]]:
+    """Where each source is read from, as it was asked for, from a Kafka of our own, or from the lake's own inbox."""
     strange = request.sources.keys() - {source.name for source in graph.sources}
     if strange:
         raise RequestError(
@@ -39,7 +53,6 @@ def readings_of(
         java = java_home(settings.cache)
         folder = request.lake.vigie(graph.name) / "kafka"
         broker = closing.enter_context(Broker(folder, java, kafka_jars(settings.cache, java), request.kafka.port))
-    readings = {}
     if broker is None:
         make_room(graph, request)
     for source in graph.sources:
@@ -49,11 +62,7 @@ def readings_of(
             broker.create_topic(address.topic)
         if address is None:
             address = Inbox(request.lake.inbox(source.name))
-        kept = numbers_in(request.lake.schemas(graph.name, source.name))
-        readings[source.name] = _reading(source, address, request, settings, closing, kept)
-        readings[source.name].check()
-        watcher.reads(source, address)
-    return readings
+        yield source, address
 
 
 def make_room(graph: Graph, request: Request) -> None:

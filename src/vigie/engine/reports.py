@@ -3,44 +3,31 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+from vigie.core.observer import Report
 
 if TYPE_CHECKING:
     from pyspark.sql.streaming import StreamingQuery
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A batch that ran: how many rows it read, how long it took, and what its query now keeps in memory. A query
-    without a state store keeps nothing, which is none."""
-
-    query: str
-    batch: int
-    rows: int
-    seconds: float
-    ended_at: datetime
-    state_rows: int | None
-    state_bytes: int | None
-
-    @classmethod
-    def of(cls, progress: dict[str, Any]) -> Report | None:
-        """Of what Spark says; none when it only says that there was nothing to do."""
-        spent = progress["durationMs"]
-        if "addBatch" not in spent:
-            return None
-        took = timedelta(milliseconds=spent["triggerExecution"])
-        kept = progress.get("stateOperators") or []
-        return cls(
-            progress["name"],
-            progress["batchId"],
-            progress["numInputRows"],
-            took.total_seconds(),
-            datetime.fromisoformat(progress["timestamp"]) + took,
-            sum(each["numRowsTotal"] for each in kept) if kept else None,
-            sum(each["memoryUsedBytes"] for each in kept) if kept else None,
-        )
+def report_of(progress: dict[str, Any]) -> Report | None:
+    """Of what Spark says; none when it only says that there was nothing to do."""
+    spent = progress["durationMs"]
+    if "addBatch" not in spent:
+        return None
+    took = timedelta(milliseconds=spent["triggerExecution"])
+    kept = progress.get("stateOperators") or []
+    return Report(
+        progress["name"],
+        progress["batchId"],
+        progress["numInputRows"],
+        took.total_seconds(),
+        datetime.fromisoformat(progress["timestamp"]) + took,
+        sum(each["numRowsTotal"] for each in kept) if kept else None,
+        sum(each["memoryUsedBytes"] for each in kept) if kept else None,
+    )
 
 
 class Reports:

@@ -13,26 +13,27 @@ import pyarrow.compute as pc
 
 from vigie.check import checked
 from vigie.contracts import Surroundings
+from vigie.core import lake_format
+from vigie.core.alerts.sender import Courier, at_work, couriers, see_through
+from vigie.core.alerts.watch import Teller, Watchman
+from vigie.core.alerts.watch_thread import Post
+from vigie.core.compaction import Caretaker
+from vigie.core.delivery_log import Receipts
+from vigie.core.ingest.avro_schemas import Schemas
+from vigie.core.ledger import Entry, Ledger
+from vigie.core.left_undone import LeftUndone
+from vigie.core.observer import THE_LOG, Watcher
+from vigie.core.request import Request
 from vigie.engine import failures, session
-from vigie.engine.caretaker import Caretaker
 from vigie.engine.checkpoints import Checkpoint
-from vigie.engine.courier import Courier, at_work, couriers, see_through
 from vigie.engine.deliveries import Open, deliveries, open_all
 from vigie.engine.gold import Settled, every_s
 from vigie.engine.hotpath import HotPath
 from vigie.engine.latest import Latest
-from vigie.engine.ledger import Entry, Ledger
-from vigie.engine.left_undone import LeftUndone
-from vigie.engine.post import Post
 from vigie.engine.readings import kafka_of, readings_of
-from vigie.engine.receipts import Receipts
-from vigie.engine.reports import Report, Reports
-from vigie.engine.request import Request
+from vigie.engine.reports import Reports, report_of
 from vigie.engine.revival import Revived
-from vigie.engine.schemas import Schemas
 from vigie.engine.tables import Stamp
-from vigie.engine.watcher import THE_LOG, Watcher
-from vigie.engine.watching import Teller, Watchman
 from vigie.engine.windows import Windows, reported
 from vigie.engine.workshop import Workshop
 from vigie.graph import Gold, Source, Watch
@@ -61,6 +62,7 @@ def run(
     graph = checked(pipeline)
     with ExitStack() as closing, failures.explained(request.lake):
         readings = readings_of(graph, request, settings, closing, watcher)
+        lake_format.claim(request.lake, graph.name, lake_format.STREAMED)
         closing.enter_context(only_writer(request.lake, graph.name))
         around = Surroundings(settings, kafka_of(readings), graph.name)
         outside = _Outside(readings, open_all(graph, around, request.lake), around)
@@ -68,7 +70,7 @@ def run(
         spark = session.start(settings, graph.name, brief=request.brief)
         closing.callback(spark.stop)
         log.info("Spark is ready; the first batch takes longest: half a minute on two cores.")
-        ledger = Ledger(request.lake.ledger(graph.name), graph.name)
+        ledger = Ledger(request.lake.ledger(graph.name), graph.name, "spark")
         receipts = Receipts(watcher.taken, watcher.put_off)
         shop = Workshop(spark, graph, request.lake, ledger, watcher.committed, receipts)
         _Run(shop, request, outside, stop or threading.Event(), watcher).go()
@@ -168,7 +170,7 @@ class _Run:
         return Watchman(shop.lake, shop.graph, watch, Teller(shop.committed, self._watcher.alert))
 
     def _couriers(self, watch: Watch, watchman: Watchman) -> Iterator[Courier]:
-        return couriers(self._shop, watch, watchman.name, self._around, self._failed.append)
+        return couriers(self._shop.context, watch, watchman.name, self._around, self._failed.append)
 
     def _reader_of(self, watch: Watch) -> Callable[[], bool]:
         """What says whether all that a watch watches has been read."""
@@ -308,7 +310,7 @@ class _Run:
             for progress in reports.look():
                 if gold is not None:
                     self._write_down(reported(progress, gold), reports)
-                if (report := Report.of(progress)) is not None:
+                if (report := report_of(progress)) is not None:
                     self._watcher.report(report)
 
     def _write_down(self, entry: Entry, reports: Reports) -> None:

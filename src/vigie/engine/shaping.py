@@ -1,84 +1,18 @@
-"""Parsed rows as the rows of a silver table, with the rules that each of them breaks."""
+"""What is counted and told of the rows of a silver table as Spark makes them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyspark.errors import AnalysisException
 from pyspark.sql import Column, Observation
 from pyspark.sql import functions as F
 
-from vigie.engine import failures
 from vigie.engine.tables import spark_schema
-from vigie.errors import BadDeclaration, RunFailed
-from vigie.graph import HAS_KEY, HAS_TIME, Silver, Source
+from vigie.errors import RunFailed
+from vigie.graph import Silver
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
-
-# Anything but blanks of every kind, controls, and what has no width.
-VISIBLE = r"[^\p{Z}\p{Cc}\p{Cf}]"
-ENGINE = ("_origin", "_broken", "received_at")
-
-
-def shaped(table: Silver, source: Source, rows: DataFrame) -> DataFrame:
-    """What the table's function makes of parsed rows: its columns in `schema`, then `_origin`, `_rules`.
-
-    BadDeclaration names the table when the function owes a column, or gives one of another type.
-    """
-    place = f"silver table '{table.name}' ({table.place})"
-    key = F.lit(True) if source.key is None else F.col(f"`{source.key}`").cast("string").rlike(VISIBLE)
-    made = failures.made(table, rows.withColumn("_has_key", key))
-    schema = spark_schema(table.schema)
-    lost = [name for name in (*ENGINE, "_has_key") if name not in made.columns]
-    if lost:
-        raise BadDeclaration(
-            f"the function of {place} lost the columns that say where a row came from",
-            do='Build on the rows it is given: withColumns, or select("*", ...).',
-        )
-    owed = [name for name in schema.names if name not in made.columns]
-    if owed:
-        raise BadDeclaration(
-            f"the function of {place} owes {', '.join(owed)}",
-            do="Return them, or take them out of its schema.",
-        )
-    try:
-        typed = made.select(*schema.names).to(schema)
-    except AnalysisException as problem:
-        raise BadDeclaration(
-            f"the function of {place} gives a column of another type than its schema says",
-            do=str(problem).splitlines()[0],
-        ) from problem
-    cast = [F.col(name).cast(typed.schema[name].dataType).alias(name) for name in schema.names]
-    try:
-        return made.select(*cast, "_origin", _rules(table).alias("_rules"))
-    except AnalysisException:
-        _refuse_rules(table, made, place)
-        raise
-
-
-def _refuse_rules(table: Silver, made: DataFrame, place: str) -> None:
-    """BadDeclaration for the first rule that Spark does not take for a condition."""
-    for name, condition in table.expect.items():
-        try:
-            made.where(F.expr(condition))
-        except AnalysisException as problem:
-            raise BadDeclaration(
-                f"the rule '{name}' of {place} is no condition that Spark can ask: {str(problem).splitlines()[0]}",
-                do=f"Mend: {condition}",
-            ) from problem
-
-
-def _rules(table: Silver) -> Column:
-    """The names of all rules that a row breaks; a row that could not be parsed was never asked the others."""
-    rules = {HAS_KEY: F.col("_has_key")}
-    if table.event_time is not None:
-        # Other years have no name in most of what reads a lake.
-        rules[HAS_TIME] = F.col(table.event_time).between("0001-01-01 00:00:00Z", "9999-12-31 00:00:00Z")
-    rules |= {name: F.expr(condition) for name, condition in table.expect.items()}
-    broken = F.array(*(F.when(holds, F.lit(None)).otherwise(F.lit(name)) for name, holds in rules.items()))
-    unparsed = F.array("_broken")
-    return F.when(F.col("_broken").isNotNull(), unparsed).otherwise(F.array_compact(broken))
 
 
 def observed(rows: DataFrame) -> tuple[DataFrame, Observation]:

@@ -1,36 +1,51 @@
-"""Delta tables as the engine needs them: made beforehand, appended to once for each batch, and read back."""
+"""Delta tables as Spark reads and writes them; what needs no Spark is in vigie.core.delta.tables."""
 
 from __future__ import annotations
 
-import itertools
-import json
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import gettempdir
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import CommitFailedError
 from py4j.protocol import Py4JJavaError
 
+from vigie.core.delta.tables import (
+    Stamp,
+    append_again,
+    append_arrow,
+    committed,
+    ensure,
+    last_batch,
+    merge,
+    note_of,
+    reader,
+    rows_written,
+    version,
+)
 from vigie.disk import written
-from vigie.errors import LakeDamaged, LakeMismatch, RunFailed
-from vigie.lake import PUT_BACK, opened
+from vigie.lake import opened
 
 if TYPE_CHECKING:
-    from pyarrow.dataset import Scanner
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
-# A checkpoint of the log costs a live stream about a second, and readers replay fifty commits in milliseconds.
-PROPERTIES = {"delta.checkpointInterval": "50"}
-MERGES_TRIED = 5
-MERGES_PER_VACUUM = 100
-HOURS_KEPT = 1  # whoever reads the lake holds on to the files it found when it began
-COMMITS_LOOKED_THROUGH = 10, 200  # a batch's own is among the newest, unless it was made by a run before this one
+__all__ = [
+    "Stamp",
+    "append",
+    "append_again",
+    "append_arrow",
+    "arrow_schema",
+    "committed",
+    "ensure",
+    "held",
+    "last_batch",
+    "merge",
+    "reader",
+    "span",
+    "spark_schema",
+    "version",
+]
 
 
 def spark_schema(ddl: str) -> StructType:
@@ -49,76 +64,12 @@ def arrow_schema(schema: StructType) -> pa.Schema:
     return to_arrow_schema(schema)
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """Who wrote what: a batch of a query into a table. Delta refuses a second commit under the same stamp."""
-
-    app: str
-    batch: int
-
-    def __str__(self) -> str:
-        return f"{self.app}#{self.batch}"
-
-
-def ensure(path: Path, schema: pa.Schema, table: str, owner: str) -> None:
-    """Make the table if it is not there; LakeMismatch when it is another pipeline's, or has other columns."""
-    if not DeltaTable.is_deltatable(str(path)):
-        with written(path):
-            DeltaTable.create(str(path), schema=schema, mode="ignore", name=owner, configuration=PROPERTIES)
-        return
-    log = path / "_delta_log"
-    if empty := [commit.name for commit in log.glob("*.json") if not commit.stat().st_size]:
-        raise LakeDamaged(
-            f"the log of the table {table} is damaged: {min(empty)} is empty", where=str(log), do=PUT_BACK
-        )
-    held = opened(path)
-    if held.metadata().name not in {None, owner}:
-        raise LakeMismatch(
-            f"the table {table} is pipeline '{held.metadata().name}'s, and not '{owner}'s",
-            where=str(path),
-            do="Give the table another name, or the pipeline another lake with --lake.",
-        )
-    there = {field.name: field.type for field in pa.schema(held.schema().to_arrow())}
-    wanted = {field.name: field.type for field in schema}
-    differing = [name for name in wanted if there.get(name) != wanted[name]]
-    differing += [name for name in there if name not in wanted]
-    if differing:
-        changes = ", ".join(
-            f"{name} is {there.get(name, 'not there')} in the lake and {wanted.get(name, 'not declared')} here"
-            for name in differing
-        )
-        raise LakeMismatch(
-            f"the table {table} was written by another version of this pipeline: {changes}",
-            where=str(path),
-            do="Use another lake with --lake, or put the declaration back as it was.",
-        )
-
-
-def version(path: Path) -> int:
-    return int(opened(path).version())
-
-
-def committed(path: Path, stamp: Stamp) -> bool:
-    """Whether this batch is in the table already."""
-    return last_batch(path, stamp.app) >= stamp.batch
-
-
-def last_batch(path: Path, app: str) -> int:
-    """The newest batch that this query wrote into the table; -1 for none."""
-    return _last_batch(opened(path), app)
-
-
-def _last_batch(table: DeltaTable, app: str) -> int:
-    last = table.transaction_version(app)
-    return -1 if last is None else last
-
-
 def append(rows: DataFrame, path: Path, stamp: Stamp, **counts: int) -> int:
     """Append a batch unless it is there already; how many rows the commit itself says it wrote."""
-    writer = rows.write.format("delta").mode("append").option("userMetadata", _note(stamp, counts))
+    writer = rows.write.format("delta").mode("append").option("userMetadata", note_of(stamp, counts))
     with written(path, gettempdir()):
         writer.option("txnAppId", stamp.app).option("txnVersion", stamp.batch).save(str(path))
-    return _rows_written(opened(path), path, stamp, counts)
+    return rows_written(opened(path), path, stamp, counts)
 
 
 def held(rows: DataFrame) -> pa.Table | None:
@@ -129,108 +80,6 @@ def held(rows: DataFrame) -> pa.Table | None:
         if "maxResultSize" not in str(problem):
             raise
         return None
-
-
-def append_arrow(rows: pa.Table | pa.RecordBatchReader, path: Path, stamp: Stamp, **counts: int) -> int:
-    """Append rows that are not Spark's, unless they are there already; how many the commit says it wrote."""
-    table = opened(path)
-    if _last_batch(table, stamp.app) < stamp.batch:
-        properties = CommitProperties(
-            custom_metadata={"userMetadata": _note(stamp, counts)},
-            app_transactions=[Transaction(stamp.app, stamp.batch)],
-        )
-        with written(path):
-            write_deltalake(table, rows, mode="append", configuration=PROPERTIES, commit_properties=properties)
-    return _rows_written(table, path, stamp, counts)
-
-
-def append_again(rows: pa.Table, path: Path) -> None:
-    """Append rows that may be there already, and of which whoever reads them keeps the first."""
-    with written(path):
-        write_deltalake(str(path), rows, mode="append", configuration=PROPERTIES)
-
-
-def merge(rows: pa.Table, path: Path, on: tuple[str, ...], changed: str) -> int:
-    """Bring a table to these rows, one for each value of `on`; a row that is there is replaced where `changed` holds
-    between the `held` and the `new`. It is written anew whole, and nothing is written when nothing is new. How many
-    rows it has then.
-
-    delta-rs has a merge of its own, whose files hold text in a form that pyarrow cannot compare.
-    """
-    rows_then = 0
-    for last in (*[False] * (MERGES_TRIED - 1), True):
-        table = opened(path)
-        held = table.to_pyarrow_table()
-        merged = _merged(rows, held, on, changed)
-        if merged is None:
-            return int(held.num_rows)
-        rows_then = int(merged.num_rows)
-        try:
-            with written(path):
-                write_deltalake(table, merged, mode="overwrite")
-        except CommitFailedError:  # its files were put together in that moment
-            if last:
-                raise
-        else:
-            break
-    if int(table.version()) % MERGES_PER_VACUUM == 0:
-        table.vacuum(retention_hours=HOURS_KEPT, dry_run=False, enforce_retention_duration=False)
-    return rows_then
-
-
-def _merged(new: pa.Table, held: pa.Table, on: tuple[str, ...], changed: str) -> pa.Table | None:
-    """What the table is to hold; none when it holds that already."""
-    same = " AND ".join(f'held."{name}" = new."{name}"' for name in on)
-    with duckdb.connect() as database:
-        database.execute("SET TimeZone = 'UTC'")
-        database.register("new", new.select(held.column_names))
-        database.register("held", held)
-        database.execute(
-            f"""CREATE TABLE taken AS FROM new
-            WHERE NOT EXISTS (SELECT 1 FROM held WHERE {same} AND NOT coalesce({changed}, false))"""
-        )
-        if not database.sql("SELECT 1 FROM taken LIMIT 1").fetchall():
-            return None
-        kept = f"SELECT held.* FROM held WHERE NOT EXISTS (SELECT 1 FROM taken AS new WHERE {same})"
-        return database.sql(f"FROM taken UNION ALL {kept}").to_arrow_table().cast(held.schema)
-
-
-def _note(stamp: Stamp, counts: dict[str, int]) -> str:
-    return json.dumps({"stamp": str(stamp), **counts})
-
-
-def _rows_written(table: DeltaTable, path: Path, stamp: Stamp, counts: dict[str, int]) -> int:
-    for commit in itertools.chain.from_iterable(map(table.history, COMMITS_LOOKED_THROUGH)):
-        note = _noted(commit)
-        if note.get("stamp") != str(stamp):
-            continue
-        noted = {name: note.get(name) for name in counts}
-        if noted != counts:
-            raise RunFailed(
-                f"batch {stamp.batch} was judged twice with different answers: {noted}, then {counts}",
-                where=str(path),
-                do="A function of this pipeline does not give the same rows for the same input (a random "
-                "number, the time of day?). Make it so, and start with another lake.",
-            )
-        metrics = commit["operationMetrics"]  # in Spark's words, or in delta-rs's
-        return int(metrics["numOutputRows"] if "numOutputRows" in metrics else metrics["num_added_rows"])
-    raise RunFailed(f"the commit of batch {stamp.batch} is not in the table's history", where=str(path))
-
-
-def _noted(commit: dict[str, Any]) -> dict[str, Any]:
-    try:
-        note = json.loads(commit.get("userMetadata") or "{}")
-    except ValueError:
-        return {}  # somebody else's commit, with words of their own
-    return note if isinstance(note, dict) else {}
-
-
-def reader(
-    path: Path, where: pc.Expression, columns: dict[str, pc.Expression] | None = None, version: int | None = None
-) -> pa.RecordBatchReader:
-    """Rows of a table as it is, or was at a version, without Spark; only files that can hold such rows are opened."""
-    scanner: Scanner = opened(path, version).to_pyarrow_dataset().scanner(columns=columns, filter=where)
-    return scanner.to_reader()
 
 
 def span(spark: SparkSession, path: Path, column: str, low: int, high: int) -> DataFrame:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vigie.engine import failures, tables
-from vigie.engine.questions import brief_session
+from vigie.engine import failures, session, tables
 from vigie.errors import RequestError
 from vigie.lake import Lake, is_table
 from vigie.models import Card, Learnt, Models, Pupil, Training
@@ -16,6 +16,8 @@ from vigie.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pyspark.sql import SparkSession
 
     from vigie.graph import Graph, Learning
 
@@ -41,10 +43,20 @@ def train(graph: Graph, learning: Learning, lake: Lake, settings: Settings, wish
             do=f"Make it: vigie feed {graph.name} --rows 500000, then vigie run {graph.name} --once",
         )
     version = tables.version(path)
-    with failures.explained(lake), brief_session(settings, graph.name) as spark:
+    with failures.explained(lake), _spark(settings, graph.name) as spark:
         rows = spark.read.format("delta").option("versionAsOf", version).load(str(path))
         for kind in wish.kinds:
             began = time.monotonic()
             learnt: Learnt = learning.learn(rows, Pupil(kind, wish.seed, wish.most_rows, wish.say))
             seconds = round(time.monotonic() - began, 1)
             yield models.add(learnt, Training(kind, silver.table, version, wish.seed, seconds, spark.version))
+
+
+@contextmanager
+def _spark(settings: Settings, name: str) -> Iterator[SparkSession]:
+    """A Spark for as long as it takes."""
+    spark = session.start(settings, name)
+    try:
+        yield spark
+    finally:
+        spark.stop()

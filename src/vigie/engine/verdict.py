@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from tempfile import gettempdir
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from vigie.instants import instant, micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +104,3 @@ def _found(database: duckdb.DuckDBPyConnection, read: int, places: str) -> Verdi
     broken, late, repeats = those("broken", f"{places}, rules"), those("late"), those("repeat")
     left_out = database.sql("SELECT row FROM judged WHERE verdict <> 'accepted'").to_arrow_table()["row"]
     return Verdicts(read, count, broken, late, repeats, left_out, instant(newest), row)
-
-
-def instant(micros: int | None) -> datetime | None:
-    """The instant that is so many microseconds after 1970; none for none."""
-    return None if micros is None else EPOCH + timedelta(microseconds=micros)
-
-
-def micros(instant: datetime) -> int:
-    """How many microseconds after 1970 an instant is."""
-    return (instant - EPOCH) // timedelta(microseconds=1)

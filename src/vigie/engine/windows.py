@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from vigie.engine import failures, tables
+from vigie.core.ledger import Entry
+from vigie.core.user_function import made
+from vigie.engine import tables
 from vigie.engine.checkpoints import Checkpoint
 from vigie.engine.gold import flat, silver_stream
-from vigie.engine.ledger import Entry
 from vigie.engine.tables import Stamp
 from vigie.engine.workshop import Workshop
 from vigie.graph import Gold
@@ -26,7 +27,7 @@ class Windows:
         self._to = shop.lake.gold(gold.name)
         self.checkpoint = Checkpoint(shop.lake.checkpoint(shop.graph.name, gold.name))
         self.checkpoint.plan_what_is_due()
-        self._made = flat(failures.made(gold, silver_stream(shop, gold)))
+        self._made = flat(made(gold, silver_stream(shop, gold)))
         tables.ensure(self._to, tables.arrow_schema(self._made.schema), gold.table, shop.graph.name)
 
     def stream(self) -> DataFrame:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vigie.engine.ledger import Ledger
-from vigie.engine.receipts import Receipts
+from vigie.core.delivery_log import Receipts
+from vigie.core.ledger import Ledger
+from vigie.core.run_context import RunContext
 from vigie.graph import Graph
 from vigie.lake import Lake
 
@@ -26,3 +27,8 @@ class Workshop:
     ledger: Ledger
     committed: Callable[[str], None] = lambda _name: None
     receipts: Receipts = Receipts()
+
+    @property
+    def context(self) -> RunContext:
+        """The same without Spark."""
+        return RunContext(self.graph, self.lake, self.ledger, self.committed, self.receipts)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vigie.settings import Settings
 
 COMPOSE = "docker-compose.yml"
-EXTRAS = "dashboard,elastic,kafka,notebooks,report"
+EXTRAS = "dashboard,elastic,kafka,notebooks,report,spark"
 
 Say = Callable[[str], None]
 LANGUAGE = re.compile(r'(LANGUAGE = \\")[a-z]{2}(\\")')  # of a notebook's pictures, in a cell as JSON has it

@@ -17,8 +17,8 @@ from vigie.alerts import Event
 from vigie.graph import Gold, Graph
 
 if TYPE_CHECKING:
-    from vigie.engine.ledger import Entry
-    from vigie.engine.reports import Report
+    from vigie.core.ledger import Entry
+    from vigie.core.observer import Report
 
 OUTCOMES = ("accepted", "quarantined", "duplicate", "late")
 BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)  # seconds
@@ -64,8 +64,8 @@ class Metrics(Collector):
                 for outcome in OUTCOMES:
                     if (rows := getattr(entry, outcome)) is not None:
                         self._rows[entry.table, outcome] += rows
-                if entry.late_before is not None:
-                    self._watermarks[entry.table,] = entry.late_before
+                if (reached := entry.progress or entry.late_before) is not None:
+                    self._watermarks[entry.table,] = reached
 
     def report(self, report: Report) -> None:
         """What Spark says of a batch that has ended."""
@@ -108,8 +108,10 @@ class Metrics(Collector):
         yield gauged("vigie_last_batch_timestamp_seconds", ended, self._ended, "query")
         at = self._clock()
         ages = {table: max(0.0, (at - mark).total_seconds()) for table, mark in self._watermarks.items()}
-        age = "How long ago the instant is before which rows were late in the last batch."
+        age = "How long ago the instant is up to which event time had come with the last batch."
         yield gauged("vigie_watermark_age_seconds", age, ages, "table")
+        if not self._state_rows:  # nothing of Spark's runs
+            return
         yield gauged("vigie_state_rows", "Rows that a query keeps in its state.", self._state_rows, "query")
         memory = "Memory that the state of a query takes."
         yield gauged("vigie_state_memory_bytes", memory, self._state_bytes, "query")

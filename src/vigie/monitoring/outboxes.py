@@ -10,9 +10,9 @@ from datetime import datetime
 from pathlib import Path
 
 from vigie.commands import Silences
+from vigie.core.alerts.unsent import Note, Wanted, found_after, outbox_folder, watch_name
 from vigie.graph import Graph
 from vigie.lake import Lake, is_table, opened, reading
-from vigie.unsent import Note, Wanted, found_after, outbox_folder, watch_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,9 +65,6 @@ PACE = (
           _by_table("vigie_watermark_age_seconds"), "{{table}}"),
     Panel("Time since the last batch", "A query that has nothing to do writes no batch.", "s",
           f"time() - vigie_last_batch_timestamp_seconds{{{OURS}}}", "{{query}}"),
-    Panel("Rows in state", "What queries keep in memory until a window closes.", "short",
-          f"vigie_state_rows{{{OURS}}}", "{{query}}"),
-    Panel("Memory of state", "What that takes.", "bytes", f"vigie_state_memory_bytes{{{OURS}}}", "{{query}}"),
 )  # fmt: skip
 
 AROUND = (

@@ -59,8 +59,7 @@ announcements = sensors.source(
 )
 def sensor_readings(rows: DataFrame) -> DataFrame:
     """One reading of one sensor, with whether it is beyond a limit and how bad that is."""
-    warning, critical = beyond(WARM_C, COLD_C, DAMP_PCT), beyond(HOT_C, FREEZING_C, WET_PCT)
-    return rows.withColumns(
+    in_units = rows.withColumns(
         {
             "event_timestamp": F.col("timestamp"),
             "temperature_c": F.col("temperature"),
@@ -68,6 +67,11 @@ def sensor_readings(rows: DataFrame) -> DataFrame:
             "pressure_hpa": F.col("pressure"),
             "building": F.nullif(F.regexp_extract("location", r"(?i)building\s+(\w+)", 1), F.lit("")),
             "floor": F.regexp_extract("location", r"(?i)floor\s+(-?\d+)", 1).try_cast("int"),
+        }
+    )
+    warning, critical = beyond(WARM_C, COLD_C, DAMP_PCT), beyond(HOT_C, FREEZING_C, WET_PCT)
+    return in_units.withColumns(
+        {
             "is_alert": warning,
             "severity": F.when(critical, "critical").when(warning, "warning").otherwise("normal"),
         }

@@ -22,6 +22,7 @@ TYPES = {
     "timestamp_ntz": "DATETIME",
 }
 LOADED_AS_THEY_ARE = frozenset({"BOOL", "INT64", "FLOAT64", "STRING", "BYTES", "DATE", "TIMESTAMP"})
+NESTED = ("array", "map", "struct")
 PLACE = "vigie_place"  # where a row stood in its batch
 
 
@@ -76,7 +77,7 @@ def type_of(kind: str) -> str:
         precision, scale = map(int, re.findall(r"\d+", kind))
         wide = scale > 9 or precision - scale > 29
         return f"{'BIGNUMERIC' if wide else 'NUMERIC'}({precision}, {scale})"
-    return "JSON" if kind.startswith(("array", "map", "struct")) else TYPES.get(kind, "STRING")
+    return "JSON" if kind.startswith(NESTED) else TYPES.get(kind, "STRING")
 
 
 def loaded_as(kind: str) -> str:

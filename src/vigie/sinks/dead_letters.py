@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -27,10 +26,9 @@ def letter(collection: str, row: str, reason: str) -> dict[str, Any]:
     }
 
 
-def log_refused(collection: str, server: str, letters: str, reasons: Mapping[str, int]) -> None:
-    """A warning for each reason for which rows of a batch are dead letters now."""
-    for reason, count in reasons.items():
-        log.warning(
-            "%s: %s refused %s rows, which are in %s: %s",
-            collection, server, f"{count:,}", letters, on_one_line(reason),
-        )  # fmt: skip
+def log_refused(collection: str, server: str, letters: str, reason: str, count: int) -> None:
+    """A warning that so many rows of a batch are dead letters now, the first of them for this reason."""
+    log.warning(
+        "%s: %s refused %s rows, which are in %s: %s",
+        collection, server, f"{count:,}", letters, on_one_line(reason),
+    )  # fmt: skip

@@ -9,10 +9,14 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+import pyarrow as pa
+
+from vigie.arrow_text import is_text, mended
+
 if TYPE_CHECKING:
     from bson.codec_options import CodecOptions
     from bson.raw_bson import RawBSONDocument
-    from pyarrow import Array, RecordBatch
+    from pyarrow import RecordBatch
 
 Document = dict[str, Any]
 Fault = tuple[Document, str]  # a document and why it was refused
@@ -37,7 +41,7 @@ class Bulk(NamedTuple):
 
 
 class Form(Protocol):
-    """What becomes of rows. It travels to Spark's workers."""
+    """What becomes of rows."""
 
     def bulk(self, batch: RecordBatch) -> Bulk: ...
 
@@ -110,9 +114,8 @@ def _nearest(value: Any) -> Any:
     return value  # BSON then says of it that it has no form
 
 
-def values_of(column: Array) -> list[Any]:
+def values_of(column: pa.Array) -> list[Any]:
     """What is in a column, as Python has it."""
-    import pyarrow as pa
     from bson.datetime_ms import DatetimeMS
 
     values: list[Any]
@@ -121,6 +124,8 @@ def values_of(column: Array) -> list[Any]:
         values = [DatetimeMS(value) if isinstance(value, int) else value for value in values]  # beyond Python's years
     elif pa.types.is_nested(column.type):
         values = column.to_pylist(maps_as_pydicts="strict")
+    elif is_text(column.type):
+        values = mended(column).to_pylist()
     else:  # Arrow is ten times as fast when it is not told what to do with maps
         values = column.to_pylist()
     return values

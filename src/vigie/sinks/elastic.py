@@ -7,28 +7,27 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vigie.arrow_json import MICROS, objects
+from vigie.arrow_text import texts
+from vigie.arrow_types import spark_name
 from vigie.duration import parse_duration
-from vigie.sinks import Columns, Refused, several, workers
+from vigie.sinks import Columns, Refused, places, several
 from vigie.sinks.elastic_bulk import Place
 from vigie.sinks.elastic_cluster import ELASTICSEARCH, Cluster, Login
 from vigie.sinks.elastic_templates import fields, lifecycle, state_management, template, template_of_letters
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
-    from pyspark.sql.types import StructField, StructType
-
     from vigie.contracts import Surroundings
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,199}")
 LONGEST_ID = 512  # bytes
 MOMENTS = ("timestamp", "timestamp_ntz", "date")
-AS_JSON = {
-    "ignoreNullFields": "false",
-    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
-    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
-}
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +85,7 @@ class Elastic:
 
 
 class ElasticIndex:
-    """The index. Spark's workers write to it, each over a connection of its own, and say what came of it."""
+    """The index, over a connection for each batch."""
 
     def __init__(self, sink: Elastic, keep: timedelta | None, login: Login) -> None:
         self._sink = sink
@@ -94,18 +93,19 @@ class ElasticIndex:
         self._login = login
         self._place: Place | None = None
 
-    def write(self, rows: DataFrame, _batch: int) -> None:
+    def write(self, rows: pa.RecordBatchReader, _batch: int) -> None:
         cut_by = self._cut_by(rows.schema)
         if self._place is None:
             self._place = self._prepared(rows.schema, cut_by)
-        workers.write(documents(rows, self._sink.index, self._sink.columns, cut_by), self._place)
+        lines = (documents(part, self._sink.index, self._sink.columns, cut_by) for part in rows)
+        places.write(lines, self._place)
 
-    def _cut_by(self, schema: StructType) -> str:
+    def _cut_by(self, schema: pa.Schema) -> str:
         """The column after whose month the index of a row is named; none when no column of its id is a moment.
 
         As it is one of the id's, a row that comes again goes to the same index, where its id is known.
         """
-        kinds = {field.name: field.dataType.simpleString() for field in schema}
+        kinds = {field.name: spark_name(field.type) for field in schema}
         if strange := [name for name in self._sink.columns if name not in kinds]:
             raise Refused(
                 f"Elastic('{self._sink.index}') names '{strange[0]}', which is no column of the table",
@@ -114,7 +114,7 @@ class ElasticIndex:
             )
         return next((name for name in self._sink.columns if kinds[name] in MOMENTS), "")
 
-    def _prepared(self, schema: StructType, cut_by: str) -> Place:
+    def _prepared(self, schema: pa.Schema, cut_by: str) -> Place:
         """What must be there before the first document: how indices are to be made, and how long they live."""
         name, letters, properties = self._sink.index, self._sink.letters, fields(schema)
         with Cluster(self._login) as cluster:
@@ -150,23 +150,27 @@ class ElasticIndex:
         cluster.ask("PUT", path, {"properties": properties}, expected=(404,))
 
 
-def documents(rows: DataFrame, index: str, key: tuple[str, ...], cut_by: str) -> DataFrame:
-    """Each row as its index, its id and itself as JSON, which Spark writes faster than Python could."""
-    from pyspark.sql import functions as F
-
-    name = F.concat(F.lit(f"{index}-"), F.date_format(F.trunc(f"`{cut_by}`", "month"), "yyyy.MM.dd"))
-    id = F.to_json(F.struct(*(F.col(f"`{column}`") for column in key)), AS_JSON)
-    short = F.when(F.octet_length(id) > LONGEST_ID, F.sha2(id, 256)).otherwise(id)
-    row = F.to_json(F.struct(*map(_sendable, rows.schema)), AS_JSON)
-    return rows.select((name if cut_by else F.lit(index)).alias("index"), short.alias("id"), row.alias("row"))
+def documents(rows: pa.RecordBatch, index: str, key: tuple[str, ...], cut_by: str) -> pa.RecordBatch:
+    """Each row as its index, its id and itself as JSON."""
+    days = texts(rows.column(cut_by)).to_pylist() if cut_by else []
+    into = [None if day is None else f"{index}-{_month(day)}" for day in days] if cut_by else [index] * len(rows)
+    ids = [_short(id) for id in objects(rows.select(list(key)), MICROS).to_pylist()]
+    sent = pa.record_batch([_sendable(column) for column in rows.columns], names=rows.schema.names)
+    return pa.record_batch([into, ids, objects(sent, MICROS)], names=["index", "id", "row"])
 
 
-def _sendable(field: StructField) -> Column:
+def _month(day: str) -> str:
+    """The first of its month, of a day or an instant."""
+    year, month, _ = day.rsplit("-", 2)
+    return f"{year}.{month}.01"
+
+
+def _short(id: str) -> str:
+    """The id, or what stands for it where Elasticsearch would not take it."""
+    written = id.encode()
+    return sha256(written).hexdigest() if len(written) > LONGEST_ID else id
+
+
+def _sendable(column: pa.Array) -> pa.Array:
     """The column; numbers that JSON has no form for are null."""
-    from pyspark.sql import functions as F
-
-    column = F.col(f"`{field.name}`")
-    if field.dataType.simpleString() in {"float", "double"}:
-        infinite = F.lit(float("inf"))
-        column = F.when(F.abs(column) < infinite, column)
-    return column.alias(field.name)
+    return pc.if_else(pc.is_finite(column), column, None) if pa.types.is_floating(column.type) else column

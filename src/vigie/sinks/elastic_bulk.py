@@ -39,7 +39,7 @@ Fault = tuple[Line, str]  # a document and why it was refused
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where documents go, and those that are refused. It travels to Spark's workers."""
+    """Where documents go, and those that are refused."""
 
     login: Login
     server: str

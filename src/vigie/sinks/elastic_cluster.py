@@ -37,7 +37,7 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Where a cluster is and how it knows who asks. It travels to Spark's workers, and is never shown."""
+    """Where a cluster is and how it knows who asks. It is never shown."""
 
     address: str
     authorization: str

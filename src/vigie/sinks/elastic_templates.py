@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from pyspark.sql.types import DataType, StructType
+import pyarrow as pa
+
+from vigie.arrow_types import spark_name
 
 Json = dict[str, Any]
 
@@ -30,9 +32,9 @@ MADE = {"made_by": "vigie"}
 SETTINGS: Json = {"number_of_shards": 1, "auto_expand_replicas": "0-1"}
 
 
-def fields(schema: StructType) -> Json:
+def fields(schema: Iterable[pa.Field]) -> Json:
     """The fields of a document, for the columns of a row."""
-    return {field.name: _kind(field.dataType) for field in schema}
+    return {field.name: _kind(field.type) for field in schema}
 
 
 def template(index: str, properties: Json, *, is_cut: bool, policy: str = "") -> Json:
@@ -90,16 +92,14 @@ def _age(keep: timedelta) -> str:
     return f"{int((keep + LONGEST_MONTH).total_seconds())}s"
 
 
-def _kind(kind: DataType) -> Json:
-    from pyspark.sql.types import ArrayType, DecimalType, MapType, StructType
-
-    if isinstance(kind, ArrayType):  # any field may hold several
-        return _kind(kind.elementType)
-    if isinstance(kind, StructType):
+def _kind(kind: pa.DataType) -> Json:
+    if pa.types.is_struct(kind):
         return {"properties": fields(kind)}
-    if isinstance(kind, MapType):  # each key would become a field, and an index has room for a thousand
+    if pa.types.is_map(kind):  # each key would become a field, and an index has room for a thousand
         return {"type": "object", "enabled": False}
-    if isinstance(kind, DecimalType):
+    if pa.types.is_nested(kind):  # any field may hold several
+        return _kind(kind.value_type)
+    if pa.types.is_decimal(kind):
         return {"type": "double"}
-    name = KINDS.get(kind.simpleString())
+    name = KINDS.get(spark_name(kind))
     return {"type": name} if name else {"type": "keyword", "ignore_above": LONGEST_TERM}

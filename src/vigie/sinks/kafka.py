@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vigie.address import Kafka, is_topic
+from vigie.arrow_json import objects
+from vigie.arrow_text import texts
 from vigie.errors import BadAddress
 from vigie.outlets import BLINK
 from vigie.outlets.kafka import connected
@@ -16,8 +18,8 @@ from vigie.sinks import Columns, NotNow, Refused, Undeliverable, several
 from vigie.sinks.letters import fields
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from confluent_kafka import KafkaError, Producer
-    from pyspark.sql import DataFrame
 
     from vigie.alerts import Event
     from vigie.contracts import Surroundings
@@ -89,14 +91,14 @@ class TopicOfRows:
         self._topic = topic
         self._key = key
 
-    def write(self, rows: DataFrame, _batch: int) -> None:
-        from pyspark.sql import functions as F
+    def write(self, rows: pa.RecordBatchReader, _batch: int) -> None:
+        self._topic.send(message for part in rows for message in messages(part, self._key))
 
-        kept = {"ignoreNullFields": "false"}
-        own = F.struct(*(rows[name] for name in self._key))
-        key = rows[self._key[0]].cast("string") if len(self._key) == 1 else F.to_json(own, kept)
-        messages = rows.select(key.alias("key"), F.to_json(F.struct("*"), kept).alias("value"))
-        self._topic.send((row["key"], row["value"]) for row in messages.toLocalIterator())
+
+def messages(rows: pa.RecordBatch, key: tuple[str, ...]) -> Iterator[Message]:
+    """Each row as JSON, under the value of its key, or under an object of them when there are several."""
+    keys = texts(rows.column(key[0])) if len(key) == 1 else objects(rows.select(list(key)))
+    return zip(keys.to_pylist(), objects(rows).to_pylist(), strict=True)
 
 
 class TopicOfAlerts:

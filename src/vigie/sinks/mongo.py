@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vigie.errors import BadSetting
-from vigie.sinks import Columns, NotNow, Refused, several, workers
+from vigie.sinks import Columns, NotNow, Refused, places, several
 from vigie.sinks.dead_letters import letter
 from vigie.sinks.documents import Bulk, Document, Fault, Form, Rows, as_text, written
 
 if TYPE_CHECKING:
-    from pyarrow import RecordBatch
+    from pyarrow import RecordBatch, RecordBatchReader
     from pydantic import SecretStr
     from pymongo.database import Database
-    from pyspark.sql import DataFrame
 
     from vigie.contracts import Surroundings
 
@@ -70,7 +69,7 @@ class Mongo:
 
 
 class MongoCollection:
-    """The collection. Spark's workers write to it, each over a connection of its own, and say what came of it."""
+    """The collection, over a connection for each batch."""
 
     def __init__(self, place: Place, key: tuple[str, ...], indexes: tuple[tuple[str, ...], ...]) -> None:
         self._place = place
@@ -79,10 +78,10 @@ class MongoCollection:
         self._is_ready = False
         check(place.address)
 
-    def write(self, rows: DataFrame, _batch: int) -> None:
+    def write(self, rows: RecordBatchReader, _batch: int) -> None:
         if not self._is_ready:
-            self._prepare(rows.columns)
-        workers.write(readable(rows), self._place)
+            self._prepare(rows.schema.names)
+        places.write(rows, self._place)
 
     def _prepare(self, columns: Sequence[str]) -> None:
         named = {name for names in (self._key, *self._indexes) for name in names}
@@ -98,7 +97,7 @@ class MongoCollection:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where documents go, and those that are refused. It travels to Spark's workers."""
+    """Where documents go, and those that are refused."""
 
     address: SecretStr
     collection: str
@@ -160,11 +159,11 @@ def _inserted(database: Database[Document], collection: str, bulk: Bulk) -> list
         try:
             database[collection].insert_many(bulk.forms, ordered=False)
         except BulkWriteError as problem:
-            return [*bulk.refused, *judged(bulk.sound, problem.details)]
+            return [*bulk.refused, *judged(bulk.sound, problem.details, collection)]
     return bulk.refused
 
 
-def judged(rows: list[Document], details: Any) -> Iterator[Fault]:
+def judged(rows: list[Document], details: Any, collection: str) -> Iterator[Fault]:
     """What the server says of the documents of a bulk; NotNow or Refused when it is not about them."""
     for problem in details["writeConcernErrors"]:
         raise NotNow(f"MongoDB has not yet put a batch where it is safe: {problem.get('errmsg')}")
@@ -173,7 +172,7 @@ def judged(rows: list[Document], details: Any) -> Iterator[Fault]:
         if code in PASSING:
             raise NotNow(f"MongoDB: {said}")
         if code in THE_SERVER_S:
-            raise Refused(f"MongoDB refused a batch: {said}", do=_remedy(code))
+            raise Refused(f"MongoDB refused a batch: {said}", where=collection, do=_remedy(code))
         if code == DUPLICATE_KEY and _is_of_the_id(problem):
             continue
         yield rows[problem["index"]], f"{said} ({code})"
@@ -203,15 +202,6 @@ def check(address: SecretStr) -> None:
             where="VIGIE_MONGO",
             do="Write VIGIE_MONGO as mongodb://user:password@host:27017/database.",
         ) from None
-
-
-def readable(rows: DataFrame) -> DataFrame:
-    """The rows, with what is no UTF-8 in their texts made such: neither Arrow nor BSON has a form for it."""
-    from pyspark.sql import functions as F
-    from pyspark.sql.types import StringType
-
-    texts = {f.name: F.make_valid_utf8(f"`{f.name}`") for f in rows.schema if isinstance(f.dataType, StringType)}
-    return rows.withColumns(texts)
 
 
 def _said(problem: Exception) -> str:

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from vigie.graph import PLACE
-from vigie.sinks import Columns, several, workers
+from vigie.sinks import Columns, places, several
 from vigie.sinks.messages import Messages
-from vigie.sinks.mongo import Place, check, readable
+from vigie.sinks.mongo import Place, check
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyarrow import RecordBatchReader
 
     from vigie.contracts import SchemasOf, Surroundings, Writer
 
@@ -52,7 +51,7 @@ class MongoMessages:
 
 
 class MessageWriter:
-    """Spark's workers decode the messages and write them, as rows of a table are written."""
+    """Decodes the messages and writes them, as rows of a table are written."""
 
     def __init__(self, place: Place, form: Messages, schemas: SchemasOf, indexes: tuple[tuple[str, ...], ...]) -> None:
         self._place = place
@@ -61,10 +60,10 @@ class MessageWriter:
         self._indexes = indexes
         self._is_ready = False
 
-    def write(self, rows: DataFrame, batch: int) -> None:
-        form = replace(self._form, known=self._schemas(rows, batch))
+    def write(self, rows: RecordBatchReader, batch: int) -> None:
+        messages = rows.read_all()  # none is decoded before it is known by which schemas all of them are
+        form = replace(self._form, known=self._schemas(messages, batch))
         if not self._is_ready:
             self._place.make(self._indexes)
             self._is_ready = True
-        stood = [name for name in PLACE if name in rows.columns]
-        workers.write(readable(rows.select("value", "received_at", *stood)), replace(self._place, form=form))
+        places.write(messages.to_batches(), replace(self._place, form=form))

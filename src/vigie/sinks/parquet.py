@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+import pyarrow.parquet as pq
+
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    import pyarrow as pa
+
+    from vigie.contracts import Surroundings
 
 
 @dataclass(frozen=True, slots=True)
 class Parquet:
-    """A file for each batch, named after the query and the batch, and renamed in whole: a repeat replaces itself.
+    """A file for each batch, named after the delivery and the batch, and renamed in whole: a repeat replaces itself.
 
-    A name that begins with a dot is a file that is being written, or was when the process was killed.
+    The delivery's name is another in a lake that is made anew, which counts its batches from 0 again: it does not
+    replace what the lake before it archived. A file whose name begins with a dot is being written, or was when the
+    process was killed.
     """
 
     folder: str | Path
@@ -24,13 +28,26 @@ class Parquet:
     module: ClassVar[str] = ""
     extra: ClassVar[str] = ""
 
-    def write(self, rows: DataFrame, batch: int) -> None:
-        folder = Path(self.folder).expanduser().resolve()
-        # A lake that is made anew counts its batches from 0 again, and must not replace what another archived.
-        query = rows.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId") or "batch"
-        name = f"{query[:8]}-{batch:08}.parquet"
-        unfinished = folder / f".{name}.unfinished"
-        rows.coalesce(1).write.mode("overwrite").parquet(str(unfinished))
-        for file in unfinished.glob("part-*.parquet"):
-            os.replace(file, folder / name)
-        shutil.rmtree(unfinished)
+    def missing(self, _around: Surroundings) -> str:
+        return ""
+
+    def opened(self, around: Surroundings) -> Archive:
+        return Archive(Path(self.folder).expanduser().resolve(), around.delivery or "batch")
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """The folder, and after what its files are named."""
+
+    folder: Path
+    name: str
+
+    def write(self, rows: pa.RecordBatchReader, batch: int) -> None:
+        name = f"{self.name}-{batch:08}.parquet"
+        unfinished = self.folder / f".{name}.partial"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # Decimals as Spark writes them: numbers, where they are short enough.
+        with pq.ParquetWriter(unfinished, rows.schema, store_decimal_as_integer=True) as file:
+            for part in rows:
+                file.write_batch(part)
+        unfinished.replace(self.folder / name)

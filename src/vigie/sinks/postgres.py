@@ -16,10 +16,9 @@ from vigie.sinks.dead_letters import letter, log_refused
 from vigie.sinks.postgres_errors import OTHER_COLUMNS, answer, is_of_a_row, message
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from psycopg import Connection
     from pydantic import SecretStr
-    from pyspark.sql import DataFrame
-    from pyspark.sql.types import StructType
 
     from vigie.contracts import Surroundings
 
@@ -91,19 +90,19 @@ class PostgresTable:
         self._address = address
         self._is_ready = False
 
-    def write(self, rows: DataFrame, _batch: int) -> None:
-        texts = rows.select([sql.as_text(rows, field) for field in rows.schema])
+    def write(self, rows: pa.RecordBatchReader, _batch: int) -> None:
+        parts, columns = list(rows), rows.schema.names  # a batch of which a row is refused is gone through twice
         with self._connected() as connection:
             self._prepare(connection, rows.schema)
-            if self._refusal(connection, texts.toLocalIterator(), rows.columns) is None:
+            if self._refusal(connection, _rows(parts), columns) is None:
                 refused = list[Fault]()
             else:
-                refused = list(self._sifted(connection, texts.toLocalIterator(), rows.columns))
-            self._keep(connection, refused, rows.columns)
+                refused = list(self._sifted(connection, _rows(parts), columns))
+            self._keep(connection, refused, columns)
         if refused:
-            log_refused(self._name, "PostgreSQL", self._letters, {refused[0][1]: len(refused)})
+            log_refused(self._name, "PostgreSQL", self._letters, refused[0][1], len(refused))
 
-    def _prepare(self, connection: Connection[Any], schema: StructType) -> None:
+    def _prepare(self, connection: Connection[Any], schema: pa.Schema) -> None:
         connection.execute(sql.creation(self._name, schema, self._key))
         if not self._is_ready:
             there = connection.execute(sql.COLUMNS_THERE, [sql.identifier(self._name).as_string(connection)])
@@ -172,3 +171,9 @@ class PostgresTable:
                 yield connection
         except psycopg.Error as problem:
             raise answer(problem, self._name, self._key) from None
+
+
+def _rows(parts: Iterable[pa.RecordBatch]) -> Iterator[Row]:
+    """The rows, each value as PostgreSQL reads it from text."""
+    for part in parts:
+        yield from zip(*(sql.as_text(column).to_pylist() for column in part.columns), strict=True)

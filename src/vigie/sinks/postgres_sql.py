@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vigie.arrow_json import values
+from vigie.arrow_text import TEXT, texts
+from vigie.arrow_types import spark_name
+
 if TYPE_CHECKING:
     from psycopg.sql import Composed, Identifier
-    from pyspark.sql import Column, DataFrame
-    from pyspark.sql.types import DataType, StructField, StructType
 
 LONGEST_NAME = 63  # bytes: PostgreSQL cuts off the rest, and two names may become one
 TYPES = {
@@ -44,10 +49,10 @@ def identifier(name: str) -> Identifier:
     return Identifier(*name.split("."))
 
 
-def creation(table: str, schema: StructType, key: Iterable[str]) -> Composed:
+def creation(table: str, schema: pa.Schema, key: Iterable[str]) -> Composed:
     from psycopg.sql import SQL, Identifier
 
-    columns = [SQL("{} {}").format(Identifier(f.name), SQL(type_of(f.dataType))) for f in schema]
+    columns = [SQL("{} {}").format(Identifier(f.name), SQL(type_of(f.type))) for f in schema]
     return SQL("CREATE TABLE IF NOT EXISTS {} ({}, PRIMARY KEY ({}))").format(
         identifier(table), SQL(", ").join(columns), _listed(key)
     )
@@ -104,9 +109,9 @@ def insertion_of_letter(table: str) -> Composed:
     ).format(identifier(table))
 
 
-def misfits(schema: StructType, there: Iterable[tuple[str, str, str, bool]]) -> Iterator[str]:
+def misfits(schema: pa.Schema, there: Iterable[tuple[str, str, str, bool]]) -> Iterator[str]:
     """Why no row of the schema can come into a table with the columns that are there, if so."""
-    types = {field.name: type_of(field.dataType) for field in schema}
+    types = {field.name: type_of(field.type) for field in schema}
     for name, type_there, category, is_needed in there:
         if name not in types:
             if is_needed:
@@ -115,25 +120,21 @@ def misfits(schema: StructType, there: Iterable[tuple[str, str, str, bool]]) -> 
             yield f"its column '{name}' is {type_there}, and what is delivered is {types[name]}"
 
 
-def type_of(kind: DataType) -> str:
-    name = kind.simpleString()
+def type_of(kind: pa.DataType) -> str:
+    name = spark_name(kind)
     if name.startswith("decimal"):
         return name.replace("decimal", "numeric")
     return "jsonb" if name.startswith(NESTED) else TYPES.get(name, "text")
 
 
-def as_text(rows: DataFrame, field: StructField) -> Column:
+def as_text(column: pa.Array) -> pa.Array:
     """The column as PostgreSQL reads it from text."""
-    from pyspark.sql import functions as F
-
-    column, kind = rows[f"`{field.name}`"], type_of(field.dataType)
+    kind = type_of(column.type)
     if kind == "bytea":
-        text = F.concat(F.lit("\\x"), F.hex(column))
-    elif kind == "jsonb":
-        text = F.replace(F.to_json(column, {"ignoreNullFields": "false"}), F.lit("\\u0000"), F.lit("\\ufffd"))
-    else:
-        text = F.replace(column.cast("string"), F.lit("\0"), F.lit("\ufffd"))
-    return text.alias(field.name)
+        return pa.array([None if each is None else f"\\x{each.hex().upper()}" for each in column.to_pylist()], TEXT)
+    if kind == "jsonb":
+        return pc.replace_substring(values(column), "\\u0000", "\\ufffd")
+    return pc.replace_substring(texts(column), "\0", "\ufffd")
 
 
 def _listed(names: Iterable[str]) -> Composed:

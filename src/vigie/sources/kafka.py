@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from vigie.address import Kafka
 from vigie.avro.registry import Registry, RegistryAway, subject_of
-from vigie.errors import BadAddress, BadSetting, RunFailed
+from vigie.errors import BadAddress, BadSetting, RunFailed, SourceAway
 from vigie.extras import install_extra
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ Offsets = dict[str, int]
 log = logging.getLogger(__name__)
 
 
-class BrokerAway(RunFailed):
-    """The broker does not answer, or not now: time may mend it."""
+class BrokerAway(SourceAway):
+    """The broker does not answer, or not now."""
 
 
 @dataclass(frozen=True, slots=True)

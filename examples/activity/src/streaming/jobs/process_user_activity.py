@@ -24,11 +24,10 @@ from vigie import VigieError
 from vigie.activity import pipeline as activity
 from vigie.address import Inbox, Kafka, parse_address
 from vigie.avro.registry import registry_of
-from vigie.contracts import Surroundings
 from vigie.errors import BadAddress
 from vigie.settings import Settings, read_settings
 from vigie.sinks.bigquery import BigQuery
-from vigie.spark import flat, goes_on, judged, keep_to, session
+from vigie.spark import delivered, flat, goes_on, judged, keep_to, session
 from vigie.terminal import stop_when_asked
 
 if TYPE_CHECKING:
@@ -122,9 +121,10 @@ class Job:
             self.started(name, files.option("path", str(self.output(name)))),
         ]
         if self.settings.bigquery_project:
-            to = BigQuery(name, id=table.id, partition_by="window_start").opened(Surroundings(self.settings))
-            warehouse = self.windows(table).writeStream.outputMode("append").foreachBatch(to.write)
-            queries.append(self.started(f"{name}_bigquery", warehouse, SELDOM))
+            query, to = f"{name}_bigquery", BigQuery(name, id=table.id, partition_by="window_start")
+            sent = delivered(to, self.settings, self.checkpoint(query))
+            warehouse = self.windows(table).writeStream.outputMode("append").foreachBatch(sent)
+            queries.append(self.started(query, warehouse, SELDOM))
         return queries
 
     def windows(self, table: Table) -> DataFrame:
@@ -132,8 +132,11 @@ class Job:
         rows = self.spark.readStream.schema(table.schema).parquet(str(self.output(table.source.name)))
         return flat(table.windows(rows.withWatermark("event_timestamp", LATE_BY)))
 
+    def checkpoint(self, name: str) -> Path:
+        return self.into / "checkpoint" / name
+
     def started(self, name: str, writer: DataStreamWriter, every: str = EVERY) -> StreamingQuery:
-        writer = writer.queryName(name).option("checkpointLocation", str(self.into / "checkpoint" / name))
+        writer = writer.queryName(name).option("checkpointLocation", str(self.checkpoint(name)))
         return (writer.trigger(availableNow=True) if self.once else writer.trigger(processingTime=every)).start()
 
     def output(self, name: str) -> Path:

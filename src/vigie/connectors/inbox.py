@@ -1,0 +1,202 @@
+"""A folder of files with a message a line: bytes are kept, a line ends at LF alone, and a file is read once.
+
+Files are listed in bytes, so that no name, locale, age or date hides one. Within one look they are taken by the time
+of their change, then by name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from vigie.arrow_types import INSTANT
+from vigie.core.source import Bounds, Position, Span
+from vigie.errors import BadAddress, RunFailed
+from vigie.sources.unread import Unread
+
+ENDINGS = (b".jsonl", b".json")
+PARTITION = "folder"  # all of it is one sequence
+ORIGIN = pa.schema([("file", pa.string()), ("line", pa.int64())])
+MESSAGES = pa.schema(
+    [*ORIGIN, ("partition_id", pa.string()), ("key", pa.binary()), ("value", pa.binary()),
+     ("stamp", INSTANT), ("arrived_at", INSTANT)]
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of the folder: its name in bytes, its size, when it was changed (nanoseconds after 1970)."""
+
+    name: bytes
+    size: int
+    modified: int
+
+    @property
+    def text(self) -> str:
+        """Its name in bronze: bytes that are no UTF-8 are spelled out."""
+        return self.name.decode("utf-8", "backslashreplace")
+
+
+@dataclass(slots=True)
+class Inbox:
+    """The folder. `read_before` are the files that the lake has read, by name, with a hash of what they held, and
+    `passed_over` those that are no files of messages."""
+
+    folder: Path
+    read_before: dict[bytes, tuple[int, int, str]] = field(default_factory=dict)
+    passed_over: Unread = field(default_factory=Unread)
+
+    @property
+    def identity(self) -> str:
+        return f"the inbox {self.folder.resolve()}"
+
+    @property
+    def origin(self) -> pa.Schema:
+        return ORIGIN
+
+    def check(self) -> None:
+        if not self.folder.is_dir():
+            raise BadAddress(
+                "there is no such inbox",
+                where=f"inbox:{self.folder}",
+                do="Fill it first with `vigie feed`, or make the folder.",
+            )
+        if not os.access(self.folder, os.R_OK | os.X_OK):
+            raise BadAddress("the inbox may not be read", where=str(self.folder), do="Grant read permission.")
+        self._name_unread()
+
+    def there(self, _position: Position | None, bounds: Bounds) -> Span | None:
+        taken: list[list[object]] = []
+        size = 0
+        new = sorted(self._new(), key=lambda file: (file.modified, file.name))
+        for file in new:
+            if taken and size + file.size > bounds.bytes:
+                break
+            content = self._content(file)
+            if content is None:
+                continue  # taken away before it was looked at: it was never there for us
+            digest = hashlib.sha256(content).hexdigest()
+            if self._is_renamed(file, digest):
+                continue
+            taken.append([file.name.hex(), file.size, file.modified, _lines(content), digest])
+            size += file.size
+        if not taken:
+            return None
+        messages = sum(int(str(lines)) for *_, lines, _ in taken)
+        return Span(taken, None, messages)
+
+    def unread(self, _position: Position | None) -> dict[str, bool]:
+        return {PARTITION: any(True for _ in self._new())}
+
+    def read(self, span: Span) -> pa.Table:
+        parts = []
+        for name, size, modified, lines, digest in span.part:
+            file = File(bytes.fromhex(name), size, modified)
+            content = self._content(file)
+            if content is None:
+                raise RunFailed(
+                    "a file was taken away before it was read",
+                    where=file.text,
+                    do="Put it back and start again; it stands in the plan of the batch that is due.",
+                )
+            if hashlib.sha256(content).hexdigest() != digest:
+                raise changed(file.text)
+            parts.append(_messages(file, content))
+            self.read_before[file.name] = (size, modified, digest)
+            assert parts[-1].num_rows == lines
+        return pa.concat_tables(parts) if parts else MESSAGES.empty_table()
+
+    def in_order(self, part: Any, bronze: pa.Table) -> pa.Table:
+        names = pa.array([File(bytes.fromhex(name), 0, 0).text for name, *_ in part], pa.string())
+        placed = bronze.append_column("place", pc.index_in(bronze["file"], value_set=names))
+        return placed.sort_by([("place", "ascending"), ("line", "ascending")]).drop_columns("place")
+
+    def partitions_of(self, bronze: pa.Table) -> NDArray[np.object_]:
+        return np.full(bronze.num_rows, PARTITION, object)
+
+    def remember(self, part: Any) -> None:
+        for name, size, modified, _, digest in part:
+            self.read_before[bytes.fromhex(name)] = (size, modified, digest)
+
+    def _name_unread(self) -> None:
+        with os.scandir(self.folder) as files:
+            self.passed_over.look(files)
+
+    def watch(self) -> None:
+        self._name_unread()
+        for file in self._files():
+            known = self.read_before.get(file.name)
+            if known is not None and (file.size, file.modified) != known[:2]:
+                content = self._content(file)
+                if content is not None and hashlib.sha256(content).hexdigest() != known[2]:
+                    raise changed(file.text)
+
+    def _new(self) -> Iterator[File]:
+        return (file for file in self._files() if file.name not in self.read_before)
+
+    def _files(self) -> Iterator[File]:
+        with os.scandir(os.fsencode(self.folder)) as listed:
+            for entry in listed:
+                if entry.name.startswith((b".", b"_")) or not entry.name.endswith(ENDINGS):
+                    continue
+                try:
+                    about = entry.stat()
+                except FileNotFoundError:
+                    continue
+                if stat.S_ISREG(about.st_mode):
+                    yield File(entry.name, about.st_size, about.st_mtime_ns)
+
+    def _is_renamed(self, file: File, digest: str) -> bool:
+        """Whether it was read under another name that is gone now: then it is known under this one."""
+        there = {each.name for each in self._files()}
+        for name, (size, _, before) in self.read_before.items():
+            if before == digest and size == file.size and name not in there:
+                del self.read_before[name]
+                self.read_before[file.name] = (file.size, file.modified, digest)
+                return True
+        return False
+
+    def _content(self, file: File) -> bytes | None:
+        try:
+            return Path(os.fsdecode(os.path.join(os.fsencode(self.folder), file.name))).read_bytes()
+        except FileNotFoundError:
+            return None
+
+
+def _lines(content: bytes) -> int:
+    return content.count(b"\n") + (content[-1:] not in {b"", b"\n"})
+
+
+def _messages(file: File, content: bytes) -> pa.Table:
+    values = content.split(b"\n")
+    if values[-1] == b"":
+        values.pop()
+    count = len(values)
+    written_at = pa.scalar(file.modified // 1_000, pa.int64()).cast(INSTANT)
+    return pa.Table.from_arrays(
+        [
+            pa.repeat(pa.scalar(file.text), count), pa.array(range(1, count + 1), pa.int64()),
+            pa.repeat(pa.scalar(PARTITION), count), pa.nulls(count, pa.binary()), pa.array(values, pa.binary()),
+            pa.nulls(count, INSTANT), pa.repeat(written_at, count),
+        ],
+        schema=MESSAGES,
+    )  # fmt: skip
+
+
+def changed(name: str) -> RunFailed:
+    return RunFailed(
+        "a file changed after it was read, so what it holds now is not what the lake holds",
+        where=name,
+        do="Write a new file for new messages: finish it under a hidden name, then rename it in. "
+        "Restore this one, or move it away, and start again.",
+    )

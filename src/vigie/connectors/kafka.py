@@ -1,0 +1,278 @@
+"""A Kafka topic straight to Arrow: exactly the offsets that were planned, keys and values byte for byte."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from vigie.arrow_types import INSTANT
+from vigie.core.source import NOTED, Bounds, Position, Span
+from vigie.errors import RunFailed
+from vigie.sources.kafka import BrokerAway, KafkaSource
+
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer, Message
+
+ORIGIN = pa.schema([("topic", pa.string()), ("partition", pa.int32()), ("offset", pa.int64()), ("timestamp", INSTANT)])
+MESSAGES = pa.schema(
+    [
+        *ORIGIN,
+        ("partition_id", pa.string()),
+        ("key", pa.binary()),
+        ("value", pa.binary()),
+        ("stamp", INSTANT),
+        ("arrived_at", INSTANT),
+    ]
+)
+AT_ONCE = 10_000  # messages that the client hands over together
+ANSWERS_WITHIN_S = 5.0
+AWAY_AFTER_S = 20.0
+BY_THE_BROKER = 2  # a message's timestamp: when it was appended, and not when somebody made it
+FEWEST = 1_000  # of a partition, however many there are
+
+
+@dataclass(slots=True)
+class KafkaTopic:
+    """All partitions of one topic, from its earliest message on."""
+
+    source: KafkaSource
+    _consumer: Consumer | None = None
+    _next: dict[int, int] = field(default_factory=dict)  # the offset that the client hands over next
+    _ahead: dict[int, list[Message]] = field(default_factory=dict)  # handed over, and beyond what was planned
+
+    @property
+    def identity(self) -> str:
+        return self.source.identity
+
+    @property
+    def origin(self) -> pa.Schema:
+        return ORIGIN
+
+    def check(self) -> None:
+        self.source.check()
+
+    def unread(self, position: Position | None) -> dict[str, bool]:
+        return {str(at): after < until for at, (after, until) in self._there(position).items()}
+
+    def there(self, position: Position | None, bounds: Bounds) -> Span | None:
+        spans = self._there(position)
+        waiting = sum(until - after for after, until in spans.values())
+        if not waiting:
+            return None
+        share = min(1.0, bounds.messages / waiting)
+        part = {
+            str(at): [after, min(until, after + max(FEWEST, int((until - after) * share)))]
+            for at, (after, until) in spans.items()
+        }
+        return Span(part, {at: until for at, (_, until) in part.items()}, None)
+
+    def _there(self, position: Position | None) -> dict[int, tuple[int, int]]:
+        """Of each partition, from where it is to be read and up to where there are messages."""
+        found = {}
+        for partition in self._partitions():
+            low, high = self._ends(partition)
+            after = low if position is None or str(partition) not in position else int(position[str(partition)])
+            if after < low:
+                raise RunFailed(
+                    f"Kafka no longer has the messages {after:,} to {low - 1:,} of partition {partition}, which were "
+                    "not read yet",
+                    where=str(self.source.address),
+                    do="They were deleted before they were read (retention?). To go on with what is there, use another "
+                    "lake with --lake.",
+                )
+            if after > high:
+                raise RunFailed(
+                    f"partition {partition} was read up to message {after:,}, and ends at {high:,} now: the topic was "
+                    "made anew",
+                    where=str(self.source.address),
+                    do="Start with another lake: the offsets of this one do not fit the new topic.",
+                )
+            found[partition] = after, high
+        return found
+
+    def _partitions(self) -> list[int]:
+        from confluent_kafka import KafkaError, KafkaException
+
+        topic = self.source.address.topic
+        try:
+            known = self._client().list_topics(topic, timeout=ANSWERS_WITHIN_S).topics[topic]
+        except KafkaException as problem:
+            raise self._away() from problem
+        if known.error is not None and known.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise RunFailed(
+                f"the Kafka topic is gone: {known.error.str()}",
+                where=str(self.source.address),
+                do="Create it again, or start with another lake: its offsets would not fit a new topic.",
+            )
+        if known.error is not None or not known.partitions:
+            raise self._away()
+        return sorted(known.partitions)
+
+    def _ends(self, partition: int) -> tuple[int, int]:
+        from confluent_kafka import KafkaException, TopicPartition
+
+        where = TopicPartition(self.source.address.topic, partition)
+        try:
+            low, high = self._client().get_watermark_offsets(where, timeout=ANSWERS_WITHIN_S)
+        except KafkaException as problem:
+            raise self._away() from problem
+        return low, high
+
+    def read(self, span: Span) -> pa.Table:
+        wanted = {int(at): (after, until) for at, (after, until) in dict(span.part).items() if after < until}
+        parts = self._taken(wanted) if wanted else {}
+        read = sum(map(len, parts.values()))
+        noted = self.source.verify(
+            {"from": {str(at): after for at, (after, _) in wanted.items()},
+             "to": {str(at): until for at, (_, until) in wanted.items()}},
+            read,
+        )  # fmt: skip
+        found = pa.concat_tables([MESSAGES.empty_table(), *(_table(parts[at]) for at in sorted(parts))])
+        return found.replace_schema_metadata({NOTED: noted}) if noted else found
+
+    def _taken(self, wanted: dict[int, tuple[int, int]]) -> dict[int, list[Message]]:
+        """The messages between these offsets, partition by partition."""
+        from confluent_kafka import KafkaError
+
+        self._seek(wanted)
+        taken: dict[int, list[Message]] = {at: [] for at in wanted}
+        left = set(wanted)
+        heard = time.monotonic()
+        for at in list(left):
+            self._sort(self._ahead.pop(at, []), at, wanted, taken, left)
+        while left:
+            messages = self._client().consume(AT_ONCE, timeout=0.5)
+            if messages:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > AWAY_AFTER_S:
+                raise self._away()
+            for message in messages:
+                partition, problem = message.partition(), message.error()
+                assert partition is not None
+                if problem is None:
+                    self._sort([message], partition, wanted, taken, left)
+                elif problem.code() == KafkaError._PARTITION_EOF:
+                    if partition in left and (message.offset() or 0) >= wanted[partition][1]:
+                        left.discard(partition)
+                elif not problem.retriable() and problem.fatal():
+                    raise RunFailed(f"Kafka: {problem.str()}", where=str(self.source.address))
+        return taken
+
+    def _sort(
+        self,
+        messages: list[Message],
+        partition: int,
+        wanted: dict[int, tuple[int, int]],
+        taken: dict[int, list[Message]],
+        left: set[int],
+    ) -> None:
+        """Put messages where they belong: into the batch, or aside for the next."""
+        until = wanted[partition][1] if partition in wanted else -1
+        for message in messages:
+            offset = message.offset()
+            assert offset is not None
+            self._next[partition] = offset + 1
+            if offset < until:
+                taken[partition].append(message)
+            else:
+                self._ahead.setdefault(partition, []).append(message)
+            if offset >= until - 1:
+                left.discard(partition)
+
+    def _seek(self, wanted: dict[int, tuple[int, int]]) -> None:
+        """Have the client hand over what follows these offsets; it goes on where it stands already there."""
+        from confluent_kafka import TopicPartition
+
+        topic = self.source.address.topic
+        if all(self._begins(at) == after for at, (after, _) in wanted.items()):
+            return
+        self._ahead.clear()
+        self._next = {at: after for at, (after, _) in wanted.items()}
+        self._client().assign([TopicPartition(topic, at, after) for at, (after, _) in wanted.items()])
+
+    def _begins(self, partition: int) -> int | None:
+        ahead = self._ahead.get(partition)
+        return ahead[0].offset() if ahead else self._next.get(partition)
+
+    def in_order(self, _part: Any, bronze: pa.Table) -> pa.Table:
+        return bronze.sort_by([("partition", "ascending"), ("offset", "ascending")])
+
+    def partitions_of(self, bronze: pa.Table) -> NDArray[np.object_]:
+        return bronze["partition"].cast(pa.string()).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+    def remember(self, part: Any) -> None:
+        """Kafka's messages do not change once they are written."""
+
+    def watch(self) -> None:
+        """What was deleted before it was read is noticed when it is asked for."""
+
+    def close(self) -> None:
+        self._next.clear()
+        self._ahead.clear()
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+
+    def _client(self) -> Consumer:
+        if self._consumer is None:
+            from confluent_kafka import Consumer
+
+            self._consumer = Consumer(
+                {
+                    "bootstrap.servers": self.source.address.servers,
+                    "group.id": "vigie",  # which the client asks for; nothing is ever committed to it
+                    "enable.auto.commit": False,
+                    "auto.offset.reset": "error",
+                    "isolation.level": "read_committed",
+                    "enable.partition.eof": True,
+                    "fetch.wait.max.ms": 50,
+                    "log_level": 0,
+                }
+            )
+        return self._consumer
+
+    def _away(self) -> BrokerAway:
+        """What to raise; the next time it is asked by a client that begins anew."""
+        self.close()
+        return BrokerAway(
+            "the Kafka broker went away",
+            where=str(self.source.address),
+            do="Start the broker, then start again: the run goes on where it stopped.",
+        )
+
+
+def _table(messages: list[Message]) -> pa.Table:
+    stamps = [message.timestamp() for message in messages]
+    count = len(messages)
+    moments = pa.array([at for _, at in stamps], pa.timestamp("ms", "UTC")).cast(INSTANT)
+    by_the_broker = pa.array([kind == BY_THE_BROKER for kind, _ in stamps], pa.bool_())
+    topic, partition = messages[0].topic(), messages[0].partition()
+    return (
+        pa.Table.from_arrays(
+            [
+                pa.repeat(pa.scalar(topic), count),
+                pa.repeat(pa.scalar(partition, pa.int32()), count),
+                pa.array([message.offset() for message in messages], pa.int64()),
+                moments,
+                pa.repeat(pa.scalar(str(partition)), count),
+                pa.array([message.key() for message in messages], pa.binary()),
+                pa.array([message.value() for message in messages], pa.binary()),
+                _where(by_the_broker, moments),
+                moments,
+            ],
+            schema=MESSAGES,
+        )
+        if messages
+        else MESSAGES.empty_table()
+    )
+
+
+def _where(chosen: pa.Array, values: pa.Array) -> pa.Array:
+    import pyarrow.compute as pc
+
+    return pc.if_else(chosen, values, pa.nulls(len(values), values.type))

@@ -1,0 +1,1 @@
+"""The loop: what is there is planned, read, judged and written, in batches of any size, with one answer."""

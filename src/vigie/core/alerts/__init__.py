@@ -1,0 +1,1 @@
+"""Watches: rows judged one key at a time, what opens and closes, and who is told."""

@@ -1,0 +1,133 @@
+"""What a watch remembers of a silver table: the readings that its rules still look back to, and when each key was
+last heard of. All of it can be read from silver again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from tempfile import gettempdir
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vigie.core.delta import tables
+from vigie.detectors.readings import MICROSECOND
+from vigie.lake import quoted
+
+CHUNKS = 64  # of readings, before they are put together
+FEW = 1_000_000  # readings, which may wait for that
+
+
+class Past:
+    """The readings of a table up to a version, as far back as `looks_back` before the newest.
+
+    `database` holds them as `past` and each key's last moment as `heard`; `arrived()` adds what is judged next.
+    """
+
+    def __init__(self, schema: pa.Schema, looks_back: timedelta, path: Path, key: str, time: str) -> None:
+        self.schema = schema
+        self.newest: int | None = None
+        self.database = duckdb.connect(config={"memory_limit": "1GB", "temp_directory": gettempdir()})
+        self._span = looks_back // MICROSECOND
+        self._path, self._time = path, pc.field(time)
+        self._known = pc.is_valid(pc.field(key)) & pc.is_valid(self._time)
+        self._heard = {"key": pc.field(key).cast(pa.string()), "moment": self._time.cast(pa.int64())}
+        self._columns = self._heard | {name: pc.field(name) for name in schema.names[2:]}
+        self._chunks: list[pa.Table] = []
+        self.database.execute("CREATE TABLE heard (key VARCHAR, moment BIGINT)")
+
+    def recall(self, version: int, until: int | None = None) -> None:
+        """Remember the table as it was at a version, or what of it is not after a moment."""
+        everything = self._known if until is None else self._known & (self._time <= _instant(until))
+        self.database.register("rows", tables.reader(self._path, everything, self._heard, version))
+        self.database.execute(
+            "CREATE OR REPLACE TABLE heard AS SELECT key, max(moment) AS moment FROM rows GROUP BY key"
+        )
+        self.database.unregister("rows")
+        self.newest = self._newest_heard()
+        if self.newest is not None:
+            self._chunks = [self._read(everything & (self._time >= _instant(self.newest - self._span)), version)]
+
+    def between(self, version: int, after: int, until: int) -> pa.Table:
+        """Readings of the table as it was at a version: those after a moment, up to another."""
+        return self._read(self._known & (self._time > _instant(after)) & (self._time <= _instant(until)), version)
+
+    def next_moment(self, version: int, after: int, readings: int) -> int | None:
+        """The moment up to which so many readings follow another in time, or a few more; none when none do."""
+        later = self._known & (self._time > _instant(after))
+        self.database.register("rows", tables.reader(self._path, later, self._heard, version))
+        found = self.database.execute(
+            "SELECT max(moment) FROM (SELECT moment FROM rows ORDER BY moment LIMIT $1)", [readings]
+        ).fetchall()
+        self.database.unregister("rows")
+        return None if found[0][0] is None else int(found[0][0])
+
+    def _read(self, wanted: pc.Expression, version: int) -> pa.Table:
+        return tables.reader(self._path, wanted, self._columns, version).read_all().cast(self.schema)
+
+    def rounds(self, rows: pa.Table) -> Iterator[pa.Table]:
+        """The readings in the order in which they came, cut where one of a key is not newer than the one before it.
+
+        So each is judged by those that came before it, and it makes no difference how many are looked at together.
+        """
+        if not rows.num_rows:
+            return
+        codes = rows["key"].combine_chunks().dictionary_encode().indices.to_numpy()
+        order = np.argsort(codes, kind="stable")
+        key, moment = codes[order], rows["moment"].to_numpy()[order]
+        is_first = np.r_[True, key[1:] != key[:-1]]
+        falls = np.r_[False, moment[1:] <= moment[:-1]] & ~is_first
+        fallen = np.cumsum(falls)
+        of_key = np.empty(len(order), np.int64)
+        of_key[order] = fallen - np.maximum.accumulate(np.where(is_first, fallen, 0))
+        for number in range(int(of_key.max()) + 1):
+            yield rows.filter(pa.array(of_key == number)) if of_key.any() else rows
+
+    def arrived(self, rows: pa.Table) -> int:
+        """Take these in hand as `arrived`; those newer than any of their key as `fresh`, too, with when that one
+        was `heard`. How many were overtaken by a newer one of their key."""
+        self.database.register("arrived", rows)
+        self.database.execute(
+            """CREATE OR REPLACE TABLE fresh AS SELECT arrived.*, heard.moment AS heard_at
+            FROM arrived LEFT JOIN heard USING (key)
+            WHERE heard.moment IS NULL OR arrived.moment > heard.moment"""
+        )
+        [(count,)] = self.database.execute("SELECT count(*) FROM fresh").fetchall()
+        self.database.register("past", pa.concat_tables([self.schema.empty_table(), *self._chunks]))
+        return int(rows.num_rows - count)
+
+    def newest_of(self, column: str, keys: Sequence[str], arrived: pa.Table) -> dict[str, str]:
+        """The newest value of a column for each of these keys, in the past and in what arrived; as text."""
+        self.database.register("everything", pa.concat_tables([*self._chunks, arrived]))
+        self.database.register("keys", pa.table({"key": pa.array(keys, pa.string())}))
+        found = self.database.execute(
+            f"""SELECT key, CAST(arg_max({quoted(column)}, moment) AS VARCHAR) FROM everything
+            WHERE key IN (SELECT key FROM keys) GROUP BY key"""
+        ).fetchall()
+        return dict(found)
+
+    def remember(self, rows: pa.Table) -> None:
+        """What arrived belongs to the past from now on."""
+        self.database.execute(
+            """CREATE OR REPLACE TABLE heard AS SELECT key, max(moment) AS moment
+            FROM (FROM heard UNION ALL SELECT key, moment FROM fresh) GROUP BY key"""
+        )
+        self.newest = self._newest_heard()
+        self._chunks.append(rows)
+        waiting = sum(chunk.num_rows for chunk in self._chunks[1:])
+        many = waiting > max(self._chunks[0].num_rows // 4, FEW)
+        if (many or len(self._chunks) > CHUNKS) and self.newest is not None:
+            recent = self.newest - self._span
+            kept = [chunk.filter(pc.greater_equal(chunk["moment"], recent)) for chunk in self._chunks]
+            self._chunks = [pa.concat_tables(kept).combine_chunks()]
+
+    def _newest_heard(self) -> int | None:
+        [(newest,)] = self.database.execute("SELECT max(moment) FROM heard").fetchall()
+        return None if newest is None else int(newest)
+
+
+def _instant(moment: int) -> pa.Scalar:
+    return pa.scalar(moment, pa.int64()).cast(pa.timestamp("us", tz="UTC"))

@@ -1,0 +1,1 @@
+"""Delta tables: appended to once for each batch, and followed by their versions."""

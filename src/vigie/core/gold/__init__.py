@@ -1,0 +1,1 @@
+"""Gold tables: what follows from silver once its time is closed."""

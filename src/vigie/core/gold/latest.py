@@ -1,0 +1,129 @@
+"""A gold table that keeps the last value of each key: the table itself is all that is remembered.
+
+A row replaces the one that is held when its event time is later. So a batch that runs twice changes nothing, nor do
+rows that come out of order.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from tempfile import gettempdir
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vigie.arrow_types import arrow_schema
+from vigie.core.delta import changes, tables
+from vigie.core.delta.tables import Stamp
+from vigie.core.engine import Engine
+from vigie.core.gold.settled import begun
+from vigie.core.ledger import Entry
+from vigie.core.notes import GoldPlan
+from vigie.core.progress import NEVER
+from vigie.core.reached import Journal
+from vigie.core.run_context import RunContext
+from vigie.core.user_function import made
+from vigie.errors import BadDeclaration
+from vigie.graph import Gold
+from vigie.lake import quoted
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+AT_ONCE = 500_000  # rows of silver that are merged together
+
+
+class LatestTable:
+    """One gold table of a pipeline; it follows silver commit by commit."""
+
+    waits = ""
+
+    def __init__(self, context: RunContext, engine: Engine, gold: Gold, journal: Journal) -> None:
+        self._context, self._engine, self._gold, self._journal = context, engine, gold, journal
+        silver = context.graph.silver_of(gold)
+        self._silver, self._time = silver, str(silver.event_time)
+        self._from, self._to = context.lake.silver(silver.name), context.lake.gold(gold.name)
+        self._columns = arrow_schema(silver.schema)
+        self._notes, self._plan, self._due = begun(context, gold)
+        self._prepare()
+
+    @property
+    def table(self) -> str:
+        return self._gold.table
+
+    def _prepare(self) -> None:
+        found = self._engine.evaluate(partial(_made, self._gold), self._columns.empty_table()).schema
+        if owed := [name for name in (*self._gold.latest_by, self._time) if name not in found.names]:
+            raise BadDeclaration(
+                f"gold table '{self._gold.name}' gives back rows without {', '.join(owed)}",
+                where=str(self._gold.place),
+                do="Keep those columns: they say whose value it is, and which is the last.",
+            )
+        there = pa.schema([(field.name, field.type) for field in found])
+        tables.ensure(self._to, there, self._gold.table, self._context.graph.name)
+
+    def step(self) -> list[Entry] | None:
+        """Bring the table to where silver is, for the first or the second time; none when silver gained nothing."""
+        if not self._due:
+            planned = self._planned()
+            if planned is None:
+                return None
+            self._notes.commit(planned)
+            self._context.committed(f"{self._gold.table} plan")
+            self._plan, self._due = planned, True
+        plan = self._plan
+        assert plan is not None
+        rows = self._gained(plan)
+        for at in range(0, rows.num_rows, AT_ONCE):
+            made_of = self._engine.evaluate(partial(_made, self._gold), rows.slice(at, AT_ONCE))
+            tables.merge(self._newest(made_of), self._to, self._gold.latest_by, _is_later(self._time))
+        self._context.committed(self._gold.table)
+        offsets = {"upto": plan.upto, "after": plan.after, "version": plan.reads[self._silver.table]}
+        entry = Entry(self._gold.name, self._gold.table, plan.batch, rows.num_rows, offsets=offsets)
+        self._context.ledger.write([entry], Stamp(self._gold.table, plan.batch))
+        self._context.committed(f"{self._gold.table} ledger")
+        self._due = False
+        return [entry]
+
+    def _planned(self) -> GoldPlan | None:
+        before, newest = self._plan, self._journal.newest(self._silver.table)
+        since = before.reads[self._silver.table] if before else -1
+        if newest.batch < 0 or newest.version == since:
+            return None
+        number = before.batch + 1 if before else 0
+        return GoldPlan(number, newest.batch, {self._silver.table: newest.version}, since, NEVER, 0, 0)
+
+    def _gained(self, plan: GoldPlan) -> pa.Table:
+        """The rows that silver gained with this batch."""
+        names, version = self._columns.names, plan.reads[self._silver.table]
+        if plan.after < 0:
+            columns = {name: pc.field(name) for name in names}
+            return tables.reader(self._from, pc.scalar(True), columns, version).read_all()
+        gain = changes.gained(self._from, plan.after, 2**62, version)
+        return self._columns.empty_table() if gain is None else changes.rows_of(self._from, gain, names, self._columns)
+
+    def _newest(self, rows: pa.Table) -> pa.Table:
+        """The newest row of each key; one without a key is nobody's."""
+        keys = ", ".join(map(quoted, self._gold.latest_by))
+        known = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in (*self._gold.latest_by, self._time))
+        with duckdb.connect(config={"temp_directory": gettempdir()}) as database:
+            database.execute("SET TimeZone = 'UTC'")
+            database.register("rows", rows)
+            return (
+                database.sql(
+                    f"""FROM rows WHERE {known}
+                QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {quoted(self._time)} DESC) = 1"""
+                )
+                .to_arrow_table()
+                .cast(rows.schema)
+            )
+
+
+def _made(gold: Gold, rows: DataFrame) -> DataFrame:
+    return made(gold, rows)
+
+
+def _is_later(time: str) -> str:
+    return f"new.{quoted(time)} > held.{quoted(time)}"

@@ -1,0 +1,100 @@
+"""The loop: sources in turn, then what follows from them, for as long as there is anything to do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import MappingProxyType
+
+from vigie.core.away import Away
+from vigie.core.engine import Engine, EngineDied
+from vigie.core.gold.latest import LatestTable
+from vigie.core.gold.settled import SettledTable
+from vigie.core.ingest.avro_schemas import Schemas
+from vigie.core.ingest.batch import Ingest
+from vigie.core.ledger import Entry
+from vigie.core.observer import Report
+from vigie.core.reached import Journal
+from vigie.core.run_context import RunContext
+from vigie.core.source import Bounds, Source
+from vigie.errors import SourceAway
+
+GoldTable = SettledTable | LatestTable
+TRIES = 3  # of one batch, while the engine dies of it
+
+
+@dataclass(slots=True)
+class Loop:
+    """What a pipeline's tables are brought forward by."""
+
+    ingests: Sequence[Ingest]
+    gold: Sequence[GoldTable]
+    told: Callable[[Sequence[Entry]], None]
+    restarted: Callable[[EngineDied], None]
+    reported: Callable[[Report], None]
+    away: Away = field(default_factory=Away)
+
+    @classmethod
+    def over(  # noqa: PLR0913, PLR0917
+        cls,
+        context: RunContext,
+        engine: Engine,
+        sources: Mapping[str, Source],
+        bounds: Bounds,
+        told: Callable[[Sequence[Entry]], None],
+        restarted: Callable[[EngineDied], None],
+        schemas: Mapping[str, Schemas] = MappingProxyType({}),
+    ) -> Loop:
+        journal = Journal()
+        ingests = [
+            Ingest(context, engine, each, sources[each.name], bounds, journal, schemas=schemas.get(each.name))
+            for each in context.graph.sources
+        ]
+        gold: list[GoldTable] = [
+            LatestTable(context, engine, each, journal)
+            if each.latest_by
+            else SettledTable(context, engine, each, journal)
+            for turn in context.graph.gold_in_turn()
+            for each in turn
+        ]
+        return cls(ingests, gold, told, restarted, context.reported)
+
+    def ingest(self) -> bool:
+        """A batch of each source that has one; whether there was any. One that is away holds up no other."""
+        return any([self._ingested(each) for each in self.ingests if not self.away.is_waited_for(each.name)])
+
+    def _ingested(self, ingest: Ingest) -> bool:
+        try:
+            took = self._step(ingest.step)
+        except SourceAway as problem:
+            self.away.missed(ingest.name, problem)
+            return False
+        self.away.answered(ingest.name)
+        return took
+
+    def follow(self) -> bool:
+        """What follows from them; whether anything did."""
+        return any([self._step(each.step) for each in self.gold])
+
+    def _step(self, step: Callable[[], list[Entry] | None]) -> bool:
+        began = time.monotonic()
+        for left in range(TRIES, 0, -1):
+            try:
+                entries = step()
+            except EngineDied as problem:
+                if left == 1:
+                    raise
+                self.restarted(problem)
+            else:
+                if entries is not None:
+                    self.told(entries)
+                    self.reported(_report(entries[0], time.monotonic() - began))
+                return entries is not None
+        raise AssertionError("unreachable")
+
+
+def _report(entry: Entry, seconds: float) -> Report:
+    """Of a batch that has ended; the loop keeps no state in memory."""
+    return Report(entry.query, entry.batch, entry.read, seconds, datetime.now(UTC), None, None)

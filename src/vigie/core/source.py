@@ -1,0 +1,84 @@
+"""What a source answers: what is there, read exactly that, where it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+NOTED = b"noted"  # what there is to be recorded of a span stands under this in the metadata of what was read
+Position = Any  # what a source needs to go on, as JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Messages that are there and have not been read: a part of the source, as JSON, and the position after it.
+
+    `messages` is how many they are, counted without reading them, or none where that cannot be known.
+    """
+
+    part: Any
+    after: Position
+    messages: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much a batch takes, at most."""
+
+    messages: int
+    bytes: int
+
+
+class Source(Protocol):
+    """Where messages come from. A partition is a sequence; what is read of a span is the same each time."""
+
+    @property
+    def identity(self) -> str:
+        """What it is, in words: a lake goes on from where it was filled."""
+        ...
+
+    @property
+    def origin(self) -> pa.Schema:
+        """The columns that say where a message stood."""
+        ...
+
+    def check(self) -> None:
+        """BadAddress when it cannot be read."""
+        ...
+
+    def there(self, position: Position | None, bounds: Bounds, /) -> Span | None:
+        """The next messages after a position; none when there are none yet."""
+        ...
+
+    def unread(self, position: Position | None, /) -> dict[str, bool]:
+        """Every partition, and whether it holds messages after a position."""
+        ...
+
+    def read(self, span: Span) -> pa.Table:
+        """These messages: `origin`, then `partition_id`, `key`, `value`, `stamp` and `arrived_at`. RunFailed when they
+        are not what was there.
+
+        `stamp` is when a broker says that it took a message, and `arrived_at` when it came to where we read it; either
+        is null where that is not known. SourceAway when nobody answers.
+        """
+        ...
+
+    def in_order(self, part: Any, bronze: pa.Table, /) -> pa.Table:
+        """The rows of bronze that this part of the source became, in the order in which they were read."""
+        ...
+
+    def partitions_of(self, bronze: pa.Table, /) -> NDArray[np.object_]:
+        """The partition of each row of bronze."""
+        ...
+
+    def remember(self, part: Any) -> None:
+        """Take note of what was read before, part by part."""
+        ...
+
+    def watch(self) -> None:
+        """RunFailed when what was read has changed since."""
+        ...

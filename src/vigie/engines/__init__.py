@@ -1,0 +1,1 @@
+"""What evaluates declared functions: the embedded engine, and Spark."""

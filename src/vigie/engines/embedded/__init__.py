@@ -1,0 +1,1 @@
+"""sail behind the Spark Connect client, in a child process: plain PySpark without Java."""

@@ -1,0 +1,156 @@
+"""The embedded engine: a child process that may die or hang, and is started again."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+from pyspark.errors import PySparkException
+from pyspark.sql.connect.session import SparkSession
+
+from vigie.core.engine import EngineDied, Function, NotComputed
+from vigie.core.ingest.silver import SEEN
+from vigie.core.user_function import reason
+from vigie.engines import plans
+from vigie.engines.connected import connected
+from vigie.engines.embedded.exchange import Exchange, read
+
+STARTS_WITHIN_S = 60.0
+DEADLINE_S = 120.0
+# As Spark's are: what cannot be divided or cast is null, and no row stops a batch.
+SETTINGS = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "false"}
+
+log = logging.getLogger(__name__)
+
+
+class Embedded:
+    """Evaluates declared PySpark functions over Arrow tables. One call at a time; it starts when it is first asked."""
+
+    def __init__(self, memory: int = 1 << 30, deadline_s: float = DEADLINE_S) -> None:
+        self._memory, self._deadline_s = memory, deadline_s
+        self._exchange = Exchange()
+        self._child: subprocess.Popen[str] | None = None
+        self._session: SparkSession | None = None
+        self._lock = threading.Lock()
+
+    def evaluate(self, function: Function, *tables: pa.Table) -> pa.Table:
+        """What a function makes of these tables, in no promised order; EngineDied when it has to be asked again."""
+        with self._lock, self._exchange.lent(tables) as (inputs, output), self._watched() as session:
+            frames = [session.read.format("arrow").load(str(folder)) for folder in inputs]
+            made = function(*frames)
+            made.write.format("arrow").mode("overwrite").save(str(output))
+            found = read(output)
+            return made.toArrow() if found is None else found  # without rows there is no file
+
+    def answer(self, function: Function, **tables: Path) -> pa.Table:
+        """What a function makes of whole Delta tables, in its order; they are handed over by the names of its
+        parameters, without what the loop keeps beside each row."""
+        with self._lock, self._watched() as session:
+            frames = {name: session.read.format("delta").load(str(path)).drop(SEEN) for name, path in tables.items()}
+            return function(**frames).toArrow()
+
+    def windows(self, function: Function, *schemas: pa.Schema) -> list[timedelta]:
+        """How long the windows are that a function of such tables cuts time into."""
+        tables = [schema.empty_table() for schema in schemas]
+        with self._lock, self._exchange.lent(tables) as (inputs, _), self._watched() as session:
+            return plans.windows(function(*(session.read.format("arrow").load(str(folder)) for folder in inputs)))
+
+    def close(self) -> None:
+        self._end()
+        self._exchange.close()
+
+    @contextmanager
+    def _watched(self) -> Iterator[SparkSession]:
+        """The session for one call, which must end before the deadline."""
+        session = self._started()
+        child = self._child
+        assert child is not None
+        too_late = threading.Event()
+
+        def give_up() -> None:
+            too_late.set()
+            child.kill()
+
+        timer = threading.Timer(self._deadline_s, give_up)
+        timer.start()
+        try:
+            with connected(session):
+                yield session
+        except Exception as problem:
+            # What broke the connection may be seen before the process is gone.
+            if too_late.is_set() or _is_of_the_connection(problem):
+                self._end()
+                said = f"gave no answer in {self._deadline_s:.0f} s" if too_late.is_set() else "went away"
+                raise EngineDied(f"the embedded engine {said}") from problem
+            if isinstance(problem, PySparkException):
+                raise NotComputed(reason(str(problem))) from problem
+            raise
+        finally:
+            timer.cancel()
+
+    def _started(self) -> SparkSession:
+        if self._child is not None and self._child.poll() is not None:
+            self._end()
+        if self._session is None:
+            port = self._start()
+            self._session = SparkSession(f"sc://127.0.0.1:{port}")
+            self._session.client.set_retry_policies([])
+            for name, value in SETTINGS.items():
+                self._session.conf.set(name, value)
+        return self._session
+
+    def _start(self) -> int:
+        pool = {
+            "SAIL_RUNTIME__MEMORY_POOL__TYPE": "greedy",
+            "SAIL_RUNTIME__MEMORY_POOL__GREEDY__MAX_SIZE": str(self._memory),
+            "RUST_LOG": os.environ.get("RUST_LOG", "error"),
+        }
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "vigie.engines.embedded.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **pool},
+            start_new_session=True,  # Ctrl-C is for us: what has begun is finished
+        )
+        timer = threading.Timer(STARTS_WITHIN_S, self._child.kill)
+        timer.start()
+        assert self._child.stdout is not None
+        said = self._child.stdout.readline()
+        timer.cancel()
+        if not said.strip().isdecimal():
+            self._end()
+            raise EngineDied("the embedded engine did not start", do="Look at what it said above.")
+        return int(said)
+
+    def _end(self) -> None:
+        child, self._child, self._session = self._child, None, None
+        if child is None:
+            return
+        child.kill()
+        child.wait()
+        for stream in (child.stdin, child.stdout):
+            if stream is not None:
+                stream.close()
+
+
+def _is_of_the_connection(problem: BaseException) -> bool:
+    """Whether nobody was there to answer: gRPC says so by its status."""
+    import grpc
+
+    at: BaseException | None = problem
+    while at is not None:
+        if isinstance(at, grpc.RpcError) and isinstance(at, grpc.Call):
+            return at.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+        if "UNAVAILABLE" in str(at) or "Socket closed" in str(at) or "Connection refused" in str(at):
+            return True
+        at = at.__cause__ or at.__context__
+    return False

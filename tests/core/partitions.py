@@ -1,0 +1,77 @@
+"""A source whose partitions are held in memory, and which hands them out as a test wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from vigie.core.source import Bounds, Span
+
+ORIGIN = pa.schema([("topic", pa.string()), ("partition", pa.int32()), ("offset", pa.int64())])
+MESSAGES = pa.schema(
+    [*ORIGIN, ("partition_id", pa.string()), ("key", pa.binary()), ("value", pa.binary()),
+     ("stamp", pa.timestamp("us", "UTC")), ("arrived_at", pa.timestamp("us", "UTC"))]
+)  # fmt: skip
+Take = Callable[[list[int]], list[int]]  # from how many messages each partition has left to how many are taken
+
+
+@dataclass(slots=True)
+class Partitions:
+    """Each partition as its messages and when they were received; `take` says how many of each make the next batch."""
+
+    messages: list[list[tuple[bytes, datetime]]]
+    take: Take
+    read_once: list[Any] = field(default_factory=list)
+
+    identity: str = "a test"
+    origin = ORIGIN
+
+    def check(self) -> None: ...
+
+    def watch(self) -> None: ...
+
+    def in_order(self, _part: Any, bronze: pa.Table) -> pa.Table:
+        return bronze.sort_by([("partition", "ascending"), ("offset", "ascending")])
+
+    def partitions_of(self, bronze: pa.Table) -> NDArray[np.object_]:
+        return bronze["partition"].cast(pa.string()).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+    def remember(self, part: Any) -> None:
+        self.read_once.append(part)
+
+    def unread(self, position: Any) -> dict[str, bool]:
+        at = position or [0] * len(self.messages)
+        return {str(number): at[number] < len(held) for number, held in enumerate(self.messages)}
+
+    def there(self, position: Any, _bounds: Bounds) -> Span | None:
+        at = position or [0] * len(self.messages)
+        left = [len(held) - done for held, done in zip(self.messages, at, strict=True)]
+        if not any(left):
+            return None
+        taken = [min(wanted, there) for wanted, there in zip(self.take(left), left, strict=True)]
+        if not any(taken):
+            taken[left.index(max(left))] = 1
+        part = [[done, done + more] for done, more in zip(at, taken, strict=True)]
+        return Span(part, [until for _, until in part], sum(taken))
+
+    def read(self, span: Span) -> pa.Table:
+        rows = [
+            {
+                "topic": "test",
+                "partition": number,
+                "offset": at,
+                "partition_id": str(number),
+                "value": value,
+                "stamp": when,
+                "arrived_at": when,
+            }
+            for number, (after, until) in enumerate(span.part)
+            for at, (value, when) in enumerate(self.messages[number][after:until], after)
+        ]
+        return pa.Table.from_pylist(rows, MESSAGES)

@@ -1,0 +1,100 @@
+"""An engine that dies or hangs within a batch is started again, and the batch with it; a batch it always dies of ends
+the run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+
+from tests.core.partitions import Partitions
+from vigie import Pipeline
+from vigie.core.engine import EngineDied, Function
+from vigie.core.ledger import Entry, Ledger
+from vigie.core.loop import Loop
+from vigie.core.run_context import RunContext
+from vigie.core.source import Bounds
+from vigie.engines.embedded.engine import Embedded
+from vigie.lake import Lake, rows
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+stoves = Pipeline("stoves")
+heat = stoves.source("heat", schema="id STRING, t TIMESTAMP, c DOUBLE", key="id")
+
+
+@stoves.silver("readings", reads=heat, schema="id STRING, t TIMESTAMP, c DOUBLE", event_time="t", late_by="1 minute")
+def readings(rows: DataFrame) -> DataFrame:
+    return rows
+
+
+@stoves.gold("counts", reads=readings, late_by="1 minute")
+def counts(rows: DataFrame) -> DataFrame:
+    from pyspark.sql import functions as F
+
+    return rows.groupBy(F.window("t", "1 minute"), "id").agg(F.count("*").alias("n"))
+
+
+class Dying(Embedded):
+    """It is killed as it is asked what stands at these places."""
+
+    asked = 0
+    dies_at: frozenset[int] = frozenset()
+
+    def evaluate(self, function: Function, *tables: pa.Table) -> pa.Table:
+        self.asked += 1
+        if self.asked in self.dies_at:
+            self._started()
+            assert self._child is not None
+            self._child.kill()
+        return super().evaluate(function, *tables)
+
+
+@pytest.fixture
+def dying() -> Iterator[Dying]:
+    running = Dying()
+    yield running
+    running.close()
+
+
+def run(lake: Path, engine: Dying, told: list[Entry], restarts: list[EngineDied]) -> None:
+    values = [
+        json.dumps({"id": "a", "t": (NOON + timedelta(seconds=10 * at)).isoformat(), "c": at}) for at in range(60)
+    ]
+    source = Partitions([[(value.encode(), NOON + timedelta(hours=1)) for value in values]], lambda _left: [20])
+    place, graph = Lake(lake), stoves.graph()
+    context = RunContext(graph, place, Ledger(place.ledger(graph.name), graph.name, "embedded"))
+    loop = Loop.over(context, engine, {"heat": source}, Bounds(100, 10**9), told.extend, restarts.append)
+    while loop.ingest() or loop.follow():
+        pass
+
+
+def test_it_is_started_again_and_every_row_is_there_once(dying: Dying, tmp_path: Path) -> None:
+    told, restarts = list[Entry](), list[EngineDied]()
+    dying.dies_at = frozenset({3, 5, 7})  # two are asked before anything flows
+
+    run(tmp_path, dying, told, restarts)
+
+    assert len(restarts) == 3
+    assert sorted(row["c"] for row in rows(Lake(tmp_path).silver("readings"))) == [float(at) for at in range(60)]
+    assert sum(entry.read for entry in told if entry.table == "silver/readings") == 60
+    assert [row["n"] for row in rows(Lake(tmp_path).gold("counts"))] == [6] * 8
+
+
+def test_a_batch_that_it_always_dies_of_ends_the_run_and_the_next_goes_on_with_it(dying: Dying, tmp_path: Path) -> None:
+    told, restarts = list[Entry](), list[EngineDied]()
+    dying.dies_at = frozenset(range(4, 40))
+
+    with pytest.raises(EngineDied):
+        run(tmp_path, dying, told, restarts)
+    dying.dies_at = frozenset()
+    run(tmp_path, dying, told, restarts)
+
+    assert sorted(row["c"] for row in rows(Lake(tmp_path).silver("readings"))) == [float(at) for at in range(60)]

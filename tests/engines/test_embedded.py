@@ -1,0 +1,111 @@
+"""The embedded engine: it answers, and when it dies or hangs it is started again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+
+from vigie.core.engine import EngineDied
+from vigie.engines.embedded import exchange
+from vigie.engines.embedded.engine import Embedded
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+ROWS = pa.table({"k": ["a", "b", None], "n": [1, 2, 3]})
+
+
+@pytest.fixture
+def engine() -> Iterator[Embedded]:
+    made = Embedded(deadline_s=20)
+    yield made
+    made.close()
+
+
+def doubled(rows: DataFrame) -> DataFrame:
+    return rows.withColumn("twice", rows.n * 2)
+
+
+def test_it_gives_what_a_function_makes_of_the_rows(engine: Embedded) -> None:
+    found = engine.evaluate(doubled, ROWS).sort_by("n")
+
+    assert found.to_pydict() == {"k": ["a", "b", None], "n": [1, 2, 3], "twice": [2, 4, 6]}
+
+
+def test_a_function_is_given_several_tables_and_what_stands_beside_them(engine: Embedded) -> None:
+    names = pa.table({"k": ["a", "b"], "name": ["one", "two"]})
+
+    found = engine.evaluate(lambda rows, beside: rows.join(beside, "k").where(rows.n >= 2), ROWS, names)
+
+    assert found.select(["k", "n", "name"]).to_pylist() == [{"k": "b", "n": 2, "name": "two"}]
+
+
+def test_no_rows_come_back_as_no_rows_of_their_types(engine: Embedded) -> None:
+    found = engine.evaluate(doubled, ROWS.slice(0, 0))
+
+    assert (found.num_rows, found.schema.names) == (0, ["k", "n", "twice"])
+
+
+def test_one_that_was_killed_is_said_to_have_gone_and_the_next_call_is_answered(engine: Embedded) -> None:
+    engine.evaluate(doubled, ROWS)
+    assert engine._child is not None
+
+    def kills(rows: DataFrame) -> DataFrame:
+        assert engine._child is not None
+        os.kill(engine._child.pid, signal.SIGKILL)
+        return doubled(rows)
+
+    with pytest.raises(EngineDied, match="went away"):
+        engine.evaluate(kills, ROWS)
+
+    assert engine.evaluate(doubled, ROWS).num_rows == 3
+
+
+def test_one_that_hangs_is_ended_at_the_deadline(engine: Embedded) -> None:
+    engine.evaluate(doubled, ROWS)
+    engine._deadline_s = 2
+    assert engine._child is not None
+    stopped = engine._child.pid
+
+    def hangs(rows: DataFrame) -> DataFrame:
+        os.kill(stopped, signal.SIGSTOP)
+        return doubled(rows)
+
+    began = time.monotonic()
+    with pytest.raises(EngineDied, match="no answer in 2 s"):
+        engine.evaluate(hangs, ROWS)
+
+    assert time.monotonic() - began < 15
+    engine._deadline_s = 20
+    assert engine.evaluate(doubled, ROWS).num_rows == 3
+
+
+def test_what_a_function_raises_is_raised_as_it_is(engine: Embedded) -> None:
+    def raises(rows: DataFrame) -> DataFrame:
+        raise LookupError("no such thing")
+
+    with pytest.raises(LookupError, match="no such thing"):
+        engine.evaluate(raises, ROWS)
+
+
+def test_rows_are_gone_from_memory_after_each_call_and_those_of_a_killed_process_at_the_next_start(
+    engine: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "IN_MEMORY", tmp_path)
+    left = tmp_path / f"{exchange.PREFIX}999999999-x"
+    left.mkdir()
+    another = Embedded()
+
+    another.evaluate(doubled, ROWS)
+
+    assert not left.exists()
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
+    another.close()
+    assert list(tmp_path.iterdir()) == []
