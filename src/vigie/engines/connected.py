@@ -11,6 +11,14 @@ from pyspark.sql.connect.session import SparkSession
 BY_CONNECT = "SPARK_CONNECT_MODE_ENABLED"  # tells the functions of PySpark whose columns to make
 
 
+class Session(SparkSession):
+    """A session that ends without a word. The client's own says goodbye whenever garbage is collected, and waits for a
+    lock which the same thread may hold at that moment: for ever."""
+
+    def __del__(self) -> None:
+        """Whoever opened it ends the server."""
+
+
 @contextmanager
 def connected(session: SparkSession) -> Iterator[SparkSession]:
     """This session is the active one until it is left: a function asks whoever is (the type of a UDF, say), and the

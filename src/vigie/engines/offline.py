@@ -18,7 +18,7 @@ from pyspark.sql.connect.session import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from vigie.arrow_types import arrow_schema
-from vigie.engines.connected import connected
+from vigie.engines.connected import Session, connected
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -66,7 +66,7 @@ def plan(function: Callable[..., Any], tables: int) -> Message:
         return made._plan.to_proto(session.client)
 
 
-class Unconnected(SparkSession):
+class Unconnected(Session):
     """A session of nobody's."""
 
     def __init__(self) -> None:

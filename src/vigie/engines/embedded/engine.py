@@ -20,7 +20,7 @@ from vigie.core.engine import EngineDied, Function, NotComputed
 from vigie.core.ingest.silver import SEEN
 from vigie.core.user_function import reason
 from vigie.engines import plans
-from vigie.engines.connected import connected
+from vigie.engines.connected import Session, connected
 from vigie.engines.embedded.exchange import Exchange, read
 
 STARTS_WITHIN_S = 60.0
@@ -101,7 +101,7 @@ class Embedded:
             self._end()
         if self._session is None:
             port = self._start()
-            self._session = SparkSession(f"sc://127.0.0.1:{port}")
+            self._session = Session(f"sc://127.0.0.1:{port}")
             self._session.client.set_retry_policies([])
             for name, value in SETTINGS.items():
                 self._session.conf.set(name, value)
