@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 from tests.activity import reference
 from tests.activity.feeds import a_simulation
 from tests.runs import an_inbox, take
+from tests.tier import nightly
 from vigie.activity import edits, simulator
 from vigie.activity.pipeline import (
     EVENT,
@@ -201,6 +202,7 @@ def stepping(settled: Settled) -> Callable[[DataFrame, int], None]:
     return step
 
 
+@nightly
 def test_silver_and_gold_are_what_python_and_duckdb_make_of_the_messages(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

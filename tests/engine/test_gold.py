@@ -12,6 +12,7 @@ from deltalake import DeltaTable
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
+from tests.tier import nightly
 from vigie import Pipeline
 from vigie.check import checked
 from vigie.core.ledger import Entry, Ledger
@@ -138,6 +139,7 @@ def test_rows_are_given_when_they_are_settled_in_whatever_order_they_came(spark:
     assert held(tmp_path) == SETTLED
 
 
+@nightly
 def test_silver_in_several_batches_gives_what_it_gives_in_one(spark: SparkSession, tmp_path: Path) -> None:
     out_of_order = [ALL[2:4], ALL[:2], [ALL[5]], [ALL[4], ALL[6]], ALL[7:]]
 
@@ -167,6 +169,7 @@ def test_a_table_that_loses_its_event_time_is_refused_by_name(spark: SparkSessio
         settle(spark, tmp_path, ALL, pipeline=timeless)
 
 
+@nightly
 def test_windows_over_settled_rows_are_those_of_the_stream_and_each_appears_once(
     spark: SparkSession, tmp_path: Path
 ) -> None:

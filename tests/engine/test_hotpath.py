@@ -15,7 +15,7 @@ from vigie.sources import inbox
 
 from ..reference import compare
 from ..runs import GARBAGE, Job, a_state, an_inbox, simulated, take
-from ..tier import nightly
+from ..tier import by_night, nightly
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -42,7 +42,7 @@ FILES = st.lists(st.lists(STATES | st.sampled_from(NOT_LONG), min_size=5, max_si
 )
 @given(files=FILES)
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("is_handed_over", [True, False], ids=["few rows", "rows too long to be handed over"])
+@pytest.mark.parametrize("is_handed_over", by_night([True, False], few=[True]))
 def test_whatever_comes_in_whatever_order_the_tables_and_the_ledger_are_the_reference_s(
     spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, is_handed_over: bool, files: list[list[bytes]]
 ) -> None:
