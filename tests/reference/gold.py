@@ -10,9 +10,9 @@ EARTH_RADIUS_M = 6_371_008.8
 MOST = 1e9  # metres or km/h that averages take
 
 
-def _windows(silver: pl.DataFrame, minutes: int, late_by: int) -> pl.DataFrame:
+def _windows(silver: pl.DataFrame, newest: int, minutes: int, late_by: int) -> pl.DataFrame:
     """Each report once for every closed window of this length, a minute apart, that it lies in."""
-    newest, silver = _newest(silver), _in_time(silver, late_by)
+    silver = _in_time(silver, late_by)
     started = pl.col("event_timestamp").to_physical() // MINUTE * MINUTE
     return (
         silver.with_columns(pl.concat_list(started - ago * MINUTE for ago in range(minutes)).alias("start"))
@@ -29,7 +29,8 @@ def _in_time(silver: pl.DataFrame, late_by: int) -> pl.DataFrame:
     return silver.filter(limit.is_null() | (pl.col("event_timestamp").to_physical() >= limit))
 
 
-def _newest(silver: pl.DataFrame) -> int:
+def newest(silver: pl.DataFrame) -> int:
+    """The newest event time of all."""
     times = silver["event_timestamp"].to_physical().to_list()
     return max(times, default=0)
 
@@ -38,10 +39,10 @@ def _instant(column: str) -> pl.Expr:
     return pl.col(column).cast(pl.Datetime("us", "UTC"))
 
 
-def flight_phase_counts(silver: pl.DataFrame) -> pl.DataFrame:
+def flight_phase_counts(silver: pl.DataFrame, until: int) -> pl.DataFrame:
     """Aircraft in each phase of flight, minute by minute."""
     return (
-        _windows(silver, minutes=1, late_by=2 * MINUTE)
+        _windows(silver, until, minutes=1, late_by=2 * MINUTE)
         .group_by("window_start", "window_end", "flight_phase")
         .agg(
             flight_count=pl.col("icao24").n_unique().cast(pl.Int64),
@@ -51,13 +52,13 @@ def flight_phase_counts(silver: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def anomaly_alerts(silver: pl.DataFrame) -> pl.DataFrame:
+def anomaly_alerts(silver: pl.DataFrame, until: int) -> pl.DataFrame:
     """Altitudes and speeds out of their limits, by country, over five minutes every minute."""
     altitude, velocity = pl.col("altitude_meters"), pl.col("velocity_kmh")
     high = ((altitude < -100) | (altitude > 12_000)).fill_null(False)
     fast = ((velocity < 0) | (velocity > 1_000)).fill_null(False)
     return (
-        _windows(silver, minutes=5, late_by=6 * MINUTE)
+        _windows(silver, until, minutes=5, late_by=6 * MINUTE)
         .group_by("window_start", "window_end", "origin_country")
         .agg(
             total_observations=pl.len().cast(pl.Int64),
@@ -87,11 +88,11 @@ def _great_circle_m() -> pl.Expr:
     return 2 * EARTH_RADIUS_M * chord.sqrt().arcsin()
 
 
-def movements(silver: pl.DataFrame) -> pl.DataFrame:
+def movements(silver: pl.DataFrame, until: int) -> pl.DataFrame:
     """Each report with the one just before it of the same aircraft, at most a quarter of an hour earlier."""
     carried = ["event_timestamp", "latitude", "longitude", "velocity_kmh", "altitude_meters"]
     micros = pl.col("event_timestamp").to_physical() - pl.col("previous_event_timestamp").to_physical()
-    limit = _newest(silver) - 2 * MINUTE
+    limit = until - 2 * MINUTE
     at, is_looped = pl.col("event_timestamp").to_physical(), silver["seen_until"].is_not_null().any()
     # The loop gives a row once nothing of its very moment can come any more.
     is_settled = at < limit if is_looped else at <= limit

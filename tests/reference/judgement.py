@@ -37,6 +37,7 @@ class Judgement:
     accepted: list[Report] = field(default_factory=list)
     seen_until: list[int | None] = field(default_factory=list)  # of the accepted ones, by row
     late_before: dict[int, int | None] = field(default_factory=dict)
+    come: dict[int | None, int] = field(default_factory=dict)  # how far each partition has, by row
 
     def rows(self) -> pl.DataFrame:
         """Bronze with its verdicts."""
@@ -104,7 +105,7 @@ def _judge_by_row(judgement: Judgement, batches: list[int]) -> Judgement:
     """A partition of Kafka is a sequence, and a folder is one."""
     judgement.late_before = dict.fromkeys(sorted(batches))
     seen: set[tuple[str, int]] = set()
-    come: dict[int | None, int] = {}
+    come = judgement.come
     columns = (judgement.bronze[name] for name in ("value", "received_at", "partition"))
     for value, received, partition in zip(*columns, strict=True):
         received_at = int((received - EPOCH) / timedelta(microseconds=1))

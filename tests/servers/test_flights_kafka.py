@@ -59,7 +59,8 @@ def batches(lake: Path) -> list[int]:
 def test_what_kafka_holds_goes_through_once_and_garbage_stays_what_it_is(broker: Broker, tmp_path: Path) -> None:
     garbage: Messages = [(b"\xff\x00", value) for value in GARBAGE.values()]
     feed = b"\n".join([b"a line", b"in a message"])
-    send(broker, "whole", [*keyed(simulated(3_000)), *garbage, (None, None), (None, feed)])
+    beside = [(b"\xff\x00", value) for value in simulated(300, seed=11)]  # so that no partition has garbage alone
+    send(broker, "whole", [*keyed(simulated(3_000)), *beside, *garbage, (None, None), (None, feed)])
     job = Job(str(tmp_path / "lake"), f"kafka://{broker.servers}/whole", messages_a_batch=1_000, times=2)
 
     code, written, complained = job.finish()
