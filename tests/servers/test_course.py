@@ -122,7 +122,7 @@ def aircraft_come_from_opensky(course: Course) -> None:
 
 @runs("sensors", "python data_generator.py")
 def readings_are_generated(course: Course) -> None:
-    course.does("sensors", "python data_generator.py --rows 20000 --faults 0.05")  # half an hour, so that windows close
+    course.does("sensors", "python data_generator.py --rows 20000 --faults 0.2")  # half an hour, so that windows close
 
     course.starts("sensors", "python data_generator.py")
 
@@ -156,7 +156,8 @@ def sensors_are_streamed_and_windows_are_those_of_vigie(course: Course) -> None:
     course.sees(typed, partial(has, course, f"{output}/alerts", 1))
     course.sees(typed, lambda: "alert_type" in course.said(typed).read_text())
     accepted, events = rows(lake.silver("sensor_readings")), rows(lake.alert_events("sensors"))
-    assert len(course.parquet(f"{output}/iot-data")) == len(course.parquet(f"{output}/vigie/iot-data")) == len(accepted)
+    assert len(course.parquet(f"{output}/vigie/iot-data")) == len(accepted)
+    assert 0 <= len(course.parquet(f"{output}/iot-data")) - len(accepted) <= len(too_late(lake))
     assert len(course.parquet(f"{output}/vigie/alerts")) == len(events)
     told = {alert["rule"] for alert in course.parquet(f"{output}/alerts")}
     assert told & {alert["rule"] for alert in rows(lake.alerts("sensors"))}
