@@ -13,19 +13,17 @@ from typing import TYPE_CHECKING
 from vigie.backoff import Backoff, Clock
 from vigie.contracts import MessageSink, RemoteSink, Surroundings, Writer
 from vigie.core.alerts.sender import needs
+from vigie.core.delivery import Step as UntilTaken
 from vigie.core.delivery_id import delivery_id
 from vigie.core.delivery_log import NotedWriter
 from vigie.core.ingest.avro_schemas import FollowedSchemas
 from vigie.core.ledger import Entry
-from vigie.core.left_undone import LeftUndone
 from vigie.duration import parse_duration
 from vigie.engine import tables
 from vigie.engine.checkpoints import Checkpoint
 from vigie.engine.workshop import Workshop
-from vigie.errors import RunFailed
 from vigie.graph import Delivery, Graph, Source
 from vigie.lake import Lake
-from vigie.sinks import NotNow
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -138,33 +136,10 @@ class Step:
         clock: Clock | None = None,
         backoff: Backoff | None = None,
     ) -> None:
-        self._name = name
         self._writer = writer
-        self._ending = ending
-        self._patience = patience
-        self._clock = clock or Clock()
-        self._backoff = backoff or Backoff()
+        self._until_taken = UntilTaken(name, ending, patience, clock, backoff)
 
     def __call__(self, batch: DataFrame, number: int) -> list[Entry]:
-        began = self._clock.time()
         rows = batch.toArrow()  # all of it through the driver, until this engine is gone
-        while True:
-            try:
-                self._writer.write(rows.to_reader(max_chunksize=AT_ONCE), number)
-            except NotNow as problem:
-                self._wait(problem, self._clock.time() - began)
-            else:
-                self._backoff.reset()
-                return []
-
-    def _wait(self, problem: NotNow, tried: float) -> None:
-        if self._patience is not None and tried > self._patience:
-            raise RunFailed(
-                f"{self._name} could not be delivered: {problem}",
-                do="Start its receiver, or mend its address. Nothing is lost: the next run delivers it.",
-            ) from problem
-        pause = self._backoff.after(problem.wait)
-        log.warning("%s: %s; it is tried again in %.1f s", self._name, problem, pause)
-        self._clock.wait(self._ending, pause)
-        if self._ending.is_set():
-            raise LeftUndone(self._name)
+        self._until_taken(lambda: self._writer.write(rows.to_reader(max_chunksize=AT_ONCE), number))
+        return []

@@ -72,7 +72,6 @@ class SettledTable:
         self._watermark = parse_duration(str(gold.late_by)) // MICROSECOND
         self._models = Models(lake, graph.name) if gold.model else None
         self._notes, self._plan, self._due = begun(context, gold)
-        self._examined: int | None = None
         self._prepare()
         if self._plan is not None and not self._due:
             self._tell(self._plan)
@@ -94,7 +93,8 @@ class SettledTable:
 
     def _prepare(self) -> None:
         inputs = [self._schema(each) for each in (self._reads, *self._beside)]
-        function = partial(self._made, self._trained(self._models.in_use if self._models else None))
+        self._examined = self._models.in_use if self._models else None
+        function = partial(self._made, self._trained(self._examined))
         found = self._engine.evaluate(function, *(schema.empty_table() for schema in inputs))
         self._is_windowed = END in found.column_names
         self._settled_by = END if self._is_windowed else self._time
@@ -126,6 +126,7 @@ class SettledTable:
 
     def step(self) -> list[Entry] | None:
         """Give what is closed by now; none when nothing has come since. The same batch is due after a failure."""
+        is_resumed = self._due
         if not self._due:
             if self.waits:
                 return None
@@ -137,7 +138,7 @@ class SettledTable:
             self._plan, self._due = planned, True
         plan = self._plan
         assert plan is not None
-        is_given = tables.last_batch(self._to, self._gold.table) >= plan.batch
+        is_given = is_resumed and tables.last_batch(self._to, self._gold.table) >= plan.batch
         if plan.until > plan.after and not is_given:
             plan = self._plan = self._with_a_model(plan)
             tables.append_arrow(self._closed(plan), self._to, Stamp(self._gold.table, plan.batch))
