@@ -1,9 +1,11 @@
-"""One Spark for all tests that need one, set as the engine sets it."""
+"""One Spark for all tests that need one, and one sail, each set as its engine sets it."""
 
 from __future__ import annotations
 
 import logging
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from vigie.engine.session import BRIEF
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+    from pyspark.sql.connect.session import SparkSession as Connected
 
 # A test's Java lives for seconds: its second compiler would cost more than it gives. Runs in processes inherit it.
 os.environ.setdefault("SPARK_SUBMIT_OPTS", BRIEF)
@@ -26,6 +29,31 @@ def spark() -> Iterator[SparkSession]:
     started = session.start(Settings(), "tests")
     yield started
     started.stop()
+
+
+@pytest.fixture(scope="session")
+def _embedded() -> Iterator[Connected]:
+    from vigie.engines.connected import Session
+    from vigie.engines.embedded.engine import SETTINGS
+
+    command = [sys.executable, "-m", "vigie.engines.embedded.child"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        started = Session(f"sc://127.0.0.1:{int(child.stdout.readline())}")
+        for name, value in SETTINGS.items():
+            started.conf.set(name, value)
+        yield started
+        child.stdin.close()
+
+
+@pytest.fixture
+def sail(_embedded: Connected) -> Iterator[Connected]:
+    """What the embedded engine evaluates declared functions with. While a test has it, columns are of this client."""
+    from vigie.engines.connected import connected
+
+    with connected(_embedded) as session:
+        yield session
 
 
 @pytest.fixture(autouse=True)

@@ -17,9 +17,11 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vigie.address import Address, Inbox
 from vigie.check import checked
 from vigie.core.ingest.avro_schemas import Schemas
 from vigie.core.ledger import Entry, Ledger
+from vigie.core.request import Request
 from vigie.engine.hotpath import HotPath
 from vigie.engine.workshop import Workshop
 from vigie.errors import VigieError
@@ -27,6 +29,7 @@ from vigie.feed import Simulation
 from vigie.flights.simulator import simulate
 from vigie.lake import Lake
 from vigie.pipeline import Pipeline
+from vigie.settings import Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -133,6 +136,14 @@ def take(
     return told
 
 
+def run_once(pipeline: Pipeline, lake: Path, **inboxes: Path) -> None:
+    """The loop over the embedded engine, in this process, until all that is in these folders has gone through."""
+    from vigie import embedded
+
+    sources: dict[str, Address] = {name: Inbox(folder) for name, folder in inboxes.items()}
+    embedded.run(pipeline, Request(Lake(lake), sources, once=True), Settings())
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """A run in a process of its own: it dies after the first commit whose name is in `die_after`.
@@ -209,12 +220,10 @@ def _run(job: Job) -> None:
     from vigie.cli import runner
     from vigie.core import away
     from vigie.core.observer import Watcher
-    from vigie.core.request import Request
     from vigie.core.source import Bounds
     from vigie.engine import revival
     from vigie.flags import addresses
     from vigie.pipeline import load
-    from vigie.settings import Settings
     from vigie.sources import inbox, kafka
 
     embedded.BOUNDS = Bounds(job.messages_a_batch, 1)

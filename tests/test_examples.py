@@ -59,34 +59,34 @@ def test_the_lines_of_data_show_a_message_that_is_no_json_and_one_of_a_wrong_typ
     assert [rule for rule in broken if rule] == ["matches the schema", "is valid JSON"]
 
 
-def test_a_reading_is_given_in_fahrenheit_too(spark: SparkSession, temperatures: ModuleType) -> None:
-    rows = spark.createDataFrame([a_reading(celsius=100.0)], temperatures.READING)
+def test_a_reading_is_given_in_fahrenheit_too(sail: SparkSession, temperatures: ModuleType) -> None:
+    rows = sail.createDataFrame([a_reading(celsius=100.0)], temperatures.READING)
 
     [row] = temperatures.readings(rows).collect()
 
     assert row.fahrenheit == 212.0
 
 
-def test_the_means_of_a_room_are_of_ten_minutes(spark: SparkSession, temperatures: ModuleType) -> None:
+def test_the_means_of_a_room_are_of_ten_minutes(sail: SparkSession, temperatures: ModuleType) -> None:
     readings = [
         a_reading(celsius=20.0),
         a_reading(celsius=22.0, measured_at=EIGHT.replace(minute=9)),
         a_reading(celsius=30.0, measured_at=EIGHT.replace(minute=10)),
     ]
 
-    rows = temperatures.room_means(spark.createDataFrame(readings, temperatures.READING)).orderBy("window").collect()
+    rows = temperatures.room_means(sail.createDataFrame(readings, temperatures.READING)).orderBy("window").collect()
 
     assert [(row.readings, row.mean_celsius) for row in rows] == [(2, 21.0), (1, 30.0)]
 
 
-def test_a_change_is_against_the_reading_before_in_the_same_room(spark: SparkSession, temperatures: ModuleType) -> None:
+def test_a_change_is_against_the_reading_before_in_the_same_room(sail: SparkSession, temperatures: ModuleType) -> None:
     readings = [
         a_reading(),
         a_reading(room="cellar", celsius=5.0, measured_at=EIGHT.replace(minute=1)),
         a_reading(celsius=21.5, measured_at=EIGHT.replace(minute=4)),
     ]
 
-    rows = temperatures.room_changes(spark.createDataFrame(readings, temperatures.READING)).collect()
+    rows = temperatures.room_changes(sail.createDataFrame(readings, temperatures.READING)).collect()
 
     assert {(row.room, row.celsius): row.change_celsius for row in rows} == {
         ("kitchen", 20.0): None, ("kitchen", 21.5): 1.5, ("cellar", 5.0): None,

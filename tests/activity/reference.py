@@ -74,28 +74,27 @@ def _parsed(message: bytes, kinds: Mapping[str, tuple[type, ...]]) -> Row | None
 
 @dataclass
 class Silver:
-    """A silver table, batch by batch: `counts` is what became of the messages."""
+    """A silver table, message by message: `counts` is what became of them."""
 
     rows: dict[str, Row] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     newest: datetime | None = None
 
     def take(self, made: Iterable[Row | None], now: datetime) -> None:
-        late_before = None if self.newest is None else self.newest - LATE_BY
-        newest = self.newest
         for row in made:
             self.counts["read"] += 1
             if row is None or row["event_timestamp"] > now + timedelta(minutes=1):
                 self.counts["quarantined"] += 1
-            elif late_before is not None and row["event_timestamp"] < late_before:
+                continue
+            at, before = row["event_timestamp"], self.newest
+            self.newest = at if before is None else max(before, at)
+            if before is not None and at < before - LATE_BY:
                 self.counts["late"] += 1
             elif row["event_id"] in self.rows:
                 self.counts["duplicate"] += 1
             else:
                 self.counts["accepted"] += 1
                 self.rows[row["event_id"]] = row
-                newest = max(newest or row["event_timestamp"], row["event_timestamp"])
-        self.newest = newest
 
     @property
     def settled(self) -> datetime:

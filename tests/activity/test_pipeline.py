@@ -10,6 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 from pyspark.sql import Row
@@ -17,8 +18,7 @@ from pyspark.sql import functions as F
 
 from tests.activity import reference
 from tests.activity.feeds import a_simulation
-from tests.runs import an_inbox, take
-from tests.tier import nightly
+from tests.runs import an_inbox, run_once
 from vigie.activity import edits, simulator
 from vigie.activity.pipeline import (
     EVENT,
@@ -30,14 +30,11 @@ from vigie.activity.pipeline import (
     user_activity,
 )
 from vigie.activity.wikimedia import RECENT_CHANGE
-from vigie.check import checked, problems
-from vigie.core.ledger import Ledger
-from vigie.engine.gold import Settled
-from vigie.engine.workshop import Workshop
+from vigie.arrow_types import arrow_schema
+from vigie.check import problems
+from vigie.engines.embedded.nulls import nothing_beneath_nulls
 from vigie.feed import Simulate
-from vigie.lake import Lake
-from vigie.sources import inbox
-from vigie.sources.inbox import InboxSource
+from vigie.instants import LAST_SECOND
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -67,13 +64,19 @@ AN_EVENT = {
 }
 
 
-def changed(spark: SparkSession, **fields: object) -> Row:
+def a_frame(sail: SparkSession, **fields: object) -> DataFrame:
+    """One change, as the engine is handed it."""
+    rows = pa.Table.from_pylist([{**CHANGE, **fields}], arrow_schema(RECENT_CHANGE))
+    return sail.createDataFrame(nothing_beneath_nulls(rows))
+
+
+def changed(sail: SparkSession, **fields: object) -> Row:
     """What recent_changes makes of one message."""
-    [row] = recent_changes(spark.createDataFrame([{**CHANGE, **fields}], RECENT_CHANGE)).collect()
+    [row] = recent_changes(a_frame(sail, **fields)).collect()
     return row
 
 
-def visits(spark: SparkSession, **minutes: Iterable[float]) -> dict[str, list[Row]]:
+def visits(sail: SparkSession, **minutes: Iterable[float]) -> dict[str, list[Row]]:
     """The sessions made of events at so many minutes after noon, by session."""
     rows = [
         {**AN_EVENT, "event_id": f"{name}-{at}", "session_id": name, "event_timestamp": NOON + timedelta(minutes=at)}
@@ -81,7 +84,7 @@ def visits(spark: SparkSession, **minutes: Iterable[float]) -> dict[str, list[Ro
         for at in moments
     ]
     found: dict[str, list[Row]] = {name: [] for name in minutes}
-    for row in sessions(spark.createDataFrame(rows, USER_ACTIVITY)).orderBy("event_timestamp").collect():
+    for row in sessions(sail.createDataFrame(rows, USER_ACTIVITY)).orderBy("event_timestamp").collect():
         found[row.session_id].append(row)
     return found
 
@@ -94,11 +97,11 @@ def test_the_pipeline_that_ships_has_no_problems() -> None:
     assert problems(activity) == []
 
 
-def test_an_event_keeps_what_it_says(spark: SparkSession) -> None:
+def test_an_event_keeps_what_it_says(sail: SparkSession) -> None:
     said = {**AN_EVENT, "timestamp": AN_EVENT["event_timestamp"]}
     del said["event_timestamp"]
 
-    [row] = user_activity(spark.createDataFrame([said], EVENT)).collect()
+    [row] = user_activity(sail.createDataFrame([said], EVENT)).collect()
 
     assert {name: row[name] for name in AN_EVENT if name != "event_timestamp"} == {
         name: value for name, value in AN_EVENT.items() if name != "event_timestamp"
@@ -106,8 +109,8 @@ def test_an_event_keeps_what_it_says(spark: SparkSession) -> None:
     assert row.event_timestamp.timestamp() == NOON.timestamp()
 
 
-def test_a_change_has_its_bytes_and_its_page(spark: SparkSession) -> None:
-    row = changed(spark)
+def test_a_change_has_its_bytes_and_its_page(sail: SparkSession) -> None:
+    row = changed(sail)
 
     assert (row.event_id, row.wiki_page, row.bytes_changed) == ("c-1", "frwiki:Phare", -20)
     assert (row.is_bot, row.is_minor) == (False, True)
@@ -119,29 +122,33 @@ def test_a_change_has_its_bytes_and_its_page(spark: SparkSession) -> None:
     [({"old": None, "new": 500}, 500), ({"new": 500}, 500), (None, None), ({"old": 5, "new": None}, None)],
 )
 def test_a_new_page_was_nothing_before_and_what_has_no_length_changed_no_bytes(
-    spark: SparkSession, length: dict[str, int | None] | None, by: int | None
+    sail: SparkSession, length: dict[str, int | None] | None, by: int | None
 ) -> None:
-    assert changed(spark, length=length).bytes_changed == by
+    assert changed(sail, length=length).bytes_changed == by
 
 
-def test_an_instant_that_no_calendar_has_fails_nothing(spark: SparkSession) -> None:
-    rows = recent_changes(spark.createDataFrame([{**CHANGE, "timestamp": 2**62}], RECENT_CHANGE))
-    [row] = rows.select(F.unix_micros("event_timestamp").alias("latest")).collect()
-
-    assert row.latest > 2**62
+@pytest.mark.parametrize("beyond", [LAST_SECOND + 1, -LAST_SECOND - 1, 2**62, -(2**63)])
+def test_an_instant_that_no_calendar_has_is_none(sail: SparkSession, beyond: int) -> None:
+    assert changed(sail, timestamp=beyond).event_timestamp is None
 
 
-def test_only_edits_and_new_pages_are_counted_as_edits(spark: SparkSession) -> None:
+def test_the_last_instant_of_the_calendar_is_one(sail: SparkSession) -> None:
+    rows = recent_changes(a_frame(sail, timestamp=LAST_SECOND))
+
+    assert rows.select(F.unix_seconds("event_timestamp").alias("at")).toArrow()["at"].to_pylist() == [LAST_SECOND]
+
+
+def test_only_edits_and_new_pages_are_counted_as_edits(sail: SparkSession) -> None:
     kinds = ["edit", "new", "log", "categorize", "external"]
     messages = [{**CHANGE, "type": kind, "length": None if kind == "edit" else CHANGE["length"]} for kind in kinds]
-    rows = recent_changes(spark.createDataFrame(messages, RECENT_CHANGE))
+    rows = recent_changes(sail.createDataFrame(messages, RECENT_CHANGE))
     [row] = edits_per_minute(rows).collect()
 
     assert (row.wiki, row.edits, row.bot_edits, row.bytes_changed, row.distinct_users) == ("frwiki", 2, 0, -20, 1)
 
 
-def test_a_session_is_over_ten_minutes_after_its_last_event(spark: SparkSession) -> None:
-    found = visits(spark, short=[0], long=[0, 10, 20], twice=[0, 10.01])
+def test_a_session_is_over_ten_minutes_after_its_last_event(sail: SparkSession) -> None:
+    found = visits(sail, short=[0], long=[0, 10, 20], twice=[0, 10.01])
 
     assert [(r.events, after_noon(r.started_at), after_noon(r.ended_at)) for r in found["short"]] == [(1, 0, 0)]
     assert [(r.events, after_noon(r.event_timestamp)) for r in found["long"]] == [(3, 30)]
@@ -149,8 +156,8 @@ def test_a_session_is_over_ten_minutes_after_its_last_event(spark: SparkSession)
     assert all(row.is_whole for rows in found.values() for row in rows)
 
 
-def test_of_a_session_that_is_too_long_the_last_hour_is_looked_at(spark: SparkSession) -> None:
-    [just], [edge], [more] = visits(spark, just=range(0, 50, 5), edge=range(0, 51, 5), more=range(0, 90, 5)).values()
+def test_of_a_session_that_is_too_long_the_last_hour_is_looked_at(sail: SparkSession) -> None:
+    [just], [edge], [more] = visits(sail, just=range(0, 50, 5), edge=range(0, 51, 5), more=range(0, 90, 5)).values()
 
     assert (just.is_whole, just.events, after_noon(just.started_at)) == (True, 10, 0)
     assert (edge.is_whole, edge.events, after_noon(edge.started_at)) == (False, 10, 5)
@@ -172,7 +179,7 @@ def again(messages: Iterable[bytes], row: Callable[[bytes], dict[str, Any] | Non
 
 def written(lake: Path, table: str) -> list[dict[str, Any]]:
     rows = DeltaTable(lake / table).to_pyarrow_table().to_pylist()
-    return [{name: value for name, value in row.items() if not name.startswith("_")} for row in rows]
+    return [{name: value for name, value in row.items() if name != "seen_until"} for row in rows]
 
 
 def in_order(rows: Iterable[dict[str, Any]]) -> list[str]:
@@ -184,33 +191,12 @@ def in_order(rows: Iterable[dict[str, Any]]) -> list[str]:
     )
 
 
-def settle(spark: SparkSession, lake: Path) -> None:
-    """Let every gold table see what silver gained."""
-    graph, place = checked(activity), Lake(lake)
-    shop = Workshop(spark, graph, place, Ledger(place.ledger(graph.name), graph.name, "spark"))
-    for gold in graph.gold:
-        settled = Settled(shop, gold)
-        writer = settled.stream().writeStream.foreachBatch(stepping(settled))
-        checkpoint = str(settled.checkpoint.folder)
-        writer.option("checkpointLocation", checkpoint).trigger(availableNow=True).start().awaitTermination()
-
-
-def stepping(settled: Settled) -> Callable[[DataFrame, int], None]:
-    def step(batch: DataFrame, number: int) -> None:
-        settled(batch, number)
-
-    return step
-
-
-@nightly
 def test_silver_and_gold_are_what_python_and_duckdb_make_of_the_messages(
-    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(inbox, "BYTES_PER_BATCH", 1)  # every file is a batch of its own
     now = time.time()
     lake = tmp_path / "lake"
     expected = {"user_activity": reference.Silver(), "recent_changes": reference.Silver()}
-    told: dict[str, list[Any]] = {name: [] for name in expected}
     simulators = {"user_activity": simulator.simulate, "recent_changes": edits.simulate}
     makers = {"user_activity": reference.event_row, "recent_changes": reference.change_row}
     messages = {name: fed(simulate, 60, now) for name, simulate in simulators.items()}
@@ -221,12 +207,13 @@ def test_silver_and_gold_are_what_python_and_duckdb_make_of_the_messages(
             folder = an_inbox(tmp_path / name, half) if part == 0 else tmp_path / name
             if part == 1:
                 (folder / "001.jsonl").write_bytes(b"".join(line + b"\n" for line in half))
-            told[name] += take(spark, activity, lake, InboxSource(folder), name)
             expected[name].take(map(makers[name], half), datetime.now(UTC))
-        settle(spark, lake)
+        run_once(activity, lake, **{name: tmp_path / name for name in messages})
 
+    ledger = written(lake, "_vigie/activity/ledger")
     for name, silver in expected.items():
-        sums = {part: sum(getattr(e, part) or 0 for e in told[name] if e.table == f"silver/{name}") for part in PARTS}
+        of_table = [row for row in ledger if row["table"] == f"silver/{name}"]
+        sums = {part: sum(row[part] or 0 for row in of_table) for part in PARTS}
         assert sums == {part: silver.counts[part] for part in PARTS}
         assert min(sums.values()) > 0
         assert in_order(written(lake, f"silver/{name}")) == in_order(silver.rows.values())

@@ -93,19 +93,19 @@ def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_windows_are_what_duckdb_makes_of_the_same_rows(spark: SparkSession, name: str) -> None:
+def test_windows_are_what_duckdb_makes_of_the_same_rows(sail: SparkSession, name: str) -> None:
     rows, schema = (edits(), RECENT_CHANGES) if name == "edits_per_minute" else (events(), USER_ACTIVITY)
 
-    found = collected(TABLES[name](spark.createDataFrame(rows, schema)))
+    found = collected(TABLES[name](sail.createDataFrame(rows, schema)))
 
     assert found == in_order(reference.gold(name, silver(rows)))
     assert len(found) > 15
 
 
-def test_sessions_are_what_python_makes_of_the_same_rows(spark: SparkSession) -> None:
+def test_sessions_are_what_python_makes_of_the_same_rows(sail: SparkSession) -> None:
     rows = events()
 
-    found = collected(sessions(spark.createDataFrame(rows, USER_ACTIVITY)))
+    found = collected(sessions(sail.createDataFrame(rows, USER_ACTIVITY)))
 
     assert found == in_order(reference.sessions(silver(rows)))
     assert {row["is_whole"] for row in found} == {True, False}

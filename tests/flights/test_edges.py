@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from vigie.flights.pipeline import anomaly_alerts, flight_phase_counts, flights
-from vigie.sources.inbox import InboxSource
 
 from ..reference import compare
 from ..reference.tables import rows
-from ..runs import a_state, an_inbox, take
+from ..runs import a_state, an_inbox, run_once
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -50,13 +50,15 @@ ACCEPTED: dict[str, dict[str, Any]] = {
 }
 
 
-def test_values_at_the_edge_go_where_their_rule_says(spark: SparkSession, tmp_path: Path) -> None:
+def test_values_at_the_edge_go_where_their_rule_says(sail: SparkSession, tmp_path: Path) -> None:
     broken = [a_state(at, **fields) for at, (fields, _) in enumerate(BROKEN)]
     accepted = [a_state(**{"icao24": name, **fields}) for name, fields in ACCEPTED.items()]
+    # The oldest comes first: after the others it would be late.
+    accepted.sort(key=lambda state: json.loads(state)["time_position"])
     inbox = an_inbox(tmp_path / "inbox", [*broken, *accepted])
     lake = tmp_path / "lake"
 
-    take(spark, flights, lake, InboxSource(inbox))
+    run_once(flights, lake, flights_raw=inbox)
 
     assert rows(lake, "quarantine/flights").sort("line")["rules"].to_list() == [[rule] for _, rule in BROKEN]
     silver = {row["icao24"]: row for row in rows(lake, "silver/flights_ml").rows(named=True)}
@@ -70,17 +72,17 @@ def test_values_at_the_edge_go_where_their_rule_says(spark: SparkSession, tmp_pa
     assert [silver["nulls"][name] for name in unknown] == [None] * 6
     assert [difference for difference in compare(lake) if not difference.startswith("gold/")] == []
 
-    counted = anomaly_alerts(spark.read.format("delta").load(str(lake / "silver/flights_ml"))).collect()
+    counted = anomaly_alerts(sail.read.format("delta").load(str(lake / "silver/flights_ml"))).collect()
     noon = [row for row in counted if row.window.start.year == 2025]
     assert {(row.total_observations, row.altitude_anomalies, row.velocity_anomalies) for row in noon} == {(13, 0, 1)}
 
 
-def test_what_cannot_be_is_counted_and_spoils_no_average(spark: SparkSession, tmp_path: Path) -> None:
+def test_what_cannot_be_is_counted_and_spoils_no_average(sail: SparkSession, tmp_path: Path) -> None:
     speeds = [200.0, 300.0, 1e308, -1e200, 1e154, 1e9]
     states = [a_state(at, icao24=f"a{at}", velocity=speed) for at, speed in enumerate(speeds)]
     states.append(a_state(9, icao24="high", velocity=None, baro_altitude=1e308))
-    take(spark, flights, tmp_path / "lake", InboxSource(an_inbox(tmp_path / "inbox", states)))
-    silver = spark.read.format("delta").load(str(tmp_path / "lake/silver/flights_ml"))
+    run_once(flights, tmp_path / "lake", flights_raw=an_inbox(tmp_path / "inbox", states))
+    silver = sail.read.format("delta").load(str(tmp_path / "lake/silver/flights_ml"))
 
     [counts] = flight_phase_counts(silver).collect()
     first, *_ = anomaly_alerts(silver).collect()

@@ -6,17 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
 
 from vigie.errors import RequestError
 from vigie.flights import learning
-from vigie.flights.features import COURSE, KINDS, REPORT
+from vigie.flights.features import REPORT
 from vigie.flights.pipeline import flights
 from vigie.forest import Predictor
 from vigie.models import Learnt, Pupil
@@ -184,66 +182,6 @@ def test_so_few_reports_that_a_class_is_missing_are_refused_with_what_to_draw(sp
 
 def test_a_class_that_spark_never_met_has_no_share() -> None:
     assert learning._shares([3.0, 1.0]) == [0.75, 0.25, 0.0]
-
-
-def course_by_hand(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """The last five minutes of each report, worked out report by report."""
-    found = []
-    for row in rows:
-        mine = sorted((other for other in rows if other[0] == row[0]), key=lambda other: other[1])
-        lately = [other for other in mine if timedelta() <= row[1] - other[1] <= timedelta(minutes=5)]
-        turns, faster = [], []
-        for other in lately:
-            before = mine[mine.index(other) - 1] if mine.index(other) else None
-            if before is None or not timedelta() < other[1] - before[1] <= timedelta(minutes=5):
-                continue
-            apart = (other[1] - before[1]).total_seconds()
-            if other[5] is not None and before[5] is not None:
-                angle = abs(other[5] - before[5]) % 360
-                turns.append(min(angle, 360 - angle) / apart)
-            if other[2] is not None and before[2] is not None:
-                faster.append(abs(other[2] - before[2]) / 3.6 / apart)
-        speeds = [other[2] for other in lately if other[2] is not None]
-        heights = [other[3] for other in lately if other[3] is not None]
-        climbs = [other[4] for other in lately if other[4] is not None]
-        mean = [sum(each) / len(each) if each else None for each in (speeds, turns, faster)]
-        ends = [pick(each) if each else None for pick, each in (
-            (min, speeds), (max, speeds), (min, heights), (max, heights), (min, climbs), (max, climbs)
-        )]  # fmt: skip
-        values = (ends[0], mean[0], ends[1], *ends[2:], *mean[1:])
-        found.append({"icao24": row[0], "event_timestamp": row[1], **dict(zip(COURSE, values, strict=True))})
-    return found
-
-
-def test_the_minutes_before_a_report_are_what_they_are_worked_out_by_hand(spark: SparkSession) -> None:
-    rng = np.random.default_rng(11)
-
-    def maybe(value: float) -> float | None:
-        return None if rng.random() < 0.15 else value
-
-    rows: list[Row] = []
-    for aircraft in ("aa", "bb", "cc"):
-        at = 0.0
-        for _ in range(30):
-            at += float(rng.choice([1, 15, 60, 200, 299, 300, 301, 900]))
-            rows.append((
-                aircraft, NOON + timedelta(seconds=at), maybe(rng.uniform(0, 900)), maybe(rng.uniform(0, 12_000)),
-                maybe(rng.uniform(-20, 20)), maybe(rng.uniform(0, 360)), False, "Heavy",
-            ))  # fmt: skip
-
-    made = KINDS["minutes"].made(frame(spark, rows)).select("icao24", "event_timestamp", *COURSE).toArrow()
-
-    found = pl.DataFrame(pl.from_arrow(made)).sort("icao24", "event_timestamp")
-    wanted = pl.DataFrame(course_by_hand(rows), schema=found.schema).sort("icao24", "event_timestamp")
-    assert_frame_equal(found, wanted, rel_tol=1e-9)
-
-
-def test_figures_that_cannot_be_are_left_out_and_not_learnt_from(spark: SparkSession) -> None:
-    rows: list[Row] = [("aa", NOON, 1e308, 60_000.0, -1e9, None, False, "Heavy")]
-
-    [row] = KINDS["minutes"].made(frame(spark, rows)).collect()
-
-    assert [row[name] for name in (*REPORT, *COURSE)] == [None] * (len(REPORT) + len(COURSE))
 
 
 def test_predictions_are_of_aircraft_in_the_air_and_say_which_model_said_so(

@@ -38,9 +38,9 @@ CASES: list[tuple[Motion, str]] = [
 ]
 
 
-def phases(spark: SparkSession, motions: list[Motion]) -> list[str]:
+def phases(sail: SparkSession, motions: list[Motion]) -> list[str]:
     """The phase of each report, in order: one partition keeps the rows in theirs."""
-    rows = spark.createDataFrame(motions, MOTION).coalesce(1)
+    rows = sail.createDataFrame(motions, MOTION).coalesce(1)
     return [row.flight_phase for row in rows.select(flight_phase().alias("flight_phase")).collect()]
 
 
@@ -56,10 +56,10 @@ def phase_in_words(on_ground: bool | None, rate: float | None, altitude: float |
     return "TAKEOFF" if altitude is not None and altitude < 1_000 else "CLIMB"
 
 
-def test_each_case_of_the_rule_has_its_phase(spark: SparkSession) -> None:
+def test_each_case_of_the_rule_has_its_phase(sail: SparkSession) -> None:
     motions = [motion for motion, _ in CASES]
 
-    found = dict(zip(motions, phases(spark, motions), strict=True))
+    found = dict(zip(motions, phases(sail, motions), strict=True))
 
     assert found == dict(CASES)
 
@@ -75,8 +75,8 @@ altitudes = st.one_of(st.none(), st.sampled_from([1_000.0, math.nextafter(1_000,
 # One DataFrame of many motions an example: Spark's price is the job, not the row.
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from([True, False, False, None]), rates, altitudes), min_size=50, max_size=300))
-def test_spark_and_the_rule_in_words_agree_on_any_motion(spark: SparkSession, motions: list[Motion]) -> None:
-    assert phases(spark, motions) == [phase_in_words(*motion) for motion in motions]
+def test_spark_and_the_rule_in_words_agree_on_any_motion(sail: SparkSession, motions: list[Motion]) -> None:
+    assert phases(sail, motions) == [phase_in_words(*motion) for motion in motions]
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ def test_spark_and_the_rule_in_words_agree_on_any_motion(spark: SparkSession, mo
     ],
 )
 def test_a_category_has_the_class_of_its_kind(
-    spark: SparkSession, categories: list[int | None], name: str | None
+    sail: SparkSession, categories: list[int | None], name: str | None
 ) -> None:
-    rows = spark.createDataFrame([(category,) for category in categories], "category INT")
+    rows = sail.createDataFrame([(category,) for category in categories], "category INT")
 
     classes = [row.name for row in rows.select(aircraft_class().alias("name")).collect()]
 

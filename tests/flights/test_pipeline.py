@@ -21,6 +21,7 @@ from vigie.flights.pipeline import (
     great_circle_m,
     movements,
 )
+from vigie.instants import LAST_SECOND
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -52,25 +53,25 @@ REPORT = {
 }
 
 
-def silver(spark: SparkSession, **fields: object) -> Row:
+def silver(sail: SparkSession, **fields: object) -> Row:
     """What flights_ml makes of one state vector."""
-    states = spark.createDataFrame([{**STATE, **fields}], opensky.STATE_VECTOR)
+    states = sail.createDataFrame([{**STATE, **fields}], opensky.STATE_VECTOR)
     [row] = flights_ml(states).collect()
     return row
 
 
-def reports(spark: SparkSession, *rows: dict[str, Any]) -> DataFrame:
+def reports(sail: SparkSession, *rows: dict[str, Any]) -> DataFrame:
     """Rows of silver; `at` is seconds after noon."""
     given = [{**REPORT, "event_timestamp": NOON + timedelta(seconds=row.get("at", 0)), **row} for row in rows]
-    return spark.createDataFrame([{k: v for k, v in row.items() if k != "at"} for row in given], FLIGHTS_ML)
+    return sail.createDataFrame([{k: v for k, v in row.items() if k != "at"} for row in given], FLIGHTS_ML)
 
 
-def test_flights_ml_keeps_a_grounded_aircraft_but_calls_it_ground(spark: SparkSession) -> None:
-    assert silver(spark, on_ground=True).flight_phase == "GROUND"
+def test_flights_ml_keeps_a_grounded_aircraft_but_calls_it_ground(sail: SparkSession) -> None:
+    assert silver(sail, on_ground=True).flight_phase == "GROUND"
 
 
-def test_flights_ml_gives_metres_and_kilometres_an_hour(spark: SparkSession) -> None:
-    row = silver(spark, velocity=100.0, baro_altitude=-30.0, vertical_rate=5.5, true_track=359.5)
+def test_flights_ml_gives_metres_and_kilometres_an_hour(sail: SparkSession) -> None:
+    row = silver(sail, velocity=100.0, baro_altitude=-30.0, vertical_rate=5.5, true_track=359.5)
 
     assert row.velocity_kmh == pytest.approx(360.0)
     assert (row.altitude_meters, row.vertical_rate_ms, row.heading_deg) == (-30.0, 5.5, 359.5)
@@ -79,25 +80,36 @@ def test_flights_ml_gives_metres_and_kilometres_an_hour(spark: SparkSession) -> 
     assert row.event_timestamp.timestamp() == NOON.timestamp()
 
 
-def test_flights_ml_leaves_null_what_is_not_known(spark: SparkSession) -> None:
+def test_flights_ml_leaves_null_what_is_not_known(sail: SparkSession) -> None:
     unknown = dict.fromkeys(STATE.keys() - {"icao24"})
 
-    row = silver(spark, **unknown)
+    row = silver(sail, **unknown)
 
     known = {name for name, value in row.asDict().items() if value is not None}
     assert known == {"icao24", "flight_phase"}
     assert row.flight_phase == "CRUISE"
 
 
+@pytest.mark.parametrize("beyond", [LAST_SECOND + 1, -LAST_SECOND - 1, 2**62, -(2**63)])
+def test_a_position_measured_when_no_calendar_has_an_instant_has_no_time(sail: SparkSession, beyond: int) -> None:
+    assert silver(sail, time_position=beyond).event_timestamp is None
+
+
+def test_the_last_instant_of_the_calendar_is_one(sail: SparkSession) -> None:
+    rows = flights_ml(sail.createDataFrame([{**STATE, "time_position": LAST_SECOND}], opensky.STATE_VECTOR))
+
+    assert rows.select(F.unix_seconds("event_timestamp").alias("at")).toArrow()["at"].to_pylist() == [LAST_SECOND]
+
+
 @pytest.mark.parametrize("callsign", ["        ", "\u00a0\u00a0", "\t \u2003", ""])
-def test_a_callsign_of_blanks_alone_is_none(spark: SparkSession, callsign: str) -> None:
-    assert silver(spark, callsign=callsign).callsign is None
-    assert silver(spark, callsign=f"{callsign}AFR 1{callsign}").callsign == "AFR 1"
+def test_a_callsign_of_blanks_alone_is_none(sail: SparkSession, callsign: str) -> None:
+    assert silver(sail, callsign=callsign).callsign is None
+    assert silver(sail, callsign=f"{callsign}AFR 1{callsign}").callsign == "AFR 1"
 
 
-def test_a_phase_counts_aircraft_once_and_averages_over_reports(spark: SparkSession) -> None:
+def test_a_phase_counts_aircraft_once_and_averages_over_reports(sail: SparkSession) -> None:
     rows = reports(
-        spark,
+        sail,
         {"at": 0, "velocity_kmh": 900.0, "altitude_meters": 10_000.0},
         {"at": 30, "velocity_kmh": 600.0, "altitude_meters": None},
         {"at": 59, "icao24": "b", "velocity_kmh": 300.0, "altitude_meters": 4_000.0},
@@ -116,9 +128,9 @@ def test_a_phase_counts_aircraft_once_and_averages_over_reports(spark: SparkSess
     assert counts[0, "CRUISE"].avg_altitude == pytest.approx(7_000.0), "what is missing is no zero"
 
 
-def test_a_report_that_is_wrong_twice_is_one_anomaly_in_the_rate(spark: SparkSession) -> None:
+def test_a_report_that_is_wrong_twice_is_one_anomaly_in_the_rate(sail: SparkSession) -> None:
     rows = reports(
-        spark,
+        sail,
         {"at": 1, "altitude_meters": 15_000.0, "velocity_kmh": 2_000.0},
         {"at": 2, "altitude_meters": -101.0},
         {"at": 3, "altitude_meters": None, "velocity_kmh": None},
@@ -133,7 +145,7 @@ def test_a_report_that_is_wrong_twice_is_one_anomaly_in_the_rate(spark: SparkSes
     assert row.stddev_velocity == pytest.approx(635.085296)
 
 
-def test_the_figures_of_a_country_are_what_duckdb_says_they_are(spark: SparkSession) -> None:
+def test_the_figures_of_a_country_are_what_duckdb_says_they_are(sail: SparkSession) -> None:
     draw = random.Random(3)
     rows = [
         {
@@ -145,7 +157,7 @@ def test_the_figures_of_a_country_are_what_duckdb_says_they_are(spark: SparkSess
         for _ in range(200)
     ]
 
-    found = anomaly_alerts(reports(spark, *rows)).select("window.start", "window.end", "*").drop("window").collect()
+    found = anomaly_alerts(reports(sail, *rows)).select("window.start", "window.end", "*").drop("window").collect()
 
     # DuckDB has no window that slides: each report counts for the five minutes that it may be in.
     with duckdb.connect() as database:
@@ -183,9 +195,9 @@ def test_the_figures_of_a_country_are_what_duckdb_says_they_are(spark: SparkSess
     ],
 )
 def test_the_limits_themselves_are_no_anomaly(
-    spark: SparkSession, altitude: float | None, speed: float | None, anomalies: tuple[int, int]
+    sail: SparkSession, altitude: float | None, speed: float | None, anomalies: tuple[int, int]
 ) -> None:
-    rows = reports(spark, {"altitude_meters": altitude, "velocity_kmh": speed})
+    rows = reports(sail, {"altitude_meters": altitude, "velocity_kmh": speed})
 
     row = anomaly_alerts(rows).first()
 
@@ -193,22 +205,22 @@ def test_the_limits_themselves_are_no_anomaly(
     assert (row.altitude_anomalies, row.velocity_anomalies) == anomalies
 
 
-def test_a_report_is_in_the_five_windows_of_five_minutes_that_hold_it(spark: SparkSession) -> None:
-    starts = {row.window.start.timestamp() - NOON.timestamp() for row in anomaly_alerts(reports(spark, {})).collect()}
+def test_a_report_is_in_the_five_windows_of_five_minutes_that_hold_it(sail: SparkSession) -> None:
+    starts = {row.window.start.timestamp() - NOON.timestamp() for row in anomaly_alerts(reports(sail, {})).collect()}
 
     assert starts == {-240, -180, -120, -60, 0}
 
 
-def test_what_is_beyond_a_billion_or_no_number_is_in_no_average(spark: SparkSession) -> None:
+def test_what_is_beyond_a_billion_or_no_number_is_in_no_average(sail: SparkSession) -> None:
     altitudes = [1e9, 1_000_000_001.0, -1e9, -1_000_000_001.0, float("nan"), float("inf"), None]
-    [window, *_] = anomaly_alerts(reports(spark, *({"altitude_meters": each} for each in altitudes))).collect()
+    [window, *_] = anomaly_alerts(reports(sail, *({"altitude_meters": each} for each in altitudes))).collect()
 
     assert (window.total_observations, window.avg_altitude) == (7, 0.0)
 
 
-def test_a_movement_is_from_the_report_just_before_of_the_same_aircraft(spark: SparkSession) -> None:
+def test_a_movement_is_from_the_report_just_before_of_the_same_aircraft(sail: SparkSession) -> None:
     rows = reports(
-        spark,
+        sail,
         {"at": 20, "latitude": 48.02, "altitude_meters": 11_060.0, "velocity_kmh": 910.0},
         {"at": 0},
         {"at": 10, "latitude": 48.01, "velocity_kmh": 905.0},
@@ -225,8 +237,8 @@ def test_a_movement_is_from_the_report_just_before_of_the_same_aircraft(spark: S
     assert not second.is_jump
 
 
-def test_a_movement_that_no_aircraft_can_make_is_a_jump(spark: SparkSession) -> None:
-    rows = reports(spark, {"at": 0}, {"at": 10, "latitude": 48.05})
+def test_a_movement_that_no_aircraft_can_make_is_a_jump(sail: SparkSession) -> None:
+    rows = reports(sail, {"at": 0}, {"at": 10, "latitude": 48.05})
 
     [row] = movements(rows).collect()
 
@@ -235,9 +247,9 @@ def test_a_movement_that_no_aircraft_can_make_is_a_jump(spark: SparkSession) -> 
 
 
 @pytest.mark.parametrize(("kmh", "is_jump"), [(1_499.9, False), (1_500.1, True)])
-def test_a_jump_is_faster_than_1500_km_an_hour(spark: SparkSession, kmh: float, is_jump: bool) -> None:
+def test_a_jump_is_faster_than_1500_km_an_hour(sail: SparkSession, kmh: float, is_jump: bool) -> None:
     degrees = kmh / 3.6 * 10 / 111_195.08  # along a meridian, in ten seconds
-    rows = reports(spark, {"at": 0}, {"at": 10, "latitude": 48 + degrees})
+    rows = reports(sail, {"at": 0}, {"at": 10, "latitude": 48 + degrees})
 
     [row] = movements(rows).collect()
 
@@ -246,9 +258,9 @@ def test_a_jump_is_faster_than_1500_km_an_hour(spark: SparkSession, kmh: float, 
 
 
 def test_what_moves_exactly_as_fast_as_an_aircraft_can_is_no_jump(
-    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+    sail: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = reports(spark, {"at": 0}, {"at": 10, "latitude": 48.05})
+    rows = reports(sail, {"at": 0}, {"at": 10, "latitude": 48.05})
     [row] = movements(rows).collect()
     monkeypatch.setattr("vigie.flights.pipeline.FASTEST_AIRCRAFT_KMH", row.implied_speed_kmh)
 
@@ -258,8 +270,8 @@ def test_what_moves_exactly_as_fast_as_an_aircraft_can_is_no_jump(
 
 
 @pytest.mark.parametrize(("seconds", "count"), [(648, 1), (900, 1), (900.000001, 0)])
-def test_a_movement_takes_a_quarter_of_an_hour_at_most(spark: SparkSession, seconds: float, count: int) -> None:
-    rows = reports(spark, {"at": 0}, {"at": seconds})
+def test_a_movement_takes_a_quarter_of_an_hour_at_most(sail: SparkSession, seconds: float, count: int) -> None:
+    rows = reports(sail, {"at": 0}, {"at": seconds})
 
     assert movements(rows).count() == count
 
@@ -290,10 +302,10 @@ def test_a_movement_takes_a_quarter_of_an_hour_at_most(spark: SparkSession, seco
     ],
 )
 def test_the_great_circle_is_as_long_as_it_is(
-    spark: SparkSession, start: tuple[float, float], end: tuple[float, float], metres: float
+    sail: SparkSession, start: tuple[float, float], end: tuple[float, float], metres: float
 ) -> None:
     place = "STRUCT<latitude: DOUBLE, longitude: DOUBLE>"
-    rows = spark.createDataFrame([(start, end)], f"a {place}, b {place}")
+    rows = sail.createDataFrame([(start, end)], f"a {place}, b {place}")
 
     [row] = rows.select(great_circle_m("a", "b").alias("metres")).collect()
 

@@ -40,8 +40,8 @@ def said() -> list[tuple[Any, ...]]:
     return rows
 
 
-def frames(spark: SparkSession, said: list[tuple[Any, ...]]) -> tuple[DataFrame, pl.DataFrame]:
-    rows = spark.createDataFrame(said, SCHEMA)
+def frames(sail: SparkSession, said: list[tuple[Any, ...]]) -> tuple[DataFrame, pl.DataFrame]:
+    rows = sail.createDataFrame(said, SCHEMA)
     found = pl.from_arrow(rows.toArrow())
     assert isinstance(found, pl.DataFrame)
     return rows, found
@@ -55,9 +55,9 @@ def answered(rows: DataFrame) -> pl.DataFrame:
 
 
 def test_aircraft_are_counted_once_for_each_class_they_are_taken_for_in_a_minute(
-    spark: SparkSession, said: list[tuple[Any, ...]]
+    sail: SparkSession, said: list[tuple[Any, ...]]
 ) -> None:
-    rows, plain = frames(spark, said)
+    rows, plain = frames(sail, said)
 
     found = answered(heavy_per_minute(rows)).sort("window_start", "predicted_class")
 
@@ -75,9 +75,9 @@ def test_aircraft_are_counted_once_for_each_class_they_are_taken_for_in_a_minute
 
 
 def test_an_hour_of_a_model_has_the_share_of_each_class_and_how_often_it_was_right(
-    spark: SparkSession, said: list[tuple[Any, ...]]
+    sail: SparkSession, said: list[tuple[Any, ...]]
 ) -> None:
-    rows, plain = frames(spark, said)
+    rows, plain = frames(sail, said)
 
     found = answered(prediction_drift(rows)).sort("window_start", "model")
 
@@ -101,11 +101,11 @@ def test_an_hour_of_a_model_has_the_share_of_each_class_and_how_often_it_was_rig
     assert expected["right_share"].null_count() == 2, "of the hour in which nobody says what he is"
 
 
-def test_a_prediction_names_the_aircraft_the_moment_and_what_it_says_of_itself(spark: SparkSession) -> None:
+def test_a_prediction_names_the_aircraft_the_moment_and_what_it_says_of_itself(sail: SparkSession) -> None:
     model = Trained("report", 4, 0.5, Predictor.of(a_stump("velocity_kmh", 500, [0.0, 1.0, 0.0], [0.9, 0.0, 0.1])))
     schema = """icao24 STRING, event_timestamp TIMESTAMP, callsign STRING, velocity_kmh DOUBLE, altitude_meters DOUBLE,
         vertical_rate_ms DOUBLE, on_ground BOOLEAN, aircraft_class STRING"""
-    silver = spark.createDataFrame(
+    silver = sail.createDataFrame(
         [
             ("aa", NOON, "AFR1", 800.0, 10_000.0, 0.0, False, "Heavy"),
             ("bb", NOON, None, 150.0, 500.0, 2.0, False, None),

@@ -59,12 +59,12 @@ TWICE = [
 REPORTS = [*map(a_report, range(300)), *EDGES, *IMPOSSIBLE, *TWICE]
 
 
-def silver(spark: SparkSession) -> tuple[DataFrame, pl.DataFrame]:
-    return spark.createDataFrame(REPORTS, FLIGHTS_ML), pl.DataFrame(REPORTS, infer_schema_length=None)
+def silver(sail: SparkSession) -> tuple[DataFrame, pl.DataFrame]:
+    return sail.createDataFrame(REPORTS, FLIGHTS_ML), pl.DataFrame(REPORTS, infer_schema_length=None)
 
 
-def test_the_busiest_countries_are_those_with_most_aircraft_in_the_sky(spark: SparkSession) -> None:
-    ours, reports = silver(spark)
+def test_the_busiest_countries_are_those_with_most_aircraft_in_the_sky(sail: SparkSession) -> None:
+    ours, reports = silver(sail)
 
     found = busiest_countries(ours)
     rows = [tuple(row) for row in found.collect()]
@@ -84,8 +84,8 @@ def test_the_busiest_countries_are_those_with_most_aircraft_in_the_sky(spark: Sp
     assert found.columns == ["origin_country", "aircraft", "reports", "avg_altitude_meters", "avg_velocity_kmh"]
 
 
-def test_traffic_counts_each_aircraft_once_a_minute_and_phase(spark: SparkSession) -> None:
-    ours, reports = silver(spark)
+def test_traffic_counts_each_aircraft_once_a_minute_and_phase(sail: SparkSession) -> None:
+    ours, reports = silver(sail)
 
     rows = [(row.minute.astimezone(UTC), *row[1:]) for row in traffic_by_minute(ours).collect()]
 
@@ -100,8 +100,8 @@ def test_traffic_counts_each_aircraft_once_a_minute_and_phase(spark: SparkSessio
     assert rows == wanted.rows()
 
 
-def test_the_fastest_has_the_callsign_of_its_fastest_report(spark: SparkSession) -> None:
-    ours, reports = silver(spark)
+def test_the_fastest_has_the_callsign_of_its_fastest_report(sail: SparkSession) -> None:
+    ours, reports = silver(sail)
 
     rows = [tuple(row) for row in fastest_by_phase(ours).collect()]
 
@@ -178,9 +178,9 @@ def test_each_question_is_held_to_another_computation() -> None:
 
 
 @pytest.mark.parametrize("name", IN_SQL)
-def test_a_question_is_answered_as_duckdb_answers_it(spark: SparkSession, name: str) -> None:
+def test_a_question_is_answered_as_duckdb_answers_it(sail: SparkSession, name: str) -> None:
     reports = pl.DataFrame([*REPORTS, *APART], infer_schema_length=None)
-    asked = flights.questions[name].function(spark.createDataFrame([*REPORTS, *APART], FLIGHTS_ML))
+    asked = flights.questions[name].function(sail.createDataFrame([*REPORTS, *APART], FLIGHTS_ML))
     with duckdb.connect() as database:
         database.execute("SET TimeZone = 'UTC'")
         database.register("reports", reports)

@@ -60,15 +60,15 @@ AGGREGATES = """count(*) AS readings, avg(temperature_c) AS mean_c, min(temperat
     quantile_cont(temperature_c, 0.99) AS p99_c"""
 
 
-def silver(spark: SparkSession, **fields: object) -> Row:
+def silver(sail: SparkSession, **fields: object) -> Row:
     """What sensor_readings makes of one message."""
-    [row] = sensor_readings(spark.createDataFrame([{**MESSAGE, **fields}], READING)).collect()
+    [row] = sensor_readings(sail.createDataFrame([{**MESSAGE, **fields}], READING)).collect()
     return row
 
 
-def readings(spark: SparkSession, *rows: dict[str, Any]) -> DataFrame:
+def readings(sail: SparkSession, *rows: dict[str, Any]) -> DataFrame:
     """Rows of silver; `at` is seconds after noon."""
-    return spark.createDataFrame([a_reading(**row) for row in rows], SENSOR_READINGS)
+    return sail.createDataFrame([a_reading(**row) for row in rows], SENSOR_READINGS)
 
 
 def a_reading(at: float = 0, **fields: object) -> dict[str, Any]:
@@ -132,8 +132,8 @@ def test_the_sensors_that_ship_with_vigie_have_no_problems() -> None:
     assert problems(sensors) == []
 
 
-def test_a_reading_is_one_of_a_building_and_a_floor(spark: SparkSession) -> None:
-    row = silver(spark)
+def test_a_reading_is_one_of_a_building_and_a_floor(sail: SparkSession) -> None:
+    row = silver(sail)
 
     assert {name: row[name] for name in A_READING if name != "event_timestamp"} == {
         name: value for name, value in A_READING.items() if name != "event_timestamp"
@@ -153,9 +153,9 @@ def test_a_reading_is_one_of_a_building_and_a_floor(spark: SparkSession) -> None
     ],
 )
 def test_where_a_sensor_is_may_be_told_in_other_words(
-    spark: SparkSession, location: str | None, building: str | None, floor: int | None
+    sail: SparkSession, location: str | None, building: str | None, floor: int | None
 ) -> None:
-    row = silver(spark, location=location)
+    row = silver(sail, location=location)
 
     assert (row.building, row.floor) == (building, floor)
 
@@ -174,17 +174,17 @@ def test_where_a_sensor_is_may_be_told_in_other_words(
     ],
 )
 def test_a_reading_beyond_a_limit_is_an_alert_and_the_limit_itself_is_not(
-    spark: SparkSession, fields: dict[str, float], is_alert: bool, severity: str
+    sail: SparkSession, fields: dict[str, float], is_alert: bool, severity: str
 ) -> None:
-    row = silver(spark, **fields)
+    row = silver(sail, **fields)
 
     assert (row.is_alert, row.severity) == (is_alert, severity)
 
 
-def test_five_minutes_of_a_sensor_are_what_duckdb_says_they_are(spark: SparkSession) -> None:
+def test_five_minutes_of_a_sensor_are_what_duckdb_says_they_are(sail: SparkSession) -> None:
     rows = many()
 
-    found = flat(readings_5m(readings(spark, *rows)))
+    found = flat(readings_5m(readings(sail, *rows)))
 
     close(
         found,
@@ -201,10 +201,10 @@ def test_five_minutes_of_a_sensor_are_what_duckdb_says_they_are(spark: SparkSess
     ]  # fmt: skip
 
 
-def test_ten_minutes_of_a_sensor_every_five_are_what_duckdb_says_they_are(spark: SparkSession) -> None:
+def test_ten_minutes_of_a_sensor_every_five_are_what_duckdb_says_they_are(sail: SparkSession) -> None:
     rows = many()
 
-    found = flat(readings_10m(readings(spark, *rows)))
+    found = flat(readings_10m(readings(sail, *rows)))
 
     close(
         found,
@@ -217,10 +217,10 @@ def test_ten_minutes_of_a_sensor_every_five_are_what_duckdb_says_they_are(spark:
     )
 
 
-def test_the_extremes_of_a_location_are_what_polars_says_they_are(spark: SparkSession) -> None:
+def test_the_extremes_of_a_location_are_what_polars_says_they_are(sail: SparkSession) -> None:
     rows = many()
 
-    found = flat(location_extremes(readings(spark, *rows)))
+    found = flat(location_extremes(readings(sail, *rows)))
 
     windows = (
         pl.DataFrame([a_reading(**row) for row in rows])
@@ -247,10 +247,10 @@ def test_the_extremes_of_a_location_are_what_polars_says_they_are(spark: SparkSe
     close(found, in_order(windows.to_dicts()))
 
 
-def test_alerts_by_type_are_what_polars_says_they_are(spark: SparkSession) -> None:
+def test_alerts_by_type_are_what_polars_says_they_are(sail: SparkSession) -> None:
     rows = many()
 
-    found = flat(alerts_by_type(readings(spark, *rows)))
+    found = flat(alerts_by_type(readings(sail, *rows)))
 
     every = pl.DataFrame([a_reading(**row) for row in rows])
     kinds = {
@@ -272,23 +272,23 @@ def test_alerts_by_type_are_what_polars_says_they_are(spark: SparkSession) -> No
     close(found, in_order(expected.to_dicts()))
 
 
-def test_the_last_value_of_a_sensor_is_all_of_its_reading(spark: SparkSession) -> None:
-    assert last_values(readings(spark, {})).columns == list(A_READING)
+def test_the_last_value_of_a_sensor_is_all_of_its_reading(sail: SparkSession) -> None:
+    assert last_values(readings(sail, {})).columns == list(A_READING)
 
 
-def observations(spark: SparkSession, *rows: tuple[str, float, float]) -> DataFrame:
+def observations(sail: SparkSession, *rows: tuple[str, float, float]) -> DataFrame:
     """Site, minutes after noon, degrees."""
     values = [(site, NOON + timedelta(minutes=at), degrees, 70.0, 3.0) for site, at, degrees in rows]
-    return spark.createDataFrame(values, WEATHER)
+    return sail.createDataFrame(values, WEATHER)
 
 
-def windows(spark: SparkSession, *rows: tuple[str, float, float, str]) -> DataFrame:
+def windows(sail: SparkSession, *rows: tuple[str, float, float, str]) -> DataFrame:
     """Building, minutes after noon of its start and end, what is done."""
     values = [
         (building, NOON + timedelta(minutes=start), NOON + timedelta(minutes=end), what, NOON - timedelta(days=1))
         for building, start, end, what in rows
     ]
-    return spark.createDataFrame(values, ANNOUNCEMENT)
+    return sail.createDataFrame(values, ANNOUNCEMENT)
 
 
 def in_context(rows: DataFrame, observed: DataFrame, planned: DataFrame) -> dict[str, Row]:
@@ -300,18 +300,18 @@ def in_context(rows: DataFrame, observed: DataFrame, planned: DataFrame) -> dict
     [(-1, None), (0, 10.0), (59, 10.0), (60, 12.0), (239, 12.0), (240, None), (299, None), (300, 9.0)],
 )
 def test_the_weather_is_the_newest_at_or_before_the_reading_and_no_older_than_three_hours(
-    spark: SparkSession, minute: int, degrees: float | None
+    sail: SparkSession, minute: int, degrees: float | None
 ) -> None:
-    rows = readings(spark, {"at": minute * 60})
-    observed = observations(spark, ("A", 0, 10.0), ("A", 60, 12.0), ("A", 300, 9.0), ("B", 59, 30.0))
+    rows = readings(sail, {"at": minute * 60})
+    observed = observations(sail, ("A", 0, 10.0), ("A", 60, 12.0), ("A", 300, 9.0), ("B", 59, 30.0))
 
-    row = in_context(rows, observed, windows(spark))["SENSOR_001"]
+    row = in_context(rows, observed, windows(sail))["SENSOR_001"]
 
     assert row.outside_c == degrees
     assert row.over_outside_c == (None if degrees is None else pytest.approx(22.5 - degrees))
 
 
-def test_the_weather_of_many_readings_is_what_an_as_of_join_says(spark: SparkSession) -> None:
+def test_the_weather_of_many_readings_is_what_an_as_of_join_says(sail: SparkSession) -> None:
     draw = random.Random(6)
     rows: list[dict[str, Any]] = [
         {"at": draw.randrange(86_400), "sensor_id": f"S{n}", "building": draw.choice("ABC")} for n in range(300)
@@ -319,7 +319,7 @@ def test_the_weather_of_many_readings_is_what_an_as_of_join_says(spark: SparkSes
     seen = [(draw.choice("AB"), draw.randrange(1_440), round(draw.gauss(10, 5), 1)) for _ in range(40)]
     seen = list({(site, at): (site, at, degrees) for site, at, degrees in seen}.values())
 
-    found = in_context(readings(spark, *rows), observations(spark, *seen), windows(spark))
+    found = in_context(readings(sail, *rows), observations(sail, *seen), windows(sail))
 
     left = pl.DataFrame([a_reading(**row) for row in rows]).sort("event_timestamp")
     right = pl.DataFrame(
@@ -335,20 +335,20 @@ def test_the_weather_of_many_readings_is_what_an_as_of_join_says(spark: SparkSes
 
 
 @pytest.mark.parametrize(("minute", "what"), [(-1, None), (0, "lift"), (29, "lift"), (30, None)])
-def test_a_reading_within_a_maintenance_window_says_which(spark: SparkSession, minute: int, what: str | None) -> None:
-    rows = readings(spark, {"at": minute * 60})
-    planned = windows(spark, ("A", 0, 30, "lift"), ("B", -60, 60, "heating"))
+def test_a_reading_within_a_maintenance_window_says_which(sail: SparkSession, minute: int, what: str | None) -> None:
+    rows = readings(sail, {"at": minute * 60})
+    planned = windows(sail, ("A", 0, 30, "lift"), ("B", -60, 60, "heating"))
 
-    row = in_context(rows, observations(spark), planned)["SENSOR_001"]
+    row = in_context(rows, observations(sail), planned)["SENSOR_001"]
 
     assert (row.in_maintenance, row.maintenance) == (what is not None, what)
 
 
-def test_a_reading_in_two_windows_is_given_once_with_the_one_that_began_first(spark: SparkSession) -> None:
-    rows = readings(spark, {}, {"sensor_id": "nowhere", "building": None})
-    planned = windows(spark, ("A", -5, 30, "lift"), ("A", -10, 60, "heating"))
+def test_a_reading_in_two_windows_is_given_once_with_the_one_that_began_first(sail: SparkSession) -> None:
+    rows = readings(sail, {}, {"sensor_id": "nowhere", "building": None})
+    planned = windows(sail, ("A", -5, 30, "lift"), ("A", -10, 60, "heating"))
 
-    found = readings_in_context(rows, observations(spark, ("A", 0, 1.0)), planned).collect()
+    found = readings_in_context(rows, observations(sail, ("A", 0, 1.0)), planned).collect()
 
     assert {(row.sensor_id, row.in_maintenance, row.maintenance) for row in found} == {
         ("SENSOR_001", True, "heating"),
@@ -357,9 +357,9 @@ def test_a_reading_in_two_windows_is_given_once_with_the_one_that_began_first(sp
     assert len(found) == 2
 
 
-def test_an_observation_and_an_announcement_keep_what_they_say(spark: SparkSession) -> None:
-    seen = spark.createDataFrame([("A", NOON, 7.5, 80.0, 3.5)], OBSERVATION)
-    planned = windows(spark, ("A", 0, 30, "lift"))
+def test_an_observation_and_an_announcement_keep_what_they_say(sail: SparkSession) -> None:
+    seen = sail.createDataFrame([("A", NOON, 7.5, 80.0, 3.5)], OBSERVATION)
+    planned = windows(sail, ("A", 0, 30, "lift"))
 
     [observed] = weather(seen).select("site", "observed_at", "outside_c", "outside_humidity_pct", "wind_ms").collect()
 

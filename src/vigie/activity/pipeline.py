@@ -7,6 +7,7 @@ from vigie import Pipeline
 from vigie.activity import edits, simulator, wikimedia
 from vigie.activity.finished import LATE_BY
 from vigie.detectors import BackAndForth, Burst
+from vigie.instants import LAST_SECOND
 from vigie.sinks.bigquery import BigQuery
 from vigie.sinks.mongo import Mongo
 from vigie.sinks.mongo_messages import MongoMessages
@@ -88,7 +89,9 @@ def recent_changes(rows: DataFrame) -> DataFrame:
     return rows.withColumns(
         {
             "event_id": F.col("meta.id"),
-            "event_timestamp": F.col("timestamp").cast("timestamp"),
+            "event_timestamp": F.when(
+                F.col("timestamp").between(-LAST_SECOND, LAST_SECOND), F.col("timestamp").cast("timestamp")
+            ),
             "is_bot": F.col("bot"),
             "is_minor": F.col("minor"),
             # A page that is new was nothing before.

@@ -6,21 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vigie.flights.course import COURSE, MINUTES, with_course
 from vigie.flights.limits import ALTITUDES_M, SPEEDS_KMH
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 LABEL = "aircraft_class"
-MINUTES = 5
 # A report may have been compared with one so much earlier, and that one is looked at by a report so much later.
 LOOKS_BACK = f"{2 * MINUTES} minutes"
 RATES_MS = (-150.0, 150.0)  # no aircraft climbs or falls faster
 REPORT = ("velocity_kmh", "altitude_meters", "vertical_rate_ms")
-COURSE = (
-    "slowest_kmh", "mean_kmh", "fastest_kmh", "lowest_m", "highest_m", "steepest_fall_ms", "steepest_climb_ms",
-    "mean_turn_deg_s", "mean_acceleration_ms2",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +40,11 @@ def of_the_report(rows: DataFrame) -> DataFrame:
 
 def of_the_minutes(rows: DataFrame) -> DataFrame:
     """The report's figures, and how fast, high and steep its aircraft flew and turned over the five minutes to it."""
-    from pyspark.sql import Window
-    from pyspark.sql import functions as F
+    from pyspark.sql import types as T
 
-    in_order = Window.partitionBy("icao24").orderBy("micros")
-    lately = in_order.rangeBetween(-MINUTES * 60_000_000, 0)
-    apart = (F.col("micros") - F.lag("micros").over(in_order)) / 1e6
-    is_near = (apart > 0) & (apart <= MINUTES * 60)
-    turned = F.abs(F.pmod(F.col("heading_deg") - F.lag("heading_deg").over(in_order) + 540, F.lit(360.0)) - 180)
-    faster = F.abs(F.col("velocity_kmh") - F.lag("velocity_kmh").over(in_order)) / 3.6
-    return (
-        of_the_report(rows)
-        .withColumn("micros", F.unix_micros("event_timestamp"))
-        .withColumns({"turn": F.when(is_near, turned / apart), "acceleration": F.when(is_near, faster / apart)})
-        .withColumns(
-            {
-                "slowest_kmh": F.min("velocity_kmh").over(lately),
-                "mean_kmh": F.avg("velocity_kmh").over(lately),
-                "fastest_kmh": F.max("velocity_kmh").over(lately),
-                "lowest_m": F.min("altitude_meters").over(lately),
-                "highest_m": F.max("altitude_meters").over(lately),
-                "steepest_fall_ms": F.min("vertical_rate_ms").over(lately),
-                "steepest_climb_ms": F.max("vertical_rate_ms").over(lately),
-                "mean_turn_deg_s": F.avg("turn").over(lately),
-                "mean_acceleration_ms2": F.avg("acceleration").over(lately),
-            }
-        )
-        .drop("micros", "turn", "acceleration")
-    )
+    by_aircraft = of_the_report(rows).repartition("icao24")
+    course = [T.StructField(name, T.DoubleType()) for name in COURSE]
+    return by_aircraft.mapInArrow(with_course, T.StructType([*by_aircraft.schema.fields, *course]))
 
 
 KINDS = {"report": Kind(REPORT, of_the_report), "minutes": Kind(REPORT + COURSE, of_the_minutes)}

@@ -10,6 +10,7 @@ from vigie.flights import features, learning, opensky, questions, simulator
 from vigie.flights.classes import aircraft_class
 from vigie.flights.limits import ALTITUDES_M, SPEEDS_KMH, averaged
 from vigie.flights.phases import flight_phase
+from vigie.instants import LAST_SECOND
 from vigie.models import UNSURE, Trained
 from vigie.sinks.elastic import Elastic
 
@@ -53,7 +54,9 @@ def flights_ml(rows: DataFrame) -> DataFrame:
     """One position report of one aircraft, in metres and km/h."""
     return rows.withColumns(
         {
-            "event_timestamp": F.col("time_position").cast("timestamp"),
+            "event_timestamp": F.when(
+                F.col("time_position").between(-LAST_SECOND, LAST_SECOND), F.col("time_position").cast("timestamp")
+            ),
             "callsign": F.nullif(F.regexp_replace("callsign", BLANKS_AROUND, ""), F.lit("")),
             "altitude_meters": F.col("baro_altitude"),
             "velocity_kmh": F.col("velocity") * 3.6,

@@ -252,7 +252,10 @@ BY_TYPE: dict[str, str] = {
     "string_agg": "has no promised order without WITHIN GROUP",
     "substr": "from a place before the start gives other text",
     "substring": "from a place that is NULL gives text, where Spark gives NULL",
-    "timestamp_seconds": "of a DOUBLE or DECIMAL loses the fraction: use timestamp_micros",
+    "timestamp_seconds": (
+        "of a DOUBLE or DECIMAL loses the fraction: use timestamp_micros; of a number beyond the year 294246, as a "
+        "cast of it does, gives another instant, where Spark stops at its last"
+    ),
     "to_timestamp": "of a number takes it for microseconds: use timestamp_seconds",
     "trunc": "fails for a unit that it does not know, where Spark gives NULL",
     "try_add": "is held for whole numbers alone, and fails for DOUBLE or DECIMAL",

@@ -13,6 +13,8 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import ipc
 
+from vigie.engines.embedded.nulls import nothing_beneath_nulls
+
 IN_MEMORY = Path("/dev/shm")
 PREFIX = "vigie-rows-"
 ROOM_LEFT = 64 << 20  # of memory-backed storage, for others
@@ -37,7 +39,7 @@ class Exchange:
             for folder, table in zip(inputs, tables, strict=True):
                 folder.mkdir(parents=True)
                 with ipc.new_file(folder / "rows.arrow", table.schema) as file:
-                    file.write_table(table)
+                    file.write_table(nothing_beneath_nulls(table))
             yield inputs, place / "out"
         finally:
             shutil.rmtree(place, ignore_errors=True)
