@@ -75,9 +75,10 @@ class _Spans:
         is_there = ~np.isnan(values)
         count = self._of(np.add, is_there.astype(np.float64))
         total = self._of(np.add, np.where(is_there, values, 0.0))
-        return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
+        with np.errstate(invalid="ignore"):
+            return total / count  # NaN where there is none
 
     def _of(self, function: np.ufunc, values: Values) -> Values:
         # `reduceat` also gives what is between an end and the next first, and wants each end to be a row.
-        of_each: Values = function.reduceat(np.append(values, np.nan), self._bounds)[::2]
-        return of_each
+        found: Values = function.reduceat(np.append(values, np.nan), self._bounds)[::2]
+        return found
