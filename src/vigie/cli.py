@@ -210,6 +210,7 @@ def check(pipeline: NameToCheck = None, json: Json = False) -> None:
     """
     from vigie.check import problems
     from vigie.pipeline import SHIPPED
+    from vigie.remarks import remarks
 
     if pipeline is None:
         raise RequestError(
@@ -234,6 +235,8 @@ def check(pipeline: NameToCheck = None, json: Json = False) -> None:
         raise typer.Exit(2)
     tables = len(list(declared.graph().nodes()))
     put(f"Pipeline '{declared.name}' makes sense: {tables} table{'s' if tables > 1 else ''}.")
+    for remark in remarks(declared.graph()):
+        put(f"Worth knowing: {remark}.")
 
 
 @app.command()
