@@ -51,7 +51,7 @@ lint: setup-dev ## style, types and imports alone
 bench: setup-dev ## Vigie beside hand-written PySpark, on this machine
 	@$(RUN) bench
 
-soak: setup-dev ## half an hour of live feed: latency and memory stay flat
+soak: setup-dev ## an hour and a half of live feed: latency and memory stay flat
 	@$(RUN) bench soak
 
 wheel: setup ## Vigie as one file, to install elsewhere (TO=dist)
