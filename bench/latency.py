@@ -47,7 +47,7 @@ class Live:
 
 
 def latency(workload: LiveWorkload, minutes: float, soak: bool) -> int:
-    """Run live for so many minutes; 1 when a limit is not kept. Only a soak is long enough to judge a slope."""
+    """Run live for so many minutes; 1 when a limit is not kept. Only a soak is long enough to judge growth."""
     settings = read_settings()
     java = java_home(settings.cache)
     with tempfile.TemporaryDirectory(prefix="vigie-bench-") as folder:
