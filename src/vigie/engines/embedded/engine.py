@@ -19,7 +19,7 @@ from pyspark.sql.connect.session import SparkSession
 from vigie.core.engine import EngineDied, Function, NotComputed
 from vigie.core.ingest.silver import SEEN
 from vigie.core.user_function import reason
-from vigie.engines import plans
+from vigie.engines import columns, plans
 from vigie.engines.connected import Session, connected
 from vigie.engines.embedded.exchange import Exchange, read
 
@@ -62,6 +62,21 @@ class Embedded:
         tables = [schema.empty_table() for schema in schemas]
         with self._lock, self._exchange.lent(tables) as (inputs, _), self._watched() as session:
             return plans.windows(function(*(session.read.format("arrow").load(str(folder)) for folder in inputs)))
+
+    def columns(self, function: Function, *schemas: pa.Schema) -> list[list[str]]:
+        """Which columns of such tables a function needs, in their order: more, now and then, and never fewer."""
+        tables = [schema.empty_table() for schema in schemas]
+        with self._lock, self._exchange.lent(tables) as (inputs, _), self._watched() as session:
+            made = function(*(session.read.format("arrow").load(str(folder)) for folder in inputs))
+            try:
+                asked = columns.needed(plans.plan_of(made))
+            except columns.EveryColumn:
+                return [schema.names for schema in schemas]
+        wanted = [asked.get(str(folder), columns.Names()) for folder in inputs]
+        return [
+            [name for name in schema.names if name.lower() in names]
+            for schema, names in zip(schemas, wanted, strict=True)
+        ]
 
     def close(self) -> None:
         self._end()
