@@ -152,7 +152,7 @@ def run(  # noqa: PLR0913  (each is a flag)
     *,
     come_from: From = None,
     once: Once = False,
-    every: Every = "1s",
+    every: Every = "500ms",
     kafka: Kafka = False,
     kafka_port: KafkaPort = None,
     engine: EngineName = "embedded",
