@@ -19,6 +19,7 @@ from vigie.core.delta import changes, tables
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Engine, NotComputed
 from vigie.core.ingest import quarantine
+from vigie.core.ingest.recent import RecentKeys
 from vigie.core.ingest.shaping import shaped
 from vigie.core.ingest.verdict import ACCEPTED, BROKEN, LATE, REPEAT, Judged, judged
 from vigie.core.ledger import Entry
@@ -63,6 +64,7 @@ class SilverTable:
         self._schema = self._columns.append(pa.field(SEEN, INSTANT)) if table.event_time else self._columns
         self._ahead = parse_duration(declared.future) // MICROSECOND  # that a message may be of its receipt
         self._watermark = None if table.late_by is None else parse_duration(table.late_by) // MICROSECOND
+        self._recent = RecentKeys(self._read_keys)
         self.progress: dict[str, int] = {}
         self.until = NEVER
         tables.ensure(self._path, self._schema, table.table, context.graph.name)
@@ -95,13 +97,14 @@ class SilverTable:
         broken = pc.greater(pc.list_value_length(rows["_rules"]), 0).to_numpy(zero_copy_only=False)
         times = self._times(rows)
         told = self._seen(planned, messages, times, broken)
-        found = self._judged(planned, rows, times, told, broken)
+        found = self._judged(plan, rows, times, told, broken)
         accepted = self._append(plan, rows, messages, told, found)
         quarantined = self._set_aside(plan, messages.bronze, found.rows(BROKEN), rows["_rules"])
         late = self._set_aside(plan, messages.bronze, found.rows(LATE), None)
         self.progress = told.progress
         known = {name: self.progress.get(name, NEVER) for name in plan.idle}
         self.until = max(planned.floor, least(known, plan.idle))
+        self._remember(plan.batch, rows, times, found.rows(ACCEPTED))
         version = tables.version(self._path)
         offsets = {"progress": self.progress, "until": self.until, "version": version, "quiet": all(plan.idle.values())}
         entry = Entry(
@@ -163,22 +166,35 @@ class SilverTable:
         return seen(messages.partitions, times, credible, planned.progress, planned.floor)
 
     def _judged(
-        self, planned: TablePlan, rows: pa.Table, times: NDArray[np.int64], told: Seen, broken: NDArray[np.bool_]
+        self, plan: Plan, rows: pa.Table, times: NDArray[np.int64], told: Seen, broken: NDArray[np.bool_]
     ) -> Judged:
         if self._watermark is None:
             until, watermark = np.full(len(times), NEVER), 0
         else:
             until, watermark = told.until, self._watermark
-        keys = rows.select(list(self._table.unique)).rename_columns([f"u{at}" for at in range(len(self._table.unique))])
 
         def known(low: int, high: int) -> pa.Table:
-            time = pc.field(self._table.event_time)
-            columns = {f"u{at}": pc.field(name) for at, name in enumerate(self._table.unique)}
-            columns["micros"] = time.cast(pa.int64())
-            within = (time >= instant(low)) & (time <= instant(high))
-            return tables.reader(self._path, within, columns, planned.version).read_all()
+            return self._recent.between(low, high, plan.batch, plan.tables[self.name].version)
 
-        return judged(broken, times, until, watermark, keys, known)
+        return judged(broken, times, until, watermark, self._keys(rows), known)
+
+    def _keys(self, rows: pa.Table) -> pa.Table:
+        return rows.select(list(self._table.unique)).rename_columns([f"u{at}" for at in range(len(self._table.unique))])
+
+    def _read_keys(self, low: int, high: int, version: int) -> pa.Table:
+        time = pc.field(self._table.event_time)
+        columns = {f"u{at}": pc.field(name) for at, name in enumerate(self._table.unique)}
+        columns["micros"] = time.cast(pa.int64())
+        within = (time >= instant(low)) & (time <= instant(high))
+        return tables.reader(self._path, within, columns, version).read_all()
+
+    def _remember(self, batch: int, rows: pa.Table, times: NDArray[np.int64], accepted: NDArray[np.int64]) -> None:
+        """What was accepted may be repeated. No row that is still to come is from so long ago that it is not late, and
+        repeats none from a watermark before that."""
+        if not self._table.unique or self._watermark is None:
+            return
+        keys = self._keys(rows).take(pa.array(accepted)).append_column("micros", pa.array(times[accepted]))
+        self._recent.accepted(batch, keys, self.until - 2 * self._watermark if self.until != NEVER else NEVER)
 
     def _append(self, plan: Plan, rows: pa.Table, messages: Messages, told: Seen, found: Judged) -> int:
         which = found.rows(ACCEPTED)
