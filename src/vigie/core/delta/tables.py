@@ -95,6 +95,11 @@ def _last_batch(table: DeltaTable, app: str) -> int:
 
 def append_arrow(rows: pa.Table | pa.RecordBatchReader, path: Path, stamp: Stamp, **counts: int) -> int:
     """Append rows that are not Spark's, unless they are there already; how many the commit says it wrote."""
+    return appended(rows, path, stamp, **counts)[0]
+
+
+def appended(rows: pa.Table | pa.RecordBatchReader, path: Path, stamp: Stamp, **counts: int) -> tuple[int, int]:
+    """The same, and a version that the table has with them."""
     table = opened(path)
     if _last_batch(table, stamp.app) < stamp.batch:
         properties = CommitProperties(
@@ -103,7 +108,7 @@ def append_arrow(rows: pa.Table | pa.RecordBatchReader, path: Path, stamp: Stamp
         )
         with written(path):
             write_deltalake(table, rows, mode="append", configuration=PROPERTIES, commit_properties=properties)
-    return rows_written(table, path, stamp, counts)
+    return rows_written(table, path, stamp, counts), int(table.version())
 
 
 def append_again(rows: pa.Table, path: Path) -> None:

@@ -147,7 +147,7 @@ class Ingest:
     def _moves_on(self, idle: dict[str, bool]) -> bool:
         """Whether somebody who reads these tables could go on because of who is idle now."""
         if self._plan is None or not all(idle.values()):
-            return any(table.progress and table.planned(idle).floor > table.until for table in self._tables)
+            return any(table.progress and table.floor(idle) > table.until for table in self._tables)
         return bool(self._arrived) and not all(self._plan.idle.get(name, False) for name in idle)
 
     def _taken(self, plan: Plan) -> list[Entry]:

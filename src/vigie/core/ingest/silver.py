@@ -82,9 +82,12 @@ class SilverTable:
             ) from problem
 
     def planned(self, idle: dict[str, bool]) -> TablePlan:
-        """How the next batch is judged: what gold was told may be given is behind every row that comes after."""
-        floor = max(self.until, least({name: self.progress.get(name, NEVER) for name in idle}, idle))
-        return TablePlan(tables.version(self._path), self.progress, floor)
+        """How the next batch is judged."""
+        return TablePlan(tables.version(self._path), self.progress, self.floor(idle))
+
+    def floor(self, idle: dict[str, bool]) -> int:
+        """What gold was told may be given is behind every row that comes after."""
+        return max(self.until, least({name: self.progress.get(name, NEVER) for name in idle}, idle))
 
     def recall(self, progress: dict[str, int], until: int) -> None:
         """Go on from what the ledger has of the last batch."""
@@ -98,15 +101,15 @@ class SilverTable:
         times = self._times(rows)
         told = self._seen(planned, messages, times, broken)
         found = self._judged(plan, rows, times, told, broken)
-        accepted = self._append(plan, rows, messages, told, found)
+        accepted, version = self._append(plan, rows, messages, told, found)
         quarantined = self._set_aside(plan, messages.bronze, found.rows(BROKEN), rows["_rules"])
         late = self._set_aside(plan, messages.bronze, found.rows(LATE), None)
         self.progress = told.progress
         known = {name: self.progress.get(name, NEVER) for name in plan.idle}
         self.until = max(planned.floor, least(known, plan.idle))
         self._remember(plan.batch, rows, times, found.rows(ACCEPTED))
-        version = tables.version(self._path)
-        offsets = {"progress": self.progress, "until": self.until, "version": version, "quiet": all(plan.idle.values())}
+        is_quiet = all(plan.idle.values())
+        offsets = {"progress": self.progress, "until": self.until, "version": version, "quiet": is_quiet}
         entry = Entry(
             self._declared.name, self.address, plan.batch, rows.num_rows, accepted, quarantined, found.count(REPEAT),
             late, None, offsets, moment(self.until),
@@ -196,10 +199,11 @@ class SilverTable:
         keys = self._keys(rows).take(pa.array(accepted)).append_column("micros", pa.array(times[accepted]))
         self._recent.accepted(batch, keys, self.until - 2 * self._watermark if self.until != NEVER else NEVER)
 
-    def _append(self, plan: Plan, rows: pa.Table, messages: Messages, told: Seen, found: Judged) -> int:
+    def _append(self, plan: Plan, rows: pa.Table, messages: Messages, told: Seen, found: Judged) -> tuple[int, int]:
+        """How many rows were accepted, and a version that the table has with them."""
         which = found.rows(ACCEPTED)
         if not len(which):
-            return 0
+            return 0, tables.version(self._path)
         good = rows.take(pa.array(which)).select(self._columns.names)
         counts = {"duplicate": found.count(REPEAT), "broken": found.count(BROKEN), "late": found.count(LATE)}
         if self._table.event_time:
@@ -208,7 +212,7 @@ class SilverTable:
             until = told.until[which]
             good = good.append_column(SEEN, pa.array(until, INSTANT, mask=until == NEVER))
         stamp = Stamp(f"{self._declared.name}:{self.address}", plan.batch)
-        written = tables.append_arrow(good.cast(self._schema), self._path, stamp, **counts)
+        written = tables.appended(good.cast(self._schema), self._path, stamp, **counts)
         self._context.committed(self.address)
         return written
 

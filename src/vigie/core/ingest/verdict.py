@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from tempfile import gettempdir
@@ -61,7 +62,7 @@ def _repeats(keys: pa.Table, times: NDArray[np.int64], watermark: int, known: Kn
     names = keys.column_names
     same = " AND ".join(f'one."{name}" IS NOT DISTINCT FROM other."{name}"' for name in names)
     columns = ", ".join(f'"{name}"' for name in names)
-    with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": gettempdir()}) as database:
+    with _database().cursor() as database:
         database.register(
             "told",
             keys.append_column("micros", pa.array(times)).append_column("row", pa.array(np.arange(len(times)))),
@@ -81,6 +82,12 @@ def _repeats(keys: pa.Table, times: NDArray[np.int64], watermark: int, known: Kn
         ).fetchnumpy()
     within = _one_by_one(again["row"], again["micros"], again["key"], watermark)
     return np.concatenate([np.asarray(met, np.int64), within])
+
+
+@functools.cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """One for the process: to set one up takes longer than most batches are judged in."""
+    return duckdb.connect(config={"memory_limit": "1GB", "temp_directory": gettempdir()})
 
 
 def _one_by_one(
