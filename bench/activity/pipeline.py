@@ -8,9 +8,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from bench.began import begin
 from bench.part import part_of
 from vigie.activity import pipeline as shipped
 from vigie.address import Kafka
+from vigie.core.observer import Watcher
 from vigie.core.request import Request
 from vigie.engine.run import run
 from vigie.lake import Lake
@@ -23,7 +25,9 @@ bench.deliver(shipped.user_activity, to=Mongo(COLLECTION, id="event_id"))  # whe
 
 
 def main(servers: str, topic: str, folder: Path) -> None:
-    run(bench, Request(Lake(folder), {shipped.user_events.name: Kafka(servers, topic)}, once=True), read_settings())
+    watcher = Watcher(reads=lambda *_: begin(folder))
+    request = Request(Lake(folder), {shipped.user_events.name: Kafka(servers, topic)}, once=True)
+    run(bench, request, read_settings(), watcher=watcher)
 
 
 if __name__ == "__main__":
