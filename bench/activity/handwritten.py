@@ -14,8 +14,8 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 from pyspark.sql.avro.functions import from_avro
 
-from bench.began import begin
 from bench.activity.messages import SCHEMA
+from bench.began import begin
 from bench.streams import checkpoint, topic_of, write
 from vigie.engine.session import start
 from vigie.settings import read_settings

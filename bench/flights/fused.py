@@ -1,7 +1,7 @@
 """The same three tables in PySpark with a single query: each batch is read and parsed once, and makes all of them.
 
-Windows are worked out from silver, when they are over. Batches are idempotent by Delta's transaction ids, and how far
-windows were given is found in gold itself, so it can be started again.
+Windows are worked out from silver, when they are over. A batch that comes again writes nothing twice, by Delta's
+transaction ids, and how far it has come is found in the tables, so it can be started again.
 
 Run as `python -m bench.flights.fused SERVERS TOPIC FOLDER`.
 """
@@ -9,11 +9,11 @@ Run as `python -m bench.flights.fused SERVERS TOPIC FOLDER`.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
 from bench.began import begin
@@ -30,14 +30,19 @@ KEYS = ["icao24", "time_position"]
 LONG_AGO = datetime(1970, 1, 1)
 
 
-@dataclass(slots=True)
 class Tables:
     """What the batches fill, and how far they have come: the newest report, and the end of the last window given."""
 
-    spark: SparkSession
-    folder: Path
-    newest: datetime = LONG_AGO
-    given: datetime = LONG_AGO
+    def __init__(self, spark: SparkSession, folder: Path) -> None:
+        self.spark, self.folder = spark, folder
+        self.newest, self.given = self._last(SILVER, "event_timestamp"), self._last(GOLD, "window_end")
+
+    def _last(self, table: str, column: str) -> datetime:
+        path = str(self.folder / table)
+        if not DeltaTable.isDeltaTable(self.spark, path):
+            return LONG_AGO
+        last = self.spark.read.format("delta").load(path).agg(F.max(column)).first()
+        return last[0] if last and last[0] else LONG_AGO
 
     def take(self, batch: DataFrame, number: int) -> None:
         """All three tables, one batch further."""

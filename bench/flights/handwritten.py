@@ -23,6 +23,7 @@ from vigie.settings import read_settings
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
+
 def parsed() -> Column:
     """A message as a state vector; null where it is no JSON object."""
     return F.from_json(F.col("value").cast("string"), STATE_VECTOR)

@@ -1,4 +1,4 @@
-"""What the tables of flights must hold, worked out by DuckDB from the messages themselves: no program is the measure."""
+"""What the tables of flights must hold, worked out by DuckDB from the messages: no program is the measure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ REPORTS = """SELECT DISTINCT ON (icao24, time_position) icao24, time_position,
     baro_altitude AS altitude_meters, velocity * 3.6::DOUBLE AS velocity_kmh, vertical_rate AS vertical_rate_ms,
     true_track AS heading_deg, on_ground, category::INTEGER AS category, squawk,
     CASE WHEN on_ground THEN 'GROUND' WHEN vertical_rate > 2.5 AND baro_altitude < 1000 THEN 'TAKEOFF'
-        WHEN vertical_rate > 2.5 THEN 'CLIMB' WHEN vertical_rate < -2.5 THEN 'DESCENT' ELSE 'CRUISE' END AS flight_phase,
+        WHEN vertical_rate > 2.5 THEN 'CLIMB' WHEN vertical_rate < -2.5 THEN 'DESCENT' ELSE 'CRUISE'
+        END AS flight_phase,
     CASE WHEN category BETWEEN 2 AND 3 THEN 'Light' WHEN category BETWEEN 4 AND 6 THEN 'Heavy'
         WHEN category BETWEEN 7 AND 20 THEN 'Other' END AS aircraft_class
     FROM sent WHERE latitude IS NOT NULL AND longitude IS NOT NULL"""

@@ -27,6 +27,7 @@ from bench.flights.tables import (
     LATE_BY_S,
     SILVER,
     SILVER_COLUMNS,
+    WINDOW_S,
     WINDOWS_LATE_BY_S,
 )
 
@@ -42,6 +43,10 @@ VECTOR = pl.Struct(
         "squawk": pl.String,
     }
 )  # fmt: skip
+OPEN = {
+    "window_start": pl.Datetime("us", "UTC"), "flight_phase": pl.String, "icao24": pl.String,
+    "altitude_meters": pl.Float64, "velocity_kmh": pl.Float64,
+}  # fmt: skip
 # Messages differ, so a dictionary of them and their bounds cost time and help nobody.
 PLAIN = ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")
 OF_BRONZE = WriterProperties(compression="ZSTD", compression_level=1, column_properties={"value": PLAIN})
@@ -75,13 +80,12 @@ class Windows:
     """Minutes that are not over yet."""
 
     def __init__(self) -> None:
-        self._open = pl.DataFrame()
+        self._open = pl.DataFrame(schema=OPEN)
 
     def over(self, reports: pl.DataFrame, newest: datetime) -> pl.DataFrame:
         """Those that end two minutes before the newest report, counted once."""
-        needed = reports.select(AT.dt.truncate("1m").alias("window_start"), *REPORT)
-        waiting = pl.concat([self._open, needed], how="vertical" if self._open.width else "diagonal")
-        is_over = pl.col("window_start") <= newest - timedelta(seconds=60 + WINDOWS_LATE_BY_S)
+        waiting = pl.concat([self._open, reports.with_columns(window_start=AT.dt.truncate("1m")).select(OPEN)])
+        is_over = pl.col("window_start") <= newest - timedelta(seconds=WINDOW_S + WINDOWS_LATE_BY_S)
         self._open = waiting.filter(~is_over)
         return (
             waiting.filter(is_over)
@@ -91,12 +95,9 @@ class Windows:
                 pl.col("altitude_meters").mean().alias("avg_altitude"),
                 pl.col("velocity_kmh").mean().alias("avg_velocity"),
             )
-            .with_columns(window_end=pl.col("window_start") + timedelta(minutes=1))
+            .with_columns(window_end=pl.col("window_start") + timedelta(seconds=WINDOW_S))
             .select(GOLD_COLUMNS)
         )
-
-
-REPORT = ("flight_phase", "icao24", "altitude_meters", "velocity_kmh")
 
 
 def decoded(values: pl.Series) -> pl.Series:
@@ -198,7 +199,9 @@ def raw(messages: list[Message]) -> pl.DataFrame:
 def main(servers: str, topic: str, folder: Path) -> None:
     silver, windows = Silver(), Windows()
     begin(folder)
-    with ThreadPoolExecutor(2) as beside:  # the next batch is read, and the raw one written, while this one is worked on
+    with ThreadPoolExecutor(
+        2
+    ) as beside:  # the next batch is read, and the raw one written, while this one is worked on
         batches = Topic(servers, topic).batches()
         coming = beside.submit(lambda: next(batches, None))
         while messages := coming.result():
