@@ -13,7 +13,7 @@ HOUSE = Path(__file__).resolve().parent.parent
 @dataclass(frozen=True, slots=True)
 class Program:
     """One way to make a workload's tables: `PYTHON -m MODULE SERVERS TOPIC FOLDER`, which calls `began.begin` right
-    before it first reads. `environment` is what `make environment-NAME` installs; without one, it runs in Vigie's own."""
+    before it first reads. `environment` is what `make environment-NAME` installs; without one it runs in Vigie's."""
 
     name: str
     title: str

@@ -1,6 +1,6 @@
 """Make an environment that holds exactly what a lock pins; what keeps it from being made is said in a sentence.
 
-    python3 tools/install.py runtime|dev|dbt|airflow|bqemulator
+    python3 tools/install.py runtime|dev|dbt|airflow|bqemulator|bytewax|quix|pathway|flink
 
 `runtime` and `dev` are .venv, the others stand in the cache and are linked as .venv-NAME. Nothing is resolved: uv
 installs the pins of locks/NAME.lock without looking at what they ask for, and builds what has no wheel with the tools
@@ -30,7 +30,11 @@ LOCKS = HOUSE / "locks"
 OURS = ("runtime", "dev")  # they hold Vigie itself, too
 OLDEST_UV = (0, 8)
 TICK_S, QUIET_TICK_S = 1.0, 15.0
-ROOM = {"runtime": "1.2 GB", "dev": "3.9 GB", "dbt": "0.8 GB", "airflow": "0.8 GB", "bqemulator": "0.4 GB"}
+ROOM = {
+    "runtime": "1.2 GB", "dev": "3.9 GB", "dbt": "0.8 GB", "airflow": "0.8 GB", "bqemulator": "0.4 GB",
+    "bytewax": "0.4 GB", "quix": "0.4 GB", "pathway": "1.2 GB", "flink": "1.6 GB",
+}  # fmt: skip
+ASKED_FOR_BY = {"runtime": "demo", "dev": "test"} | dict.fromkeys(("dbt", "airflow", "bqemulator"), "test-servers")
 
 NEEDED_BY_UV = 200_000_000  # bytes, to fetch uv itself
 
@@ -252,7 +256,7 @@ def said(command: list[str], progress: Progress | None, environment: dict[str, s
 @contextmanager
 def as_sentences(name: str, cache: Path) -> Iterator[None]:
     """Turn what programs and the system say into a sentence and the next command."""
-    again = f"make {'demo' if name == 'runtime' else 'test' if name == 'dev' else 'test-servers'}"
+    again = f"make {ASKED_FOR_BY.get(name, f'environment-{name}')}"
     try:
         yield
     except (Failed, OSError) as problem:

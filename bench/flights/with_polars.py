@@ -199,9 +199,8 @@ def raw(messages: list[Message]) -> pl.DataFrame:
 def main(servers: str, topic: str, folder: Path) -> None:
     silver, windows = Silver(), Windows()
     begin(folder)
-    with ThreadPoolExecutor(
-        2
-    ) as beside:  # the next batch is read, and the raw one written, while this one is worked on
+    # The next batch is read, and this one's messages are written, while its reports are made.
+    with ThreadPoolExecutor(2) as beside:
         batches = Topic(servers, topic).batches()
         coming = beside.submit(lambda: next(batches, None))
         while messages := coming.result():
