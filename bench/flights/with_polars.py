@@ -84,7 +84,7 @@ class Windows:
 
     def over(self, reports: pl.DataFrame, newest: datetime) -> pl.DataFrame:
         """Those that end two minutes before the newest report, counted once."""
-        waiting = pl.concat([self._open, reports.with_columns(window_start=AT.dt.truncate("1m")).select(OPEN)])
+        waiting = pl.concat([self._open, reports.with_columns(window_start=AT.dt.truncate("1m")).select(OPEN.keys())])
         is_over = pl.col("window_start") <= newest - timedelta(seconds=WINDOW_S + WINDOWS_LATE_BY_S)
         self._open = waiting.filter(~is_over)
         return (
