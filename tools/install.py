@@ -28,6 +28,7 @@ from pathlib import Path
 HOUSE = Path(__file__).resolve().parent.parent
 LOCKS = HOUSE / "locks"
 OURS = ("runtime", "dev")  # they hold Vigie itself, too
+WITH_BUILD_TOOLS = (*OURS, "flink")  # some of what they pin has no wheel
 OLDEST_UV = (0, 8)
 TICK_S, QUIET_TICK_S = 1.0, 15.0
 ROOM = {
@@ -127,7 +128,7 @@ def made(name: str, environment: Path, cache: Path) -> None:
             # What a killed install left could pass for installed: an environment is begun anew, packages are cached.
             run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(environment)], progress)
             from_lock = [*pip_install(uv, environment), "--require-hashes", "--requirement"]
-            if name in OURS:
+            if name in WITH_BUILD_TOOLS:
                 run([*from_lock, str(LOCKS / "build.lock")], progress)
             run([*from_lock, str(lock), "--compile-bytecode"], progress)
             (environment / "installed").write_text(state)

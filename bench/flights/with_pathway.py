@@ -1,0 +1,155 @@
+"""The same three tables with Pathway: its own reader of Kafka and JSON, its own windows, tables through delta-rs.
+
+Its own writer of Delta asks for a licence key, so rows go through `subscribe`. The topic is read twice, because a
+message that it parses is not handed over as it came; and repeats are told by grouping all reports that there were.
+
+Run as `python -m bench.flights.with_pathway SERVERS TOPIC FOLDER`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("PATHWAY_THREADS", "2")
+
+import pathway as pw
+
+from bench.began import begin
+from bench.flights.reports import LEVEL_MS, TAKEOFF_BELOW_M, Appended, Row, now_us
+from bench.flights.tables import BRONZE, GOLD, SILVER, SILVER_COLUMNS, WINDOW_S, WINDOWS_LATE_BY_S
+
+UNKNOWN_M = 1e9
+
+
+class Vector(pw.Schema):
+    """A state vector, as far as a report needs it."""
+
+    icao24: str
+    time_position: int
+    callsign: str | None
+    origin_country: str | None
+    longitude: float | None
+    latitude: float | None
+    baro_altitude: float | None
+    on_ground: bool
+    velocity: float | None
+    true_track: float | None
+    vertical_rate: float | None
+    squawk: str | None
+    category: int | None
+
+
+def reports_of(vectors: pw.Table) -> pw.Table:
+    """Position reports, in metres and km/h, each once."""
+    there = vectors.filter(pw.this.latitude.is_not_none() & pw.this.longitude.is_not_none())
+    rate, category = pw.coalesce(pw.this.vertical_rate, 0.0), pw.coalesce(pw.this.category, 0)
+    is_low = pw.coalesce(pw.this.baro_altitude, UNKNOWN_M) < TAKEOFF_BELOW_M
+    level = pw.if_else(rate < -LEVEL_MS, "DESCENT", "CRUISE")
+    climb = pw.if_else(is_low, "TAKEOFF", "CLIMB")
+    typed = there.select(
+        pw.this.icao24,
+        pw.this.time_position,
+        event_timestamp=pw.this.time_position * 1_000_000,
+        callsign=pw.apply_with_type(trimmed, str | None, pw.this.callsign),
+        origin_country=pw.this.origin_country,
+        latitude=pw.this.latitude,
+        longitude=pw.this.longitude,
+        altitude_meters=pw.this.baro_altitude,
+        velocity_kmh=pw.require(pw.unwrap(pw.this.velocity) * 3.6, pw.this.velocity),
+        vertical_rate_ms=pw.this.vertical_rate,
+        heading_deg=pw.this.true_track,
+        on_ground=pw.this.on_ground,
+        category=pw.this.category,
+        squawk=pw.this.squawk,
+        flight_phase=pw.if_else(pw.this.on_ground, "GROUND", pw.if_else(rate > LEVEL_MS, climb, level)),
+        aircraft_class=pw.if_else(
+            (category >= 2) & (category <= 20),
+            pw.if_else(category <= 3, "Light", pw.if_else(category <= 6, "Heavy", "Other")),
+            None,
+        ),
+    )
+    rest = {name: pw.reducers.any(typed[name]) for name in SILVER_COLUMNS[2:]}
+    return typed.groupby(pw.this.icao24, pw.this.time_position).reduce(pw.this.icao24, pw.this.time_position, **rest)
+
+
+def trimmed(text: str | None) -> str | None:
+    return None if text is None else text.strip(" ")
+
+
+def minutes_of(reports: pw.Table) -> pw.Table:
+    """Aircraft in each phase of flight, minute by minute."""
+    altitude, velocity = pw.this.altitude_meters, pw.this.velocity_kmh
+    return (
+        reports.with_columns(
+            altitude=pw.coalesce(altitude, 0.0),
+            has_altitude=pw.if_else(altitude.is_none(), 0, 1),
+            velocity=pw.coalesce(velocity, 0.0),
+            has_velocity=pw.if_else(velocity.is_none(), 0, 1),
+        )
+        .windowby(
+            pw.this.time_position,
+            window=pw.temporal.tumbling(duration=WINDOW_S),
+            instance=pw.this.flight_phase,
+            behavior=pw.temporal.exactly_once_behavior(shift=WINDOWS_LATE_BY_S),
+        )
+        .reduce(
+            start=pw.this._pw_window_start,
+            flight_phase=pw.this._pw_instance,
+            flight_count=pw.reducers.count_distinct(pw.this.icao24),
+            altitude=pw.reducers.sum(pw.this.altitude),
+            altitudes=pw.reducers.sum(pw.this.has_altitude),
+            velocity=pw.reducers.sum(pw.this.velocity),
+            velocities=pw.reducers.sum(pw.this.has_velocity),
+        )
+    )
+
+
+def raw(row: dict[str, Any]) -> Row:
+    origin = row["_metadata"].value
+    stamp = origin["timestamp_millis"] * 1_000
+    return row["key"], row["data"], origin["topic"], origin["partition"], origin["offset"], stamp, now_us()
+
+
+def report(row: dict[str, Any]) -> Row:
+    return tuple(row[name] for name in SILVER_COLUMNS)
+
+
+def minute(row: dict[str, Any]) -> Row:
+    bounds = row["start"] * 1_000_000, (row["start"] + WINDOW_S) * 1_000_000
+    altitude, velocity = (
+        row[name] / row[count] if row[count] else None
+        for name, count in (("altitude", "altitudes"), ("velocity", "velocities"))
+    )
+    return *bounds, row["flight_phase"], row["flight_count"], altitude, velocity
+
+
+def append(table: pw.Table, folder: Path, name: str, of: Callable[[dict[str, Any]], Row]) -> None:
+    """Have all rows of a table appended to one of the lake; one that is taken back is an error."""
+    appended = Appended(folder, name)
+
+    def on_change(key: pw.Pointer, row: dict[str, Any], time: int, is_addition: bool) -> None:  # noqa: ARG001
+        if not is_addition:
+            raise RuntimeError(f"{name}: a row was taken back: {row}")
+        appended.add([of(row)])
+
+    pw.io.subscribe(table, on_change=on_change, on_end=appended.commit)
+
+
+def main(servers: str, topic: str, folder: Path) -> None:
+    settings = {"bootstrap.servers": servers, "group.id": "bench", "auto.offset.reset": "earliest"}
+    settings |= {"enable.auto.commit": "false"}
+    messages = pw.io.kafka.read(settings, topic, mode="static", format="raw", with_metadata=True, autogenerate_key=True)
+    append(messages.select(pw.this.key, pw.this.data, pw.this._metadata), folder, BRONZE, raw)
+    reports = reports_of(pw.io.kafka.read(settings, topic, mode="static", format="json", schema=Vector))
+    append(reports, folder, SILVER, report)
+    append(minutes_of(reports), folder, GOLD, minute)
+    begin(folder)
+    pw.run(monitoring_level=pw.MonitoringLevel.NONE)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
