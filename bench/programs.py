@@ -13,12 +13,14 @@ HOUSE = Path(__file__).resolve().parent.parent
 @dataclass(frozen=True, slots=True)
 class Program:
     """One way to make a workload's tables: `PYTHON -m MODULE SERVERS TOPIC FOLDER`, which calls `began.begin` right
-    before it first reads. `environment` is what `make environment-NAME` installs; without one it runs in Vigie's."""
+    before it first reads. `environment` is what `make environment-NAME` installs; without one it runs in Vigie's.
+    `pins` are those of jars that it is given as one more argument."""
 
     name: str
     title: str
     module: str
     environment: str = ""
+    pins: Path | None = None
 
     @property
     def python(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from bench.footprint import measured
 from bench.programs import Limit, Program, chosen
 from bench.workload import RESULTS, Workload
 from vigie.engine.broker import Broker
-from vigie.engine.jars import kafka_jars
+from vigie.engine.jars import kafka_jars, kept
 from vigie.engine.java import java_home
 from vigie.settings import read_settings
 
@@ -102,11 +103,19 @@ def _turn(workload: Workload, programs: Sequence[Program], where: tuple[str, str
 def ran(who: str, program: Program, where: tuple[str, str], rows: int, lake: Path) -> Outcome:
     """What one run of a program came to; `where` is the broker and the topic."""
     log = RESULTS / f"{program.module}.log"
-    footprint = measured(program.module, *where, str(lake), log=log, python=program.python)
+    footprint = measured(program.module, *where, str(lake), *_jars(program), log=log, python=program.python)
     seconds = span(lake)
     outcome = Outcome(who, seconds, rows / seconds, footprint.cpu_s, footprint.peak / 1e6)
     print(f"{who}: {seconds:.1f} s, {footprint.cpu_s:.0f} CPU s", flush=True)
     return outcome
+
+
+def _jars(program: Program) -> list[str]:
+    if program.pins is None:
+        return []
+    cache = read_settings().cache
+    jars = kept(program.pins.name, "70 MB", cache, java_home(cache), program.pins.parent)
+    return [os.pathsep.join(map(str, jars))]
 
 
 def span(lake: Path) -> float:
@@ -180,7 +189,8 @@ def _figures(found: Found, wish: Wish, ratios: Mapping[Limit, float | None]) -> 
 
 def _print(workload: Workload, programs: Sequence[Program], found: Found, rows: int) -> None:
     names = [program.name for program in programs if _seconds(found.runs, program.name)]
-    Console().print(table_of(found.runs, names, f"{workload.name}: {rows:,} messages"))
+    if names:
+        Console().print(table_of(found.runs, names, f"{workload.name}: {rows:,} messages"))
     for line in _left_out(found):
         print(line)
 

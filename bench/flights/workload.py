@@ -65,7 +65,7 @@ PROGRAMS = (
     Program("bytewax", "Bytewax", "bench.flights.with_bytewax", "bytewax"),
     Program("quix", "Quix Streams", "bench.flights.with_quix", "quix"),
     Program("pathway", "Pathway", "bench.flights.with_pathway", "pathway"),
-    Program("flink", "Flink SQL", "bench.flights.with_flink", "flink"),
+    Program("flink", "Flink SQL", "bench.flights.with_flink", "flink", Path(__file__).parent / "pins" / "flink"),
 )
 LIMITS = (Limit(("pyspark", "pyspark-fused"), 2.0), Limit(("polars",), 0.5))
 FLIGHTS = Workload("flights", 2_000_000, "state-vectors-{}".format, messages, PROGRAMS, LIMITS, check)
