@@ -71,14 +71,14 @@ def speed(workload: Workload, wish: Wish) -> int:
         where = kafka.servers, workload.loaded(kafka, wish.rows)
         for _ in range(wish.rounds):
             _turn(workload, there, where, wish.rows, found)
-    ratios = {limit: _ratio(limit, found.runs) for limit in workload.limits}
+    ratios = {limit: ratio_of(limit, found.runs) for limit in workload.limits}
     figures = _figures(found, wish, ratios)
     keep(f"speed-{workload.name}-{wish.rows}", figures)
     if wish.write:
         page.write(workload.name, workload.programs, figures)
     _print(workload, there, found, wish.rows)
-    kept = [_judged(limit, ratio) for limit, ratio in ratios.items()]
-    return 0 if all(kept) and not found.failed else 1
+    are_kept = [judged(limit, ratio) for limit, ratio in ratios.items()]
+    return 0 if all(are_kept) and not found.failed else 1
 
 
 def _turn(workload: Workload, programs: Sequence[Program], where: tuple[str, str], rows: int, found: Found) -> None:
@@ -102,6 +102,7 @@ def _turn(workload: Workload, programs: Sequence[Program], where: tuple[str, str
 
 def ran(who: str, program: Program, where: tuple[str, str], rows: int, lake: Path) -> Outcome:
     """What one run of a program came to; `where` is the broker and the topic."""
+    RESULTS.mkdir(exist_ok=True)
     log = RESULTS / f"{program.module}.log"
     footprint = measured(program.module, *where, str(lake), *_jars(program), log=log, python=program.python)
     seconds = span(lake)
@@ -153,7 +154,7 @@ def keep(name: str, figures: Mapping[str, object]) -> None:
     (RESULTS / f"{name}.json").write_text(json.dumps(said, indent=1))
 
 
-def _ratio(limit: Limit, runs: Sequence[Outcome]) -> float | None:
+def ratio_of(limit: Limit, runs: Sequence[Outcome]) -> float | None:
     """How many times as fast Vigie is as the fastest of these in its turn (median); nothing when either was not run."""
     ours = _seconds(runs, "vigie")
     others = [seconds for who in limit.beside if (seconds := _seconds(runs, who))]
@@ -166,7 +167,7 @@ def _seconds(runs: Sequence[Outcome], who: str) -> list[float]:
     return [run.seconds for run in runs if run.who == who]
 
 
-def _judged(limit: Limit, ratio: float | None) -> bool:
+def judged(limit: Limit, ratio: float | None) -> bool:
     """Say whether a limit is kept; one that could not be judged is not held against anybody."""
     beside, times = " and ".join(limit.beside), f"at least {limit.times:g} times as fast"
     if ratio is None:

@@ -61,7 +61,7 @@ class Silver:
 
     def of(self, messages: pl.DataFrame) -> pl.DataFrame:
         bound = int(self.newest.timestamp()) - LATE_BY_S
-        vectors = decoded(messages["value"].cast(pl.String, strict=False)).struct.unnest()
+        vectors = decoded(messages["value"]).struct.unnest()
         fresh = (
             vectors.filter(
                 pl.all_horizontal(pl.col("latitude", "longitude").is_not_null()) & (pl.col("time_position") >= bound)
@@ -103,7 +103,7 @@ class Windows:
 def decoded(values: pl.Series) -> pl.Series:
     """Each message as a state vector, or null: where one among them is none, they are halved until it stands alone."""
     try:
-        found = values.str.json_decode(VECTOR)
+        found = values.cast(pl.String).str.json_decode(VECTOR)
         if len(found) == len(values):  # an empty text would be left out
             return found
     except pl.exceptions.ComputeError:
