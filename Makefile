@@ -53,7 +53,7 @@ bench: setup-dev ## Vigie beside programs by hand and the frameworks that `make 
 
 peers: environment-bytewax environment-quix environment-pathway environment-flink ## the frameworks that Vigie is measured beside
 
-soak: setup-dev ## half an hour of live feed: latency and memory stay flat
+soak: setup-dev ## an hour and a half of live feed: latency and memory stay flat
 	@$(RUN) bench soak
 
 wheel: setup ## Vigie as one file, to install elsewhere (TO=dist)

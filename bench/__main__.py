@@ -108,8 +108,8 @@ def _parser() -> argparse.ArgumentParser:
     speed.add_argument("--sensors", type=int, help="Vigie alone with so many sensors, beside 10,000")
     speed.add_argument("--only", type=_names, help="programs to run, as vigie,polars; all that are installed")
     speed.add_argument("--write", action="store_true", help="put the figures into docs/benchmarks.md, with a picture")
-    soak = commands.add_parser("soak", help="flights live for half an hour: memory must stay flat")
-    for each, minutes in ((live, 5.0), (soak, 30.0)):
+    soak = commands.add_parser("soak", help="flights live for an hour and a half: memory must stay flat")
+    for each, minutes in ((live, 5.0), (soak, 90.0)):
         each.add_argument("--minutes", type=float, default=minutes, help=f"how long; {minutes:.0f}")
     lake = commands.add_parser("mongo", help="the sink for MongoDB beside a bare loop of pymongo")
     lake.add_argument("--documents", type=int, default=200_000, help="how many; 200,000")

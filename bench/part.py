@@ -16,6 +16,7 @@ def part_of(shipped: Pipeline, source: str) -> Pipeline:
         found.name,
         schema=found.schema,
         key=found.key,
+        future=found.future,
         format=found.format,
         registry=found.registry,
         avro=found.avro,

@@ -67,9 +67,9 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class LiveWorkload:
-    """A feed beside a run. `ages` are those of the messages when they are `where`; the limit is on the p95 of the
-    first. `topics` are made before either starts, each with its settings, and what `before` asks `vigie feed` for is
-    in the lake's own inboxes."""
+    """A feed beside a run. `ages` are those of the messages when they are `where`; the limits are on the p95 of the
+    first, and on the cores that the run has in use. `topics` are made before either starts, each with its settings, and
+    what `before` asks `vigie feed` for is in the lake's own inboxes."""
 
     name: str
     topic: str
@@ -77,6 +77,7 @@ class LiveWorkload:
     where: str
     ages: Callable[[Seen], list[Ages]]
     p95_limit_s: float
+    cores_limit: float
     topics: tuple[tuple[str, dict[str, str]], ...] = ()
     before: tuple[tuple[str, ...], ...] = ()
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,14 +37,24 @@ def _embedded() -> Iterator[Connected]:
     from vigie.engines.connected import Session
     from vigie.engines.embedded.engine import SETTINGS
 
+    with _a_sail() as port:
+        started = Session(f"sc://127.0.0.1:{port}")
+        for name, value in SETTINGS.items():
+            started.conf.set(name, value)
+        yield started
+
+
+@contextmanager
+def _a_sail() -> Iterator[int]:
+    """The port of one that is there already, or of one of our own."""
+    if running := os.environ.get("VIGIE_TESTS_SAIL"):
+        yield int(running)
+        return
     command = [sys.executable, "-m", "vigie.engines.embedded.child"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdin is not None
         assert child.stdout is not None
-        started = Session(f"sc://127.0.0.1:{int(child.stdout.readline())}")
-        for name, value in SETTINGS.items():
-            started.conf.set(name, value)
-        yield started
+        yield int(child.stdout.readline())
         child.stdin.close()
 
 

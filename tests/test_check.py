@@ -14,6 +14,7 @@ from vigie.errors import BadDeclaration, BadSetting, RequestError
 from vigie.feeding import source_of
 from vigie.flags import addresses
 from vigie.pipeline import load
+from vigie.remarks import remarks
 from vigie.sinks.bigquery import BigQuery
 from vigie.sinks.console import Console
 from vigie.sinks.elastic import Elastic
@@ -144,6 +145,32 @@ def test_a_rule_may_be_a_column_that_says_whether_it_holds() -> None:
 
 def test_a_key_that_the_source_does_not_have_is_reported() -> None:
     assert kinds(a_pipeline(key="kk")) == ["UnknownColumn"]
+
+
+def test_how_far_a_message_may_be_ahead_is_a_span() -> None:
+    pipeline = Pipeline("p")
+    pipeline.source("s", schema="k STRING", future="a while")
+
+    [problem] = [each for each in problems(pipeline) if each.kind == "BadDuration"]
+
+    assert "future of 's': 'a while' is not a span of time" in problem.what
+
+
+def test_a_key_that_may_come_by_two_partitions_is_worth_knowing() -> None:
+    def said(unique: tuple[str, ...], by: str, key: str | None) -> list[str]:
+        pipeline = Pipeline("p")
+        source = pipeline.source("s", schema="k STRING, n DOUBLE, t TIMESTAMP", key=key)
+        table = pipeline.silver(
+            "t", reads=source, schema="k STRING, n DOUBLE, t TIMESTAMP", event_time="t", late_by="1m", unique=unique
+        )(lambda rows: rows)
+        pipeline.watch(table, key=by).alert("HIGH", Above("n", 1))
+        return list(remarks(pipeline.graph()))
+
+    assert said(("k", "t"), "k", "k") == []
+    [repeats, watched] = said(("n", "t"), "n", "k")
+    assert "'t' is unique by n and t, and its source's key is k: of two such rows" in repeats
+    assert "what watches 't' judges each n, and its source's key is k" in watched
+    assert ["and its source has no key" in each for each in said(("k", "t"), "k", None)] == [True, True]
 
 
 def test_a_field_of_a_type_that_json_has_no_form_for_is_reported() -> None:

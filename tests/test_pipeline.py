@@ -66,6 +66,21 @@ def test_a_file_that_declares_nothing_useful_says_where_it_hurts(tmp_path: Path,
         load(str(file))
 
 
+def test_a_column_or_a_udf_outside_of_any_function_is_told_where_it_belongs(tmp_path: Path) -> None:
+    """In a process of its own: where other tests have a Spark, there is one to ask."""
+    (tmp_path / "mine.py").write_text(
+        "from pyspark.sql import functions as F\n\n\n@F.udf('int')\ndef f(n):\n    return n\n"
+    )
+
+    checked = subprocess.run(
+        [sys.executable, "-m", "vigie", "check", "mine.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert checked.returncode == 2
+    assert checked.stderr.startswith("Spark is asked for something while the file is imported, when there is none yet")
+    assert "(mine.py:4)" in checked.stderr
+
+
 NAMED_3 = """
 from vigie import Pipeline
 

@@ -65,6 +65,22 @@ def test_tables_quarantine_late_rows_ledger_and_alerts_are_given_of_messages_in_
     assert (alert["rule"], alert["key"], alert["closed_at"]) == ("HOT", "a", NOON + timedelta(seconds=300))
 
 
+@pytest.mark.parametrize(("future", "late"), [("1 minute", []), ("10 minutes", [3])])
+def test_a_message_ahead_of_its_receipt_makes_others_late_only_within_what_its_source_allows(
+    future: str, late: list[int]
+) -> None:
+    ahead = Pipeline("ahead")
+    source = ahead.source("heat", schema="id STRING, t TIMESTAMP, c DOUBLE", key="id", future=future)
+    ahead.silver(
+        "readings", reads=source, schema="id STRING, t TIMESTAMP, c DOUBLE", event_time="t", late_by="1 minute"
+    )(readings)
+
+    ran = run(ahead, {"heat": [at(0, 20.0), at(600, 20.0), at(1, 20.0)]}, received_at=NOON)
+
+    assert [row["line"] for row in ran.late] == late
+    assert len(ran.table("silver/readings")) == 3 - len(late), "it is accepted: no rule of the table refuses it"
+
+
 def test_a_source_that_is_not_there_and_a_table_that_is_not_there_are_named() -> None:
     with pytest.raises(RequestError, match="no source 'cold'"):
         run(stoves, {"cold": []})

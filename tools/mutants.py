@@ -6,8 +6,8 @@
 
 A mutant is a module with one mistake in it (tools/mutations.py). It is killed when a test that holds the module fails;
 a survivor is listed in docs/mutants.md. The tests of a module come in stages, the quick ones first, and the next stage
-is for what survived. Each mutant runs in a fork of a process that has imported what takes long and started Spark;
-nothing is written to the sources. It ends with 1 when a pipeline has a survivor.
+is for what survived. Each mutant runs in a fork of a process that has imported what takes long and started the
+engines; nothing is written to the sources. It ends with 1 when a pipeline has a survivor.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.abc import Loader, MetaPathFinder
@@ -51,7 +52,7 @@ HEAD = """# Mutants
 """  # noqa: E501
 DEAR = (
     "hypothesis", "numpy", "pandas", "polars", "pyarrow", "duckdb", "sqlglot", "deltalake", "httpx",
-    "pyspark.sql.functions", "vigie.engine.session",
+    "pyspark.sql.functions", "pyspark.sql.connect.session", "vigie.engine.session",
 )  # fmt: skip
 PLUGINS = ("pytest_timeout", "_hypothesis_pytestplugin")  # of pytest: to load the others takes a second
 PASSED, FAILED, INTERRUPTED = 0, 1, 2  # pytest's own
@@ -146,8 +147,6 @@ EQUIVALENT = (
     Equivalent("flights/pipeline", "F.least(half_chord", "1.001", "of 40 million half chords none is so far beyond 1"),
     Equivalent("flights/phases", "rate = F.coalesce(", "0.001", "a missing rate is level, as is one of 1 mm/s"),
 )
-# Tests that need what a fork has not: Spark calls back to the process that started it.
-LEFT_OUT = ("test_silver_and_gold_are_what_python_and_duckdb_make_of_the_messages",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +201,8 @@ def main() -> int:
     for name in DEAR + PLUGINS:
         importlib.import_module(name)
     gc.freeze()
-    survived = {each: survivors(each, asked.jobs) for each in held}
+    with a_sail():
+        survived = {each: survivors(each, asked.jobs) for each in held}
     return 1 if any(left for each, left in survived.items() if each.is_pipeline) else 0
 
 
@@ -227,7 +227,7 @@ def survivors(held: Held, jobs: int) -> list[Mutant]:
 
 def stage_of(held: Held, tests: Sequence[str], left: Sequence[Mutant], jobs: int) -> list[Mutant]:
     sound = compile(Path(held.file).read_text(), held.file, "exec")
-    shared = the_spark() if any("spark" in (HOUSE / test).read_text() for test in tests) else None
+    shared = the_spark() if any("spark: SparkSession" in (HOUSE / test).read_text() for test in tests) else None
     nothing = Mutant(0, "", "", sound)
 
     def must_pass(when: str) -> None:
@@ -262,7 +262,6 @@ def judge(module: str, mutant: Mutant, tests: Sequence[str], shared: SparkSessio
         borrow(shared)
     mutated = Mutated(module, mutant.code, [])
     sys.meta_path.insert(0, mutated)
-    left_out = [flag for name in LEFT_OUT for flag in ("--deselect", f"{tests[-1]}::{name}")]
     quiet = (
         "-q",
         "-p",
@@ -275,10 +274,22 @@ def judge(module: str, mutant: Mutant, tests: Sequence[str], shared: SparkSessio
         "ignore::pytest.PytestAssertRewriteWarning",
     )
     nearest = Nearest(mutant.within)
-    status = int(pytest.main(["-x", *quiet, "--timeout", "0", *left_out, *tests], [nearest]))
+    status = int(pytest.main(["-x", *quiet, "--timeout", "0", *tests], [nearest]))
     if not mutated.imported:
         return NOT_IMPORTED
     return FAILED if status == INTERRUPTED and nearest.is_broken else status
+
+
+@contextmanager
+def a_sail() -> Iterator[None]:
+    """One for all forks, which find it by its port."""
+    command = [sys.executable, "-m", "vigie.engines.embedded.child"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        os.environ["VIGIE_TESTS_SAIL"] = child.stdout.readline().strip()
+        yield
+        child.stdin.close()
 
 
 def the_spark() -> SparkSession:

@@ -143,7 +143,7 @@ PARTS = {
         lambda: outcome_of([PYTHON, "-m", "tools.mutants"], HOUSE, os.environ),
     ),
     "soak": Part(
-        "half an hour of live feed: latency and memory stay flat",
+        "an hour and a half of live feed: latency and memory stay flat",
         lambda: outcome_of([PYTHON, "-m", "bench", "soak"], HOUSE, os.environ),
     ),
 }

@@ -131,7 +131,8 @@ SENSORS_LIVE = LiveWorkload(
     ("--keys", str(LIVE_SENSORS), "--interval", f"{LIVE_INTERVAL_S}s", "--faults", "0.02"),
     f"an alert in Kafka's {ALERTS}",
     ages,
-    p95_limit_s=5.0,
+    p95_limit_s=1.0,
+    cores_limit=0.7,
     topics=((ALERTS, {"message.timestamp.type": "LogAppendTime"}),),
     before=tuple(
         (source, "--keys", str(LIVE_SENSORS), "--rows", str(rows))

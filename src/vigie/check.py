@@ -169,6 +169,7 @@ def _source(source: Source) -> Iterator[Problem]:
             "BadSchema", f"the field '{column}' of '{source.name}' has the name of a column that every row is given",
             source.place, "Have the feed name it otherwise.",
         )  # fmt: skip
+    yield from spans(source, future=source.future)
     if source.key is not None and source.key not in known:
         yield _no_column(source, "the key", source.key, known)
 

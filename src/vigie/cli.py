@@ -152,7 +152,7 @@ def run(  # noqa: PLR0913  (each is a flag)
     *,
     come_from: From = None,
     once: Once = False,
-    every: Every = "1s",
+    every: Every = "500ms",
     kafka: Kafka = False,
     kafka_port: KafkaPort = None,
     engine: EngineName = "embedded",
@@ -210,6 +210,7 @@ def check(pipeline: NameToCheck = None, json: Json = False) -> None:
     """
     from vigie.check import problems
     from vigie.pipeline import SHIPPED
+    from vigie.remarks import remarks
 
     if pipeline is None:
         raise RequestError(
@@ -234,6 +235,8 @@ def check(pipeline: NameToCheck = None, json: Json = False) -> None:
         raise typer.Exit(2)
     tables = len(list(declared.graph().nodes()))
     put(f"Pipeline '{declared.name}' makes sense: {tables} table{'s' if tables > 1 else ''}.")
+    for remark in remarks(declared.graph()):
+        put(f"Worth knowing: {remark}.")
 
 
 @app.command()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+import pyarrow as pa
+
+from vigie import ddl
+from vigie.arrow_types import INSTANT, arrow_schema
 from vigie.engines import offline, plans
 from vigie.engines.embedded.allowed import ALLOWED, REFUSED
-from vigie.graph import Gold, Graph, Place
+from vigie.graph import Gold, Graph, Node, Place, Silver, Source
 from vigie.models import Trained
 from vigie.problem import Problem, nearest
 from vigie.question import Question
@@ -19,20 +23,40 @@ def evaluation_problems(graph: Graph, questions: Iterable[Question]) -> Iterator
     """A problem for each function of Spark that a table, a rule or a question calls, and that the embedded engine is
     not known to answer alike."""
     for silver in graph.silver:
-        yield from _looked_through(f"silver table '{silver.name}'", silver.place, silver.function, 1)
+        yield from _looked_through(
+            f"silver table '{silver.name}'", silver.place, silver.function, [_read(graph, silver)]
+        )
         for rule, condition in silver.expect.items():
             told = f"the rule '{rule}' of silver table '{silver.name}'"
             yield from _refused(told, silver.place, plans.calls_in_sql(condition))
     for gold in graph.gold:
         yield from _looked_through(f"gold table '{gold.name}'", gold.place, *_called(graph, gold))
     for question in questions:
-        tables = len(question.tables)
+        known = {node.name.rpartition("/")[2]: node for node in graph.nodes()}
+        tables = [_columns(known.get(name)) for name in question.tables]
         yield from _looked_through(f"question '{question.name}'", question.place, _by_place(question), tables)
 
 
-def _called(graph: Graph, gold: Gold) -> tuple[Callable[..., Any], int]:
-    """The function of a gold table, and how many tables it is given."""
-    tables = 1 + len(graph.beside(gold))
+def _read(graph: Graph, silver: Silver) -> pa.Schema | None:
+    """What the function of a silver table is given, but for the engine's own columns."""
+    source = graph.find(silver.reads)
+    columns = _columns(source)
+    return None if columns is None else columns.append(pa.field("received_at", INSTANT))
+
+
+def _columns(node: Node | None) -> pa.Schema | None:
+    """The columns that are declared; none of a gold table, and none where what is declared is wrong."""
+    if not isinstance(node, Source | Silver):
+        return None
+    try:
+        return arrow_schema(node.schema)
+    except ddl.NotSql:
+        return None
+
+
+def _called(graph: Graph, gold: Gold) -> tuple[Callable[..., Any], list[pa.Schema | None]]:
+    """The function of a gold table, and the tables that it is given."""
+    tables = [_columns(table) for table in (graph.find(gold.reads), *graph.beside(gold))]
     if gold.model is None:
         return gold.function, tables
     untrained = Trained.none(gold.model.kinds[0])
@@ -43,7 +67,9 @@ def _by_place(question: Question) -> Callable[..., Any]:
     return lambda *rows: question.function(**dict(zip(question.tables, rows, strict=True)))
 
 
-def _looked_through(what: str, place: Place, function: Callable[..., Any], tables: int) -> Iterator[Problem]:
+def _looked_through(
+    what: str, place: Place, function: Callable[..., Any], tables: Sequence[pa.Schema | None]
+) -> Iterator[Problem]:
     try:
         plan = offline.plan(function, tables)
     except offline.NeedsEngine:

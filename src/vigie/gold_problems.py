@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from vigie import ddl
 from vigie.duration import parse_duration
-from vigie.graph import Gold, Graph, Learning, Silver, name_of
+from vigie.graph import Gold, Graph, Learning, Node, Silver, name_of
 from vigie.problem import Problem, listed, nearest, unknown
 
 
@@ -128,7 +128,7 @@ def takes_rows(table: Silver | Gold) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def spans(table: Silver | Gold, **given: str | None) -> Iterator[Problem]:
+def spans(table: Node, **given: str | None) -> Iterator[Problem]:
     for name, text in given.items():
         if text is None:
             continue

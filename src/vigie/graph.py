@@ -49,6 +49,8 @@ class Place:
 class Source:
     """What comes in: one bronze table, kept as it came. `context` says that it only says more of what others bring.
 
+    A message that is further ahead of its receipt than `future` says nothing of how far the others have come.
+
     Messages are lines of JSON. With the format `avro` they are framed Avro where they come from Kafka: `registry` is
     where their schemas are, the environment's unless said, and `avro` the files of the schemas, oldest first.
     """
@@ -63,6 +65,7 @@ class Source:
     format: str = "json"
     registry: str | None = None
     avro: tuple[Path, ...] = ()
+    future: str = "1 minute"
 
     @property
     def table(self) -> str:

@@ -55,6 +55,12 @@ def imported(path: Path) -> ModuleType:
             do='Take that line out, or put it under `if __name__ == "__main__":`.',
         ) from problem
     except BaseException as problem:  # a test library's words for "skip me" are none of Exception's
+        if _is_of_spark(problem):
+            raise BadDeclaration(
+                "Spark is asked for something while the file is imported, when there is none yet",
+                where=f"{path.name}:{_line_of(problem, path)}",
+                do="Make columns and UDFs within the functions of tables, which are called when there is an engine.",
+            ) from problem
         raise BadDeclaration(
             f"the file cannot be imported: {type(problem).__name__}: {problem}",
             where=f"{path.name}:{_line_of(problem, path)}",
@@ -70,6 +76,13 @@ def _tell(path: Path, printed: str) -> None:
     if text:
         cut = text if len(text) <= SHOWN else f"{text[:SHOWN]} ..."
         log.warning('%s prints when it is imported: "%s". Put that under `if __name__ == "__main__":`.', path.name, cut)
+
+
+def _is_of_spark(problem: BaseException) -> bool:
+    trace = problem.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return trace is not None and str(trace.tb_frame.f_globals.get("__name__", "")).startswith("pyspark.")
 
 
 def _line_of(problem: BaseException, path: Path) -> int:

@@ -63,6 +63,7 @@ class Pipeline:
         simulated: Simulate | None = None,
         live: Function | None = None,
         context: bool = False,
+        future: str = "1 minute",
         format: str = "json",
         registry: str | None = None,
         avro: str | Path | Sequence[str | Path] = (),
@@ -77,6 +78,9 @@ class Pipeline:
         calendar. It is looked at every ten seconds, need not be fed, and is never meant where a command
         names no source.
 
+        A clock that is wrong must not make the rows of all others late: a message that is further ahead of when it
+        was received than `future` moves no watermark. A rule of the table says whether it is accepted.
+
         With `format="avro"` messages on Kafka are Avro in Confluent's framing; lines of an inbox or a socket stay
         JSON. Fields are matched to the DDL by name. `registry` is the address of the schema registry, which is
         VIGIE_REGISTRY unless said. `avro` names the `.avsc` files of its schema, oldest version first, from the
@@ -87,7 +91,7 @@ class Pipeline:
         _text(schema, f"the schema of '{name}'", place)
         paths = (avro,) if isinstance(avro, str | Path) else tuple(avro)
         files = tuple(Path(place.file).parent / path for path in paths)
-        source = Source(name, schema, key, place, simulated, live, context, format, registry, files)
+        source = Source(name, schema, key, place, simulated, live, context, format, registry, files, future)
         self._sources.append(source)
         return source
 

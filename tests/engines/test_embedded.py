@@ -8,11 +8,13 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
+from pyspark.sql import functions as F
 
 from vigie.core.engine import EngineDied
 from vigie.engines.connected import Session
@@ -131,3 +133,31 @@ def test_a_session_that_is_collected_while_another_asks_waits_for_no_lock() -> N
     collecting.join(10)
 
     assert not collecting.is_alive()
+
+
+def test_a_call_that_takes_long_holds_up_no_other(tmp_path: Path) -> None:
+    answered = tmp_path / "answered"
+
+    def waits(rows: DataFrame) -> DataFrame:
+        def until_the_other_has_its_answer(n: int) -> int:
+            deadline = time.monotonic() + 60
+            while not answered.exists():
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            return n
+
+        return rows.select(F.udf(until_the_other_has_its_answer, "bigint", useArrow=False)("n").alias("n"))
+
+    table = pa.table({"n": [1]})
+    engine = Embedded()
+    try:
+        engine.evaluate(lambda rows: rows, table)
+        with ThreadPoolExecutor() as threads:
+            slow = threads.submit(engine.evaluate, waits, table)
+            quick = threads.submit(engine.evaluate, lambda rows: rows.select(F.col("n") + 1), table)
+            assert quick.result().num_rows == 1
+            assert not slow.done()
+            answered.touch()
+            assert slow.result()["n"].to_pylist() == [1]
+    finally:
+        engine.close()

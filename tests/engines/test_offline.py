@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import functions as F
 from pyspark.sql.types import LongType
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
+COLUMNS = pa.schema([("k", pa.string()), ("n", pa.int64())])
+
+
 def test_functions_operators_and_windows_are_seen_however_deep_they_stand() -> None:
     def minutes(rows: DataFrame) -> DataFrame:
         high = F.when(F.col("n") > 3, F.upper("k")).otherwise(F.lit("none"))
         return rows.withColumn("high", high).groupBy(F.window("at", "1 minute")).agg(F.max_by("k", F.struct("n", "at")))
 
-    found = plans.calls(offline.plan(minutes, 1))
+    found = plans.calls(offline.plan(minutes, [None]))
 
     assert {"when", ">", "upper", "window", "max_by", "struct"} <= found
 
@@ -33,7 +37,7 @@ def test_functions_in_sql_are_seen_as_they_are_written() -> None:
             rows=rows.where("length(k) > 1 AND cast(n AS DECIMAL(10, 2)) > 0"),
         )
 
-    found = plans.calls(offline.plan(by_sql, 1))
+    found = plans.calls(offline.plan(by_sql, [None]))
 
     assert {"rand", "max", "current_date", "length", "cast"} <= found
     assert not {"in", "decimal", "as"} & found
@@ -43,7 +47,7 @@ def test_tables_that_are_joined_are_seen_both() -> None:
     def beside(rows: DataFrame, others: DataFrame) -> DataFrame:
         return rows.withColumn("a", F.sqrt("n")).join(others.withColumn("b", F.cbrt("n")), "k")
 
-    assert {"sqrt", "cbrt"} <= plans.calls(offline.plan(beside, 2))
+    assert {"sqrt", "cbrt"} <= plans.calls(offline.plan(beside, [None, None]))
 
 
 def test_a_function_of_python_is_given_its_type_without_an_engine() -> None:
@@ -52,20 +56,38 @@ def test_a_function_of_python_is_given_its_type_without_an_engine() -> None:
         also = F.udf(lambda n: n * 2, LongType())
         return rows.withColumn("twice", twice("n") + also("n"))
 
-    assert "+" in plans.calls(offline.plan(doubled, 1))
+    assert "+" in plans.calls(offline.plan(doubled, [None]))
 
 
-@pytest.mark.parametrize("asks", [lambda rows: rows.select(rows.columns[0]), lambda rows: rows.limit(rows.count())])
+def test_the_columns_of_what_it_is_given_are_known_while_it_is_called() -> None:
+    def each(rows: DataFrame, others: DataFrame) -> DataFrame:
+        few = rows.where("n > 1").dropDuplicates(["k"]).limit(10)
+        assert few.columns == ["k", "n"]
+        assert dict(rows.dtypes) == {"k": "string", "n": "bigint"}
+        named = [F.sqrt(name) for name in others.columns]
+        return few.select(*named)
+
+    assert "sqrt" in plans.calls(offline.plan(each, [COLUMNS, pa.schema([("other", pa.float64())])]))
+
+
+@pytest.mark.parametrize(
+    "asks",
+    [
+        lambda rows: rows.withColumn("m", F.col("n") + 1).columns,
+        lambda rows: rows.limit(rows.count()),
+        lambda rows: rows.select(rows.groupBy("k").count().columns[0]),
+    ],
+)
 def test_what_asks_about_its_rows_needs_an_engine(asks: object) -> None:
     with pytest.raises(offline.NeedsEngine):
-        offline.plan(asks, 1)  # type: ignore[arg-type]
+        offline.plan(asks, [COLUMNS])  # type: ignore[arg-type]
 
 
 def test_looking_leaves_no_trace_in_this_process() -> None:
     before = os.environ.get(BY_CONNECT)
 
-    offline.plan(lambda rows: rows.withColumn("a", F.col("n") + 1), 1)
+    offline.plan(lambda rows: rows.withColumn("a", F.col("n") + 1), [None])
     with pytest.raises(ZeroDivisionError):
-        offline.plan(lambda _rows: 1 / 0, 1)
+        offline.plan(lambda _rows: 1 / 0, [None])
 
     assert os.environ.get(BY_CONNECT) == before

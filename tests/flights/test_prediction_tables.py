@@ -104,12 +104,12 @@ def test_an_hour_of_a_model_has_the_share_of_each_class_and_how_often_it_was_rig
 def test_a_prediction_names_the_aircraft_the_moment_and_what_it_says_of_itself(sail: SparkSession) -> None:
     model = Trained("report", 4, 0.5, Predictor.of(a_stump("velocity_kmh", 500, [0.0, 1.0, 0.0], [0.9, 0.0, 0.1])))
     schema = """icao24 STRING, event_timestamp TIMESTAMP, callsign STRING, velocity_kmh DOUBLE, altitude_meters DOUBLE,
-        vertical_rate_ms DOUBLE, on_ground BOOLEAN, aircraft_class STRING"""
+        vertical_rate_ms DOUBLE, heading_deg DOUBLE, on_ground BOOLEAN, aircraft_class STRING"""
     silver = sail.createDataFrame(
         [
-            ("aa", NOON, "AFR1", 800.0, 10_000.0, 0.0, False, "Heavy"),
-            ("bb", NOON, None, 150.0, 500.0, 2.0, False, None),
-            ("cc", NOON, "AFR2", 10.0, None, None, True, "Heavy"),
+            ("aa", NOON, "AFR1", 800.0, 10_000.0, 0.0, 90.0, False, "Heavy"),
+            ("bb", NOON, None, 150.0, 500.0, 2.0, None, False, None),
+            ("cc", NOON, "AFR2", 10.0, None, None, None, True, "Heavy"),
         ],
         schema,
     )

@@ -23,6 +23,7 @@ from vigie.errors import SourceAway
 
 GoldTable = SettledTable | LatestTable
 TRIES = 3  # of one batch, while the engine dies of it
+RESTS = 9.0  # times as long as its last batch took, before a gold table has another while messages come
 
 
 @dataclass(slots=True)
@@ -35,6 +36,7 @@ class Loop:
     restarted: Callable[[EngineDied], None]
     reported: Callable[[Report], None]
     away: Away = field(default_factory=Away)
+    _rest: dict[str, float] = field(default_factory=dict)  # until when each gold table rests
 
     @classmethod
     def over(  # noqa: PLR0913, PLR0917
@@ -74,9 +76,26 @@ class Loop:
         self.away.answered(ingest.name)
         return took
 
-    def follow(self) -> bool:
-        """What follows from them; whether anything did."""
-        return any([self._step(each.step) for each in self.gold])
+    def follow(self, *, in_turn: bool = False) -> bool:
+        """What follows from them; whether anything did. In turn with what comes in, a table that looks far back rests
+        between two batches: silver goes first, and larger batches cost no more."""
+        now = time.monotonic()
+        due = [each for each in self.gold if not in_turn or self._rest.get(each.table, now) <= now]
+        return any([self._followed(each) for each in due])
+
+    def _followed(self, table: GoldTable) -> bool:
+        began = time.monotonic()
+        self._rest.pop(table.table, None)
+        took = self._step(table.step)
+        if took:
+            ended = time.monotonic()
+            self._rest[table.table] = ended + RESTS * (ended - began)
+        return took
+
+    def rests(self) -> float | None:
+        """Seconds until a gold table that rests goes on; none when none rests."""
+        until = min(self._rest.values(), default=None)
+        return None if until is None else max(0.0, until - time.monotonic())
 
     def _step(self, step: Callable[[], list[Entry] | None]) -> bool:
         began = time.monotonic()

@@ -23,6 +23,6 @@ class Request:
     lake: Lake
     sources: dict[str, Address] = field(default_factory=dict)
     once: bool = False
-    every: float = 1.0
+    every: float = 0.5
     kafka: OwnKafka | None = None
     brief: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -138,10 +139,11 @@ class Run:
             for carrier, every in going:
                 beside.enter_context(self._beside(carrier.name, partial(self._carry, carrier, every)))
             while not self._is_over():
+                began = time.monotonic()
                 if self._loop.ingest():
                     self._has_read_all.clear()
                     self._wakes.set()
-                    self.stop.wait(self.wish.every)
+                    self.stop.wait(max(0.0, began + self.wish.every - time.monotonic()))
                 else:
                     if not self._loop.away:
                         self._has_read_all.set()
@@ -154,9 +156,9 @@ class Run:
 
     def _follow(self) -> None:
         while not self._is_over():
-            self._wakes.wait()
+            self._wakes.wait(self._loop.rests())
             self._wakes.clear()
-            while not self._is_over() and self._loop.follow():
+            while not self._is_over() and self._loop.follow(in_turn=True):
                 pass
 
     def _is_over(self) -> bool:

@@ -3,12 +3,42 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pyspark.sql.connect.session import SparkSession
 
 BY_CONNECT = "SPARK_CONNECT_MODE_ENABLED"  # tells the functions of PySpark whose columns to make
+
+
+class _Mode:
+    """Columns are of the Connect client for as long as any thread is at work with it: the switch is the process's."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._at_work = 0
+        self._before: str | None = None
+
+    def on(self) -> None:
+        with self._lock:
+            if not self._at_work:
+                self._before = os.environ.get(BY_CONNECT)
+                os.environ[BY_CONNECT] = "1"
+            self._at_work += 1
+
+    def off(self) -> None:
+        with self._lock:
+            self._at_work -= 1
+            if self._at_work:
+                return
+            if self._before is None:
+                del os.environ[BY_CONNECT]
+            else:
+                os.environ[BY_CONNECT] = self._before
+
+
+_mode = _Mode()
 
 
 class Session(SparkSession):
@@ -23,13 +53,11 @@ class Session(SparkSession):
 def connected(session: SparkSession) -> Iterator[SparkSession]:
     """This session is the active one until it is left: a function asks whoever is (the type of a UDF, say), and the
     client itself goes on with the first that there ever was in a thread, though its server be gone."""
-    was_mode, was_active = os.environ.get(BY_CONNECT), getattr(SparkSession._active_session, "session", None)
-    os.environ[BY_CONNECT], SparkSession._active_session.session = "1", session
+    was_active = getattr(SparkSession._active_session, "session", None)  # in this thread
+    SparkSession._active_session.session = session
+    _mode.on()
     try:
         yield session
     finally:
+        _mode.off()
         SparkSession._active_session.session = was_active
-        if was_mode is None:
-            del os.environ[BY_CONNECT]
-        else:
-            os.environ[BY_CONNECT] = was_mode

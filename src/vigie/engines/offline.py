@@ -1,20 +1,21 @@
 """The plan that Spark's Connect client makes of a declared function, without any server: nothing is evaluated.
 
-A plan is all that a function asks for, so that can be looked through before anything starts. A function that asks about
-its rows while it is called (`rows.columns`) cannot be looked through so: only an engine could answer it.
+A plan is all that a function asks for, so that can be looked through before anything starts. Of the tables that it is
+given the columns are known, if it asks for them while it is called (`rows.columns`); what has become of them by then,
+and how many rows there are, only an engine could tell.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from types import SimpleNamespace
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import pyarrow as pa
 from pyspark.sql.connect.client import SparkConnectClient
 from pyspark.sql.connect.client.core import ConfigResult
 from pyspark.sql.connect.dataframe import DataFrame
-from pyspark.sql.connect.session import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from vigie.arrow_types import arrow_schema
@@ -22,7 +23,7 @@ from vigie.engines.connected import Session, connected
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
-    from pyspark.sql.connect.proto import Command
+    from pyspark.sql.connect.proto import Command, Relation
 
 NOWHERE = "sc://127.0.0.1:1"  # it is never called
 
@@ -31,8 +32,13 @@ class NeedsEngine(Exception):
     """The function asks something that only an engine can answer."""
 
 
+SAME_COLUMNS = ("filter", "sort", "limit", "offset", "deduplicate", "repartition", "subquery_alias", "hint")
+
+
 class Nobody(SparkConnectClient):
-    """A client on its own: settings have their defaults, and nothing is known of any rows."""
+    """A client on its own: settings have their defaults, and of rows nothing is known but what `tables` says."""
+
+    tables: Mapping[str, pa.Schema] = MappingProxyType({})
 
     def config(self, operation: Any) -> ConfigResult:
         defaults = [(pair.key, pair.value) for pair in operation.get_with_default.pairs]
@@ -42,7 +48,18 @@ class Nobody(SparkConnectClient):
         if method == "ddl_parse":  # the type of a UDF
             [field] = from_arrow_schema(arrow_schema(f"value {asked['ddl_string']}"))
             return SimpleNamespace(parsed=field.dataType)
+        if method == "schema":
+            return SimpleNamespace(schema=from_arrow_schema(self._columns(asked["plan"].root)))
         raise NeedsEngine(method)
+
+    def _columns(self, relation: Relation) -> pa.Schema:
+        kind = relation.WhichOneof("rel_type")
+        if kind in SAME_COLUMNS:
+            return self._columns(getattr(relation, kind).input)
+        table = relation.read.data_source.paths[0] if kind == "read" and relation.read.data_source.paths else ""
+        if table not in self.tables:
+            raise NeedsEngine("the columns of what it makes")
+        return self.tables[table]
 
     def execute_command(self, command: Command, observations: Any = None) -> Any:  # noqa: ARG002
         """SQL is a part of the plan, and nothing else is done."""
@@ -57,10 +74,15 @@ class Nobody(SparkConnectClient):
         raise NeedsEngine("rows")
 
 
-def plan(function: Callable[..., Any], tables: int) -> Message:
-    """What a function of so many tables asks for; NeedsEngine when that cannot be known."""
-    with connected(_session()) as session:
-        made = function(*(session.read.format("arrow").load(f"table{number}") for number in range(tables)))
+def plan(function: Callable[..., Any], tables: Sequence[pa.Schema | None]) -> Message:
+    """What a function of these tables asks for, whose columns may be unknown; NeedsEngine when that cannot be known."""
+    names = [f"table{number}" for number in range(len(tables))]
+    session = _session()
+    with connected(session):
+        session._client.tables = {
+            name: schema for name, schema in zip(names, tables, strict=True) if schema is not None
+        }
+        made = function(*(session.read.format("arrow").load(name) for name in names))
         if not isinstance(made, DataFrame):
             raise NeedsEngine(type(made).__name__)
         return made._plan.to_proto(session.client)
@@ -69,6 +91,8 @@ def plan(function: Callable[..., Any], tables: int) -> Message:
 class Unconnected(Session):
     """A session of nobody's."""
 
+    _client: Nobody
+
     def __init__(self) -> None:
         self._client = Nobody(NOWHERE)
         self._session_id = self._client._session_id
@@ -76,5 +100,5 @@ class Unconnected(Session):
 
 
 @functools.cache
-def _session() -> SparkSession:
+def _session() -> Unconnected:
     return Unconnected()

@@ -57,11 +57,14 @@ LENGTH = 1  # the place among the arguments of `window` where its length stands
 
 def windows(frame: DataFrame) -> list[timedelta]:
     """How long the windows are that it cuts time into."""
+    return [parse_duration(text) for text in _lengths(plan_of(frame))]
+
+
+def plan_of(frame: DataFrame) -> Message:
     from pyspark.sql.connect.dataframe import DataFrame as OfConnect
 
     assert isinstance(frame, OfConnect)
-    plan = frame._plan.to_proto(frame._session.client)
-    return [parse_duration(text) for text in _lengths(plan)]
+    return frame._plan.to_proto(frame._session.client)
 
 
 def calls(plan: Message) -> set[str]:

@@ -16,6 +16,7 @@ LABEL = "aircraft_class"
 # A report may have been compared with one so much earlier, and that one is looked at by a report so much later.
 LOOKS_BACK = f"{2 * MINUTES} minutes"
 RATES_MS = (-150.0, 150.0)  # no aircraft climbs or falls faster
+READS = ("icao24", "event_timestamp", "velocity_kmh", "altitude_meters", "vertical_rate_ms", "heading_deg")
 REPORT = ("velocity_kmh", "altitude_meters", "vertical_rate_ms")
 
 

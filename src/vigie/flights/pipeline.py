@@ -136,8 +136,8 @@ aircraft_model = flights.model(flights_ml, learn=learning.learn, kinds=tuple(fea
 )
 def predictions(rows: DataFrame, model: Trained) -> DataFrame:
     """What each aircraft in the air is taken for, report by report, by the model in use."""
-    airborne = features.KINDS[model.kind].made(rows.where(~F.col("on_ground")))
-    return model.predicted(airborne).select(
+    airborne = rows.where(~F.col("on_ground")).select(*features.READS, "callsign", "aircraft_class")
+    return model.predicted(features.KINDS[model.kind].made(airborne)).select(
         "icao24", "event_timestamp", "callsign", "aircraft_class", "predicted_class", "probability", "model"
     )
 

@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from vigie.core.delta import tables
 from vigie.detectors.readings import MICROSECOND
@@ -37,6 +38,7 @@ class Past:
         self._heard = {"key": pc.field(key).cast(pa.string()), "moment": self._time.cast(pa.int64())}
         self._columns = self._heard | {name: pc.field(name) for name in schema.names[2:]}
         self._chunks: list[pa.Table] = []
+        self._round = 0
         self.database.execute("CREATE TABLE heard (key VARCHAR, moment BIGINT)")
 
     def recall(self, version: int, until: int | None = None) -> None:
@@ -83,20 +85,50 @@ class Past:
         fallen = np.cumsum(falls)
         of_key = np.empty(len(order), np.int64)
         of_key[order] = fallen - np.maximum.accumulate(np.where(is_first, fallen, 0))
-        for number in range(int(of_key.max()) + 1):
-            yield rows.filter(pa.array(of_key == number)) if of_key.any() else rows
+        try:
+            for self._round in range(int(of_key.max()) + 1):
+                if self._round == 1:
+                    self._keep_at_hand(rows, of_key)
+                yield rows.filter(pa.array(of_key == self._round)) if of_key.any() else rows
+        finally:
+            if self._round:
+                self.database.execute("DROP VIEW IF EXISTS arrived; DROP VIEW IF EXISTS past")
+            self._round = 0
+            self.database.execute(
+                "CREATE OR REPLACE TABLE heard AS SELECT key, max(moment) AS moment FROM heard GROUP BY key"
+            )
+
+    def _keep_at_hand(self, rows: pa.Table, of_key: NDArray[np.int64]) -> None:
+        """Later rounds are many, and of few keys: their readings and the past of those keys, where DuckDB has not to
+        look for them in Arrow each time."""
+        later = rows.append_column("round", pa.array(of_key)).filter(pa.array(of_key > 0))
+        keys = pc.unique(later["key"])
+        past = pa.concat_tables([chunk.filter(pc.is_in(chunk["key"], keys)) for chunk in self._chunks])
+        for name, found in (("later", later), ("past_of_few", past)):
+            self.database.register("rows", found)
+            self.database.execute(f"CREATE OR REPLACE TABLE {name} AS FROM rows")
+            self.database.unregister("rows")
+        for name in ("arrived", "past"):
+            self.database.unregister(name)
 
     def arrived(self, rows: pa.Table) -> int:
         """Take these in hand as `arrived`; those newer than any of their key as `fresh`, too, with when that one
         was `heard`. How many were overtaken by a newer one of their key."""
-        self.database.register("arrived", rows)
+        if self._round:
+            this = f"SELECT * EXCLUDE (round) FROM later WHERE round = {self._round}"
+            self.database.execute(f"CREATE OR REPLACE TEMP VIEW arrived AS {this}")
+            self.database.execute("CREATE OR REPLACE TEMP VIEW past AS FROM past_of_few")
+        else:
+            self.database.register("arrived", rows)
+            self.database.register("past", pa.concat_tables([self.schema.empty_table(), *self._chunks]))
         self.database.execute(
-            """CREATE OR REPLACE TABLE fresh AS SELECT arrived.*, heard.moment AS heard_at
-            FROM arrived LEFT JOIN heard USING (key)
-            WHERE heard.moment IS NULL OR arrived.moment > heard.moment"""
+            """CREATE OR REPLACE TABLE fresh AS SELECT arrived.*, last.moment AS heard_at
+            FROM arrived LEFT JOIN (
+                SELECT key, max(moment) AS moment FROM heard WHERE key IN (SELECT key FROM arrived) GROUP BY key
+            ) AS last USING (key)
+            WHERE last.moment IS NULL OR arrived.moment > last.moment"""
         )
         [(count,)] = self.database.execute("SELECT count(*) FROM fresh").fetchall()
-        self.database.register("past", pa.concat_tables([self.schema.empty_table(), *self._chunks]))
         return int(rows.num_rows - count)
 
     def newest_of(self, column: str, keys: Sequence[str], arrived: pa.Table) -> dict[str, str]:
@@ -111,12 +143,12 @@ class Past:
 
     def remember(self, rows: pa.Table) -> None:
         """What arrived belongs to the past from now on."""
-        self.database.execute(
-            """CREATE OR REPLACE TABLE heard AS SELECT key, max(moment) AS moment
-            FROM (FROM heard UNION ALL SELECT key, moment FROM fresh) GROUP BY key"""
-        )
-        self.newest = self._newest_heard()
+        self.database.execute("INSERT INTO heard SELECT key, moment FROM fresh")
+        newest = int(pc.max(rows["moment"]).as_py())
+        self.newest = newest if self.newest is None else max(self.newest, newest)
         self._chunks.append(rows)
+        if self._round:
+            self.database.execute("INSERT INTO past_of_few FROM arrived")
         waiting = sum(chunk.num_rows for chunk in self._chunks[1:])
         many = waiting > max(self._chunks[0].num_rows // 4, FEW)
         if (many or len(self._chunks) > CHUNKS) and self.newest is not None:

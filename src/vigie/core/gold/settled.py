@@ -105,6 +105,7 @@ class SettledTable:
                 do="Keep that column: it says when a row is settled.",
             )
         self._looks_back = self._span(function, inputs) // MICROSECOND
+        self._needs = [{*names, self._time} for names in self._engine.columns(function, *inputs)]
         tables.ensure(self._to, _nullable(found.schema), self._gold.table, self._context.graph.name)
 
     def _span(self, function: partial[DataFrame], inputs: list[pa.Schema]) -> timedelta:
@@ -225,7 +226,10 @@ class SettledTable:
         """The rows that are closed with this batch, worked out a bounded part at a time."""
         trained = self._trained(plan.model)
         lake, version = self._context.lake, plan.reads[self._reads.table]
-        beside = [self._read(lake.path(each.table), None, plan.reads[each.table]) for each in self._beside]
+        beside = [
+            self._read(lake.path(each.table), None, plan.reads[each.table], needs | {str(each.event_time)})
+            for each, needs in zip(self._beside, self._needs[1:], strict=True)
+        ]
         schema = pa.schema(opened(self._to).schema().to_arrow())
         parts = [schema.empty_table()]
         for after, until in self._spans(plan):
@@ -263,10 +267,10 @@ class SettledTable:
             seen = pc.field(SEEN).cast(pa.int64())
             in_time = pc.field(self._time).cast(pa.int64()) >= seen - pc.scalar(self._watermark)
             wanted = wanted & (pc.field(SEEN).is_null() | in_time)
-        return self._read(self._from, wanted, version)
+        return self._read(self._from, wanted, version, self._needs[0])
 
-    def _read(self, path: Path, wanted: pc.Expression | None, version: int) -> pa.Table:
-        names = [name for name in pa.schema(opened(path, version).schema().to_arrow()).names if name != SEEN]
+    def _read(self, path: Path, wanted: pc.Expression | None, version: int, needs: set[str]) -> pa.Table:
+        names = [name for name in pa.schema(opened(path, version).schema().to_arrow()).names if name in needs]
         everything = pc.scalar(True) if wanted is None else wanted
         return tables.reader(path, everything, {name: pc.field(name) for name in names}, version).read_all()
 

@@ -34,7 +34,6 @@ from vigie.graph import Source as Declared
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-FUTURE = 60_000_000  # microseconds that a message may be ahead of its receipt
 SEEN = "seen_until"
 COMPUTED = "cannot be computed"
 MICROSECOND = timedelta(microseconds=1)
@@ -62,6 +61,7 @@ class SilverTable:
         self._path = context.lake.silver(table.name)
         self._columns = arrow_schema(table.schema)
         self._schema = self._columns.append(pa.field(SEEN, INSTANT)) if table.event_time else self._columns
+        self._ahead = parse_duration(declared.future) // MICROSECOND  # that a message may be of its receipt
         self._watermark = None if table.late_by is None else parse_duration(table.late_by) // MICROSECOND
         self.progress: dict[str, int] = {}
         self.until = NEVER
@@ -159,7 +159,7 @@ class SilverTable:
     def _seen(
         self, planned: TablePlan, messages: Messages, times: NDArray[np.int64], broken: NDArray[np.bool_]
     ) -> Seen:
-        credible = ~broken & (times <= messages.received + FUTURE)
+        credible = ~broken & (times <= messages.received + self._ahead)
         return seen(messages.partitions, times, credible, planned.progress, planned.floor)
 
     def _judged(

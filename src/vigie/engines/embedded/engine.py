@@ -19,7 +19,7 @@ from pyspark.sql.connect.session import SparkSession
 from vigie.core.engine import EngineDied, Function, NotComputed
 from vigie.core.ingest.silver import SEEN
 from vigie.core.user_function import reason
-from vigie.engines import plans
+from vigie.engines import columns, plans
 from vigie.engines.connected import Session, connected
 from vigie.engines.embedded.exchange import Exchange, read
 
@@ -32,18 +32,20 @@ log = logging.getLogger(__name__)
 
 
 class Embedded:
-    """Evaluates declared PySpark functions over Arrow tables. One call at a time; it starts when it is first asked."""
+    """Evaluates declared PySpark functions over Arrow tables, for several threads at a time. It starts when it is first
+    asked."""
 
     def __init__(self, memory: int = 1 << 30, deadline_s: float = DEADLINE_S) -> None:
         self._memory, self._deadline_s = memory, deadline_s
         self._exchange = Exchange()
         self._child: subprocess.Popen[str] | None = None
-        self._session: SparkSession | None = None
-        self._lock = threading.Lock()
+        self._port = 0
+        self._free: list[SparkSession] = []  # sessions that nobody is at work with
+        self._lock = threading.Lock()  # of the child and its sessions
 
     def evaluate(self, function: Function, *tables: pa.Table) -> pa.Table:
         """What a function makes of these tables, in no promised order; EngineDied when it has to be asked again."""
-        with self._lock, self._exchange.lent(tables) as (inputs, output), self._watched() as session:
+        with self._exchange.lent(tables) as (inputs, output), self._watched() as session:
             frames = [session.read.format("arrow").load(str(folder)) for folder in inputs]
             made = function(*frames)
             made.write.format("arrow").mode("overwrite").save(str(output))
@@ -53,26 +55,42 @@ class Embedded:
     def answer(self, function: Function, **tables: Path) -> pa.Table:
         """What a function makes of whole Delta tables, in its order; they are handed over by the names of its
         parameters, without what the loop keeps beside each row."""
-        with self._lock, self._watched() as session:
+        with self._watched() as session:
             frames = {name: session.read.format("delta").load(str(path)).drop(SEEN) for name, path in tables.items()}
             return function(**frames).toArrow()
 
     def windows(self, function: Function, *schemas: pa.Schema) -> list[timedelta]:
         """How long the windows are that a function of such tables cuts time into."""
         tables = [schema.empty_table() for schema in schemas]
-        with self._lock, self._exchange.lent(tables) as (inputs, _), self._watched() as session:
+        with self._exchange.lent(tables) as (inputs, _), self._watched() as session:
             return plans.windows(function(*(session.read.format("arrow").load(str(folder)) for folder in inputs)))
 
+    def columns(self, function: Function, *schemas: pa.Schema) -> list[list[str]]:
+        """Which columns of such tables a function needs, in their order: more, now and then, and never fewer."""
+        tables = [schema.empty_table() for schema in schemas]
+        with self._exchange.lent(tables) as (inputs, _), self._watched() as session:
+            made = function(*(session.read.format("arrow").load(str(folder)) for folder in inputs))
+            try:
+                asked = columns.needed(plans.plan_of(made))
+            except columns.EveryColumn:
+                return [schema.names for schema in schemas]
+        wanted = [asked.get(str(folder), columns.Names()) for folder in inputs]
+        return [
+            [name for name in schema.names if name.lower() in names]
+            for schema, names in zip(schemas, wanted, strict=True)
+        ]
+
     def close(self) -> None:
-        self._end()
+        with self._lock:
+            self._end()
         self._exchange.close()
 
     @contextmanager
     def _watched(self) -> Iterator[SparkSession]:
-        """The session for one call, which must end before the deadline."""
-        session = self._started()
-        child = self._child
-        assert child is not None
+        """A session for one call, which must end before the deadline."""
+        with self._lock:
+            child = self._started()
+            session = self._free.pop() if self._free else None
         too_late = threading.Event()
 
         def give_up() -> None:
@@ -82,12 +100,15 @@ class Embedded:
         timer = threading.Timer(self._deadline_s, give_up)
         timer.start()
         try:
+            session = session or self._session()
             with connected(session):
                 yield session
         except Exception as problem:
             # What broke the connection may be seen before the process is gone.
             if too_late.is_set() or _is_of_the_connection(problem):
-                self._end()
+                with self._lock:
+                    if self._child is child:
+                        self._end()
                 said = f"gave no answer in {self._deadline_s:.0f} s" if too_late.is_set() else "went away"
                 raise EngineDied(f"the embedded engine {said}") from problem
             if isinstance(problem, PySparkException):
@@ -95,19 +116,26 @@ class Embedded:
             raise
         finally:
             timer.cancel()
+            with self._lock:
+                if self._child is child and session is not None:
+                    self._free.append(session)
 
-    def _started(self) -> SparkSession:
+    def _started(self) -> subprocess.Popen[str]:
         if self._child is not None and self._child.poll() is not None:
             self._end()
-        if self._session is None:
-            port = self._start()
-            self._session = Session(f"sc://127.0.0.1:{port}")
-            self._session.client.set_retry_policies([])
-            for name, value in SETTINGS.items():
-                self._session.conf.set(name, value)
-        return self._session
+        if self._child is None:
+            self._start()
+        assert self._child is not None
+        return self._child
 
-    def _start(self) -> int:
+    def _session(self) -> SparkSession:
+        session = Session(f"sc://127.0.0.1:{self._port}")
+        session.client.set_retry_policies([])
+        for name, value in SETTINGS.items():
+            session.conf.set(name, value)
+        return session
+
+    def _start(self) -> None:
         pool = {
             "SAIL_RUNTIME__MEMORY_POOL__TYPE": "greedy",
             "SAIL_RUNTIME__MEMORY_POOL__GREEDY__MAX_SIZE": str(self._memory),
@@ -129,10 +157,10 @@ class Embedded:
         if not said.strip().isdecimal():
             self._end()
             raise EngineDied("the embedded engine did not start", do="Look at what it said above.")
-        return int(said)
+        self._port = int(said)
 
     def _end(self) -> None:
-        child, self._child, self._session = self._child, None, None
+        child, self._child, self._free = self._child, None, []
         if child is None:
             return
         child.kill()

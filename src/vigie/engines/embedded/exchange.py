@@ -6,6 +6,7 @@ import itertools
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ class Exchange:
         self._spill = spill or Path(tempfile.gettempdir())
         self._numbers = itertools.count()
         self._folders: dict[Path, Path] = {}
+        self._lock = threading.Lock()
 
     @contextmanager
     def lent(self, tables: Sequence[pa.Table]) -> Iterator[tuple[list[Path], Path]]:
@@ -50,9 +52,10 @@ class Exchange:
 
     def _folder(self, size: int) -> Path:
         base = IN_MEMORY if _has_room(size) else self._spill
-        if base not in self._folders:
-            self._folders[base] = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=base))
-        return self._folders[base]
+        with self._lock:
+            if base not in self._folders:
+                self._folders[base] = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=base))
+            return self._folders[base]
 
 
 def read(folder: Path) -> pa.Table | None:
