@@ -106,7 +106,9 @@ def _parser() -> argparse.ArgumentParser:
     for each, also in ((speed, ("activity",)), (live, ())):
         each.add_argument("workload", nargs="?", choices=("flights", "sensors", *also), default="flights")
     speed.add_argument("--sensors", type=int, help="Vigie alone with so many sensors, beside 10,000")
-    speed.add_argument("--only", type=_names, help="programs to run, as vigie,polars; all that are installed")
+    speed.add_argument(
+        "--only", type=_names, default=(), help="programs to run, as vigie,polars; all that are installed"
+    )
     speed.add_argument("--write", action="store_true", help="put the figures into docs/benchmarks.md, with a picture")
     soak = commands.add_parser("soak", help="flights live for an hour and a half: memory must stay flat")
     for each, minutes in ((live, 5.0), (soak, 90.0)):

@@ -33,7 +33,7 @@ OLDEST_UV = (0, 8)
 TICK_S, QUIET_TICK_S = 1.0, 15.0
 ROOM = {
     "runtime": "1.2 GB", "dev": "3.9 GB", "dbt": "0.8 GB", "airflow": "0.8 GB", "bqemulator": "0.4 GB",
-    "bytewax": "0.4 GB", "quix": "0.4 GB", "pathway": "1.2 GB", "flink": "1.6 GB",
+    "bytewax": "0.4 GB", "quix": "0.4 GB", "pathway": "2.4 GB", "flink": "2.4 GB",
 }  # fmt: skip
 ASKED_FOR_BY = {"runtime": "demo", "dev": "test"} | dict.fromkeys(("dbt", "airflow", "bqemulator"), "test-servers")
 

@@ -14,6 +14,7 @@ from bench.flights.workload import FLIGHTS
 from bench.programs import Program
 from bench.sensors import handwritten, workload
 from bench.speed import ran
+from tests.requirements import unmet
 from vigie.engine.broker import Broker
 from vigie.engine.jars import kafka_jars
 from vigie.engine.java import java_home
@@ -64,6 +65,14 @@ def test_each_program_makes_the_tables_of_flights_that_duckdb_makes(
     lake = _made(program, flights, ROWS, tmp_path_factory)
 
     FLIGHTS.check([lake], ROWS)
+
+
+@pytest.mark.parametrize("program", [each for each in FLIGHTS.programs if each.environment], ids=lambda each: each.name)
+def test_every_requirement_in_a_framework_s_environment_is_met(program: Program) -> None:
+    if not program.is_there:
+        pytest.skip(f"{program.title} is not installed: {program.install}")
+
+    assert unmet(program.python.parent.parent.resolve()) == []
 
 
 def test_a_row_that_a_program_lost_is_found(flights: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> None:
