@@ -22,13 +22,14 @@ def write(workload: str, programs: Sequence[Program], figures: Mapping[str, Any]
     if not mark or not other:
         raise SystemExit(f"{page.name} has no place for these figures: it needs the lines {begin} and {end}")
     table = "\n".join(_table(programs, figures))
-    page.write_text(f"{before}{begin}\n{table}\n{end}{after}")
-    title = f"{workload}, {figures['rows']:,} messages, medians of {figures['rounds']}"
+    alt = "Seconds, CPU seconds and peak memory of each program"
+    page.write_text(f"{before}{begin}\n{table}\n\n![{alt}]({picture.name})\n{end}{after}")
+    title = f"{workload}, {figures['rows']:,} messages, medians of {_turns(figures['rounds'])}"
     picture.write_text(drawn(title, [_line(program, figures) for program in programs if _runs(program, figures)]))
 
 
 def _table(programs: Sequence[Program], figures: Mapping[str, Any]) -> Iterator[str]:
-    yield f"{figures['rows']:,} messages, {figures['rounds']} turns."
+    yield f"{figures['at'][:10]}, {figures['cores']} cores: {figures['rows']:,} messages, {_turns(figures['rounds'])}."
     yield ""
     yield "| | seconds | messages/s (median) | CPU seconds | peak MB (median) |"
     yield "|---|---|---|---|---|"
@@ -42,6 +43,10 @@ def _table(programs: Sequence[Program], figures: Mapping[str, Any]) -> Iterator[
             yield f"| {program.title} | failed | | | |"
         elif program.name in figures["missing"]:
             yield f"| {program.title} | not installed | | | |"
+
+
+def _turns(rounds: int) -> str:
+    return "one turn" if rounds == 1 else f"{rounds} turns"
 
 
 def _line(program: Program, figures: Mapping[str, Any]) -> Line:

@@ -72,8 +72,7 @@ def speed(workload: Workload, wish: Wish) -> int:
         for _ in range(wish.rounds):
             _turn(workload, there, where, wish.rows, found)
     ratios = {limit: ratio_of(limit, found.runs) for limit in workload.limits}
-    figures = _figures(found, wish, ratios)
-    keep(f"speed-{workload.name}-{wish.rows}", figures)
+    figures = keep(f"speed-{workload.name}-{wish.rows}", _figures(found, wish, ratios))
     if wish.write:
         page.write(workload.name, workload.programs, figures)
     _print(workload, there, found, wish.rows)
@@ -148,10 +147,11 @@ def median(outcomes: Sequence[Outcome], who: str) -> Outcome:
     return Outcome(f"{who}, median", **of)
 
 
-def keep(name: str, figures: Mapping[str, object]) -> None:
-    """Leave the figures of a measurement as JSON."""
+def keep(name: str, figures: Mapping[str, object]) -> dict[str, object]:
+    """Leave the figures of a measurement as JSON, with when and where it was; what is in the file."""
     said = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "cores": psutil.cpu_count(), **figures}
     (RESULTS / f"{name}.json").write_text(json.dumps(said, indent=1))
+    return said
 
 
 def ratio_of(limit: Limit, runs: Sequence[Outcome]) -> float | None:

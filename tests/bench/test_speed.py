@@ -26,7 +26,15 @@ def an_outcome(who: str, seconds: float) -> Outcome:
 
 def figures(**own: Any) -> dict[str, Any]:
     runs = [{"who": "vigie", "seconds": 2.0, "messages_per_s": 500.0, "cpu_s": 4.0, "peak_mb": 100.0}]
-    return {"rows": 1_000, "rounds": 1, "missing": {}, "failed": {}, "runs": runs} | own
+    return {
+        "at": "2026-11-30T12:00:00+00:00",
+        "cores": 2,
+        "rows": 1_000,
+        "rounds": 1,
+        "missing": {},
+        "failed": {},
+        "runs": runs,
+    } | own
 
 
 def test_a_program_whose_environment_is_missing_says_how_to_install_it() -> None:
@@ -84,6 +92,8 @@ def test_figures_are_written_where_their_marks_are(tmp_path: Path, monkeypatch: 
     assert "| Vigie | 2.0 | 500 | 4 | 100 |" in text
     assert "| Slow & steady | not installed |" in text
     assert "| Quick | failed |" in text
+    assert "2026-11-30, 2 cores: 1,000 messages, one turn." in text
+    assert "](speed-flights.svg)" in text
     assert "Vigie" in (tmp_path / "speed-flights.svg").read_text()
 
 
