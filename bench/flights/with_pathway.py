@@ -24,9 +24,10 @@ from confluent_kafka import Consumer, TopicPartition
 
 from bench.began import begin
 from bench.flights.reports import LEVEL_MS, TAKEOFF_BELOW_M, Appended, Row, now_us
-from bench.flights.tables import BATCH, BRONZE, GOLD, LATE_BY_S, SILVER, SILVER_COLUMNS, WINDOW_S, WINDOWS_LATE_BY_S
+from bench.flights.tables import BRONZE, GOLD, LATE_BY_S, SILVER, SILVER_COLUMNS, WINDOW_S, WINDOWS_LATE_BY_S
 
 UNKNOWN_M = 1e9
+BACKLOG, STEP_MS = 40_000, 500  # messages that are read ahead of what has gone through, and how often it does
 PATIENCE_S = 30.0
 QUIET_S, LOOKS_EVERY_S = 5.0, 0.2
 
@@ -210,7 +211,7 @@ def reader(servers: str, folder: Path, name: str) -> dict[str, str]:
 
 
 def main(servers: str, topic: str, folder: Path) -> None:
-    bounded = {"max_backlog_size": BATCH, "parallel_readers": 1}
+    bounded = {"max_backlog_size": BACKLOG, "autocommit_duration_ms": STEP_MS, "parallel_readers": 1}
     of_raw, of_parsed = reader(servers, folder, "raw"), reader(servers, folder, "parsed")
     messages = pw.io.kafka.read(of_raw, topic, format="raw", with_metadata=True, autogenerate_key=True, **bounded)
     vectors = pw.io.kafka.read(of_parsed, topic, format="json", schema=Vector, **bounded)

@@ -9,9 +9,10 @@ from xml.etree import ElementTree
 import pytest
 
 from bench import page
+from bench.__main__ import main
 from bench.chart import Line, drawn
 from bench.programs import Limit, Program, chosen
-from bench.speed import Outcome, judged, ratio_of
+from bench.speed import Outcome, Wish, judged, ratio_of
 
 OURS, SLOW, QUICK = (
     Program("vigie", "Vigie", "a"),
@@ -49,6 +50,16 @@ def test_only_what_is_asked_for_is_run_and_an_unknown_name_is_refused() -> None:
     assert chosen([OURS, SLOW, QUICK], []) == [OURS, SLOW, QUICK]
     with pytest.raises(SystemExit, match="quik is not among the programs: vigie, slow, quick"):
         chosen([OURS, SLOW, QUICK], ["quik"])
+
+
+def test_without_names_all_programs_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr("bench.speed.speed", lambda _, wish: asked.append(wish) or 0)
+    monkeypatch.setattr("sys.argv", ["bench", "speed", "flights", "--rows", "10"])
+
+    assert main() == 0
+
+    assert asked == [Wish(rows=10, rounds=3)]
 
 
 def test_vigie_is_held_to_the_fastest_of_the_programs_in_each_turn() -> None:
