@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pyarrow as pa
 from deltalake import DeltaTable
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 from pyflink.common import Configuration
 from pyflink.table import EnvironmentSettings, TableEnvironment
 
@@ -89,7 +89,7 @@ class Committed:
         new = sorted(file for file in self._path.glob("part-*") if file.name not in self._known)
         if not new:
             return
-        actions = [
+        actions: list[AddAction | RemoveAction] = [
             AddAction(each.name, each.stat().st_size, {}, int(each.stat().st_mtime * 1_000), True, "{}") for each in new
         ]
         DeltaTable(str(self._path)).create_write_transaction(actions, "append", self._schema)
@@ -138,11 +138,11 @@ def main(servers: str, topic: str, folder: Path, jars: str) -> None:
     done = running.get_job_execution_result()
     while not done.done():
         time.sleep(LOOKS_EVERY_S)
-        for table in tables:
-            table.look()
+        for committed in tables:
+            committed.look()
     done.result()
-    for table in tables:
-        table.look()
+    for committed in tables:
+        committed.look()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from bench.__main__ import main
 from bench.chart import Line, drawn
 from bench.programs import Limit, Program, chosen
 from bench.speed import Outcome, Wish, judged, ratio_of
+from bench.workload import Workload
 
 OURS, SLOW, QUICK = (
     Program("vigie", "Vigie", "a"),
@@ -53,8 +54,13 @@ def test_only_what_is_asked_for_is_run_and_an_unknown_name_is_refused() -> None:
 
 
 def test_without_names_all_programs_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.setattr("bench.speed.speed", lambda _, wish: asked.append(wish) or 0)
+    asked: list[Wish] = []
+
+    def speed(workload: Workload, wish: Wish) -> int:
+        asked.append(wish)
+        return 0
+
+    monkeypatch.setattr("bench.speed.speed", speed)
     monkeypatch.setattr("sys.argv", ["bench", "speed", "flights", "--rows", "10"])
 
     assert main() == 0
