@@ -7,7 +7,7 @@ IS_NEW_ENOUGH := 'import sys; sys.exit(sys.version_info < (3, 11))'
 RUN := .venv/bin/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test test-servers nightly notebooks mutants check lint bench soak lock wheel dbt airflow python
+.PHONY: help setup setup-dev demo test test-servers nightly notebooks mutants check lint bench peers soak lock wheel dbt airflow python
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,8 +48,10 @@ lint: setup-dev ## style, types and imports alone
 	@$(RUN) mypy --strict src tests tools
 	@.venv/bin/lint-imports --no-logo
 
-bench: setup-dev ## Vigie beside hand-written PySpark, on this machine
+bench: setup-dev ## Vigie beside programs by hand and the frameworks that `make peers` installs, on this machine
 	@$(RUN) bench
+
+peers: environment-bytewax environment-quix environment-pathway environment-flink ## the frameworks that Vigie is measured beside
 
 soak: setup-dev ## an hour and a half of live feed: latency and memory stay flat
 	@$(RUN) bench soak
@@ -68,6 +70,9 @@ python:
 		echo "Install one (Debian, Ubuntu: apt install python3 python3-venv), or name it: make $(or $(MAKECMDGOALS),demo) PYTHON=/path/to/python3.11" >&2; \
 		exit 2; }
 
+# What Vigie is measured beside, each in an environment of its own.
+PEERS := bytewax quix pathway flink
+
 LOCK := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet
 EXTRAS := $(foreach extra,kafka avro mongo bigquery postgres notify elastic metrics dashboard,--extra $(extra))
 
@@ -76,7 +81,7 @@ lock: ## pin again, as new as pyproject.toml allows (needs uv)
 	@$(LOCK) --upgrade pyproject.toml --extra spark $(EXTRAS) --extra report --extra notebooks --extra dev --group pyproject.toml:build \
 		--constraints locks/runtime.lock --output-file locks/dev.lock
 	@$(LOCK) --upgrade --group pyproject.toml:build --constraints locks/runtime.lock --output-file locks/build.lock
-	@for each in uv dbt airflow bqemulator; do \
+	@for each in uv dbt airflow bqemulator $(PEERS); do \
 		$(LOCK) --upgrade --group pyproject.toml:$$each --output-file locks/$$each.lock || exit; done
 
 LAKE ?= $(or $(VIGIE_LAKE),./lake)

@@ -61,7 +61,7 @@ def _screen(asked: argparse.Namespace) -> int:
 def _speed(asked: argparse.Namespace) -> int:
     from bench.sensors.messages import SENSORS
     from bench.sensors.workload import workload
-    from bench.speed import speed
+    from bench.speed import Wish, speed
 
     if asked.what == "alerts":
         from bench.alerts import alerts
@@ -72,7 +72,7 @@ def _speed(asked: argparse.Namespace) -> int:
 
         return scale(workload(), workload(asked.sensors), asked.rows or ROWS_TO_SCALE, asked.rounds)
     usual = _usual(asked.workload)
-    return speed(usual, asked.rows or usual.rows, asked.rounds)
+    return speed(usual, Wish(asked.rows or usual.rows, asked.rounds, asked.only, asked.write))
 
 
 def _usual(name: str) -> Workload:
@@ -89,11 +89,15 @@ def _usual(name: str) -> Workload:
     return FLIGHTS
 
 
+def _names(said: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in said.split(",") if name.strip())
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures Vigie on this machine.")
-    parser.set_defaults(workload="flights", sensors=None)
+    parser.set_defaults(workload="flights", sensors=None, only=(), write=False)
     commands = parser.add_subparsers(dest="what")
-    speed = commands.add_parser("speed", help="beside PySpark written by hand")
+    speed = commands.add_parser("speed", help="beside programs by hand and other frameworks")
     alerts = commands.add_parser("alerts", help="the rules of the sensors alone, beside Spark's stateful operator")
     for each in (parser, speed, alerts):
         each.add_argument("--rows", type=int, help="messages; 2,000,000 of flights, else 1,000,000")
@@ -102,6 +106,10 @@ def _parser() -> argparse.ArgumentParser:
     for each, also in ((speed, ("activity",)), (live, ())):
         each.add_argument("workload", nargs="?", choices=("flights", "sensors", *also), default="flights")
     speed.add_argument("--sensors", type=int, help="Vigie alone with so many sensors, beside 10,000")
+    speed.add_argument(
+        "--only", type=_names, default=(), help="programs to run, as vigie,polars; all that are installed"
+    )
+    speed.add_argument("--write", action="store_true", help="put the figures into docs/benchmarks.md, with a picture")
     soak = commands.add_parser("soak", help="flights live for an hour and a half: memory must stay flat")
     for each, minutes in ((live, 5.0), (soak, 90.0)):
         each.add_argument("--minutes", type=float, default=minutes, help=f"how long; {minutes:.0f}")

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from bench.programs import HOUSE
+
 CPU_EVERY_S = 0.5  # a process that ends between two looks loses this much of its time at most
 LOOKS_PER_MEMORY = 2
 
@@ -75,11 +77,11 @@ def _memory(tree: list[psutil.Process]) -> int:
     return size
 
 
-def measured(module: str, *arguments: str, log: Path) -> Footprint:
+def measured(module: str, *arguments: str, log: Path, python: Path = Path(sys.executable)) -> Footprint:
     """Run a module of this benchmark in a process of its own until it ends; SystemExit when it fails."""
-    command: Sequence[str] = [sys.executable, "-m", module, *arguments]
+    command: Sequence[str] = [str(python), "-m", module, *arguments]
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=HOUSE)
         meter = Meter(process.pid)
         try:
             code = process.wait()

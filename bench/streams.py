@@ -1,4 +1,4 @@
-"""What both programs by hand begin and end with: a topic as a stream, and all of a stream in a table."""
+"""What programs by hand begin and end with: a topic as a stream, and all of a stream in a table."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What is measured: the messages, the two programs that take them, and what both must make of them."""
+"""What is measured: the messages, the programs that take them, and what each must make of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 from deltalake import DeltaTable
 
+from bench.programs import Limit, Program
 from bench.topics import fill
 from vigie.engine.broker import Broker
 from vigie.lake import Lake
@@ -19,24 +20,23 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A topic of so many messages, always the same bytes. A program is a module, run as
-    `python -m MODULE SERVERS TOPIC FOLDER`; `compare` is given the folders of both and raises SystemExit, or what an
-    assertion does, unless both made the same. `beside` is what else must run meanwhile."""
+    """A topic of so many messages, always the same bytes, and the programs that take it, in turn. `check` is given the
+    lakes of this turn so far, the newest last, and raises SystemExit, or what an assertion does, where the newest is
+    not right. `beside` is what else must run meanwhile."""
 
     name: str
     rows: int
     topic: Callable[[int], str]
     messages: Callable[[int], Iterable[tuple[bytes, bytes]]]
-    compare: Callable[[Path, Path, int], None]
+    programs: tuple[Program, ...]
+    limits: tuple[Limit, ...]
+    check: Callable[[Sequence[Path], int], None]
     beside: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
-    def by_hand(self) -> str:
-        return f"bench.{self.name}.handwritten"
-
-    @property
-    def vigie(self) -> str:
-        return f"bench.{self.name}.pipeline"
+    def vigie(self) -> Program:
+        [ours] = [program for program in self.programs if program.name == "vigie"]
+        return ours
 
     def loaded(self, broker: Broker, rows: int) -> str:
         """The topic that holds so many messages; it is filled once, and kept with the broker's folder."""

@@ -1,6 +1,6 @@
 """Make an environment that holds exactly what a lock pins; what keeps it from being made is said in a sentence.
 
-    python3 tools/install.py runtime|dev|dbt|airflow|bqemulator
+    python3 tools/install.py runtime|dev|dbt|airflow|bqemulator|bytewax|quix|pathway|flink
 
 `runtime` and `dev` are .venv, the others stand in the cache and are linked as .venv-NAME. Nothing is resolved: uv
 installs the pins of locks/NAME.lock without looking at what they ask for, and builds what has no wheel with the tools
@@ -28,9 +28,14 @@ from pathlib import Path
 HOUSE = Path(__file__).resolve().parent.parent
 LOCKS = HOUSE / "locks"
 OURS = ("runtime", "dev")  # they hold Vigie itself, too
+WITH_BUILD_TOOLS = (*OURS, "flink")  # some of what they pin has no wheel
 OLDEST_UV = (0, 8)
 TICK_S, QUIET_TICK_S = 1.0, 15.0
-ROOM = {"runtime": "1.2 GB", "dev": "3.9 GB", "dbt": "0.8 GB", "airflow": "0.8 GB", "bqemulator": "0.4 GB"}
+ROOM = {
+    "runtime": "1.2 GB", "dev": "3.9 GB", "dbt": "0.8 GB", "airflow": "0.8 GB", "bqemulator": "0.4 GB",
+    "bytewax": "0.4 GB", "quix": "0.4 GB", "pathway": "2.4 GB", "flink": "2.4 GB",
+}  # fmt: skip
+ASKED_FOR_BY = {"runtime": "demo", "dev": "test"} | dict.fromkeys(("dbt", "airflow", "bqemulator"), "test-servers")
 
 NEEDED_BY_UV = 200_000_000  # bytes, to fetch uv itself
 
@@ -123,7 +128,7 @@ def made(name: str, environment: Path, cache: Path) -> None:
             # What a killed install left could pass for installed: an environment is begun anew, packages are cached.
             run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(environment)], progress)
             from_lock = [*pip_install(uv, environment), "--require-hashes", "--requirement"]
-            if name in OURS:
+            if name in WITH_BUILD_TOOLS:
                 run([*from_lock, str(LOCKS / "build.lock")], progress)
             run([*from_lock, str(lock), "--compile-bytecode"], progress)
             (environment / "installed").write_text(state)
@@ -252,7 +257,7 @@ def said(command: list[str], progress: Progress | None, environment: dict[str, s
 @contextmanager
 def as_sentences(name: str, cache: Path) -> Iterator[None]:
     """Turn what programs and the system say into a sentence and the next command."""
-    again = f"make {'demo' if name == 'runtime' else 'test' if name == 'dev' else 'test-servers'}"
+    again = f"make {ASKED_FOR_BY.get(name, f'environment-{name}')}"
     try:
         yield
     except (Failed, OSError) as problem:

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.avro.functions import from_avro
 
 from bench.activity.messages import SCHEMA
+from bench.began import begin
 from bench.streams import checkpoint, topic_of, write
 from vigie.engine.session import start
 from vigie.settings import read_settings
@@ -113,6 +114,7 @@ def _flat(windows: DataFrame) -> DataFrame:
 
 def main(servers: str, topic: str, folder: Path) -> None:
     spark = start(read_settings(), "by hand")
+    begin(folder)
     raw = topic_of(spark, servers, topic).drop("timestampType")
     write(raw.withColumn("received_at", F.current_timestamp()), folder, BRONZE)
     write(silver(topic_of(spark, servers, topic)), folder, SILVER)

@@ -8,11 +8,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from bench.began import begin
 from bench.part import part_of
 from vigie.activity import pipeline as shipped
 from vigie.address import Kafka
 from vigie.core.request import Request
 from vigie.engine.run import run
+from vigie.engine.session import start
 from vigie.lake import Lake
 from vigie.settings import read_settings
 from vigie.sinks.mongo import Mongo
@@ -23,7 +25,11 @@ bench.deliver(shipped.user_activity, to=Mongo(COLLECTION, id="event_id"))  # whe
 
 
 def main(servers: str, topic: str, folder: Path) -> None:
-    run(bench, Request(Lake(folder), {shipped.user_events.name: Kafka(servers, topic)}, once=True), read_settings())
+    request = Request(Lake(folder), {shipped.user_events.name: Kafka(servers, topic)}, once=True)
+    settings = read_settings()
+    start(settings, "bench")  # which the run then finds: starting Java and Spark is in nobody's seconds
+    begin(folder)
+    run(bench, request, settings)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from bench.began import begin
+from bench.flights.tables import BRONZE, GOLD, SILVER, SILVER_COLUMNS
 from bench.streams import topic_of, write
 from vigie.engine.session import start
 from vigie.flights.classes import aircraft_class
@@ -19,18 +21,16 @@ from vigie.flights.phases import flight_phase
 from vigie.settings import read_settings
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
-SILVER_COLUMNS = (
-    "icao24", "time_position", "event_timestamp", "callsign", "origin_country", "latitude", "longitude",
-    "altitude_meters", "velocity_kmh", "vertical_rate_ms", "heading_deg", "on_ground", "category",
-    "squawk", "flight_phase", "aircraft_class",
-)  # fmt: skip
+    from pyspark.sql import Column, DataFrame
 
 
-def silver(messages: DataFrame) -> DataFrame:
-    """One position report of one aircraft, once."""
-    vectors = messages.select(F.from_json(F.col("value").cast("string"), STATE_VECTOR).alias("v")).select("v.*")
+def parsed() -> Column:
+    """A message as a state vector; null where it is no JSON object."""
+    return F.from_json(F.col("value").cast("string"), STATE_VECTOR)
+
+
+def reports(vectors: DataFrame) -> DataFrame:
+    """Position reports, in metres and km/h."""
     typed = vectors.withColumns(
         {
             "event_timestamp": F.col("time_position").cast("timestamp"),
@@ -43,24 +43,24 @@ def silver(messages: DataFrame) -> DataFrame:
             "aircraft_class": aircraft_class(),
         }
     )
+    return typed.select(*SILVER_COLUMNS).where("latitude IS NOT NULL AND longitude IS NOT NULL")
+
+
+def silver(messages: DataFrame) -> DataFrame:
+    """One position report of one aircraft, once."""
     return (
-        typed.select(*SILVER_COLUMNS)
-        .where("latitude IS NOT NULL AND longitude IS NOT NULL")
+        reports(messages.select(parsed().alias("v")).select("v.*"))
         .withWatermark("event_timestamp", "6 minutes")
         .dropDuplicatesWithinWatermark(["icao24", "time_position"])
     )
 
 
-def gold(reports: DataFrame) -> DataFrame:
+def gold(rows: DataFrame) -> DataFrame:
     """Aircraft in each phase of flight, minute by minute."""
-    counted = (
-        reports.withWatermark("event_timestamp", "2 minutes")
-        .groupBy(F.window("event_timestamp", "1 minute"), "flight_phase")
-        .agg(
-            F.size(F.collect_set("icao24")).cast("bigint").alias("flight_count"),
-            F.avg("altitude_meters").alias("avg_altitude"),
-            F.avg("velocity_kmh").alias("avg_velocity"),
-        )
+    counted = rows.groupBy(F.window("event_timestamp", "1 minute"), "flight_phase").agg(
+        F.size(F.collect_set("icao24")).cast("bigint").alias("flight_count"),
+        F.avg("altitude_meters").alias("avg_altitude"),
+        F.avg("velocity_kmh").alias("avg_velocity"),
     )
     bounds = F.col("window.start").alias("window_start"), F.col("window.end").alias("window_end")
     return counted.select(*bounds, "flight_phase", "flight_count", "avg_altitude", "avg_velocity")
@@ -68,16 +68,14 @@ def gold(reports: DataFrame) -> DataFrame:
 
 def main(servers: str, topic: str, folder: Path) -> None:
     spark = start(read_settings(), "by hand")
+    begin(folder)
     raw = topic_of(spark, servers, topic).drop("timestampType")
     write(raw.withColumn("received_at", F.current_timestamp()), folder, BRONZE)
     write(silver(topic_of(spark, servers, topic)), folder, SILVER)
-    reports = spark.readStream.format("delta").option("withEventTimeOrder", "true").load(str(folder / SILVER))
-    write(gold(reports), folder, GOLD)
+    made = spark.readStream.format("delta").option("withEventTimeOrder", "true").load(str(folder / SILVER))
+    write(gold(made.withWatermark("event_timestamp", "2 minutes")), folder, GOLD)
     spark.stop()
 
-
-BRONZE, SILVER = "bronze/flights_raw", "silver/flights_ml"
-GOLD = "gold/streaming_aggregations/flight_phase_counts"
 
 if __name__ == "__main__":
     main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))

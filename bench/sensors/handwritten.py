@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
+from bench.began import begin
 from bench.sensors.operator import alerts
 from bench.streams import checkpoint, topic_of, write
 from vigie.engine.session import start
@@ -140,6 +141,7 @@ def _merge(path: str, batch: DataFrame, _number: int) -> None:
 
 def main(servers: str, topic: str, folder: Path) -> None:
     spark = start(read_settings(), "by hand")
+    begin(folder)
     raw = topic_of(spark, servers, topic).drop("timestampType")
     write(raw.withColumn("received_at", F.current_timestamp()), folder, BRONZE)
     write(silver(topic_of(spark, servers, topic)), folder, SILVER)

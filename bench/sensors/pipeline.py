@@ -8,10 +8,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from bench.began import begin
 from bench.part import part_of
 from vigie.address import Kafka
 from vigie.core.request import Request
 from vigie.engine.run import run
+from vigie.engine.session import start
 from vigie.lake import Lake
 from vigie.sensors import pipeline as shipped
 from vigie.settings import read_settings
@@ -23,7 +25,11 @@ for _rule in shipped.sensors.graph().watches[0].rules:
 
 
 def main(servers: str, topic: str, folder: Path) -> None:
-    run(bench, Request(Lake(folder), {shipped.iot_sensors.name: Kafka(servers, topic)}, once=True), read_settings())
+    request = Request(Lake(folder), {shipped.iot_sensors.name: Kafka(servers, topic)}, once=True)
+    settings = read_settings()
+    start(settings, "bench")  # which the run then finds: starting Java and Spark is in nobody's seconds
+    begin(folder)
+    run(bench, request, settings)
 
 
 if __name__ == "__main__":
