@@ -160,7 +160,7 @@ def ratio_of(limit: Limit, runs: Sequence[Outcome]) -> float | None:
     others = [seconds for who in limit.beside if (seconds := _seconds(runs, who))]
     if not ours or not others:
         return None
-    return statistics.median(min(turn[1:]) / turn[0] for turn in zip(ours, *others, strict=False))
+    return float(statistics.median(min(turn[1:]) / turn[0] for turn in zip(ours, *others, strict=False)))
 
 
 def _seconds(runs: Sequence[Outcome], who: str) -> list[float]:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -148,7 +148,9 @@ def run_once(pipeline: Pipeline, lake: Path, **inboxes: Path) -> None:
 class Job:
     """A run in a process of its own: it dies after the first commit whose name is in `die_after`.
 
-    `address` is what `--from` is told, once for each source that is named; a broker is waited for so many seconds.
+    `address` is what `--from` is told, once for each source that is named; a broker is waited for so many seconds, and
+    a partition is idle when its newest message is older than so many. With 0 the clock decides nothing more: whatever
+    was read to its end holds no window back.
     """
 
     lake: str
@@ -158,6 +160,7 @@ class Job:
     times: int = 1
     messages_a_batch: int = 500_000
     patience_s: float = 600.0
+    idle_s: float = 60.0
     die_after: Sequence[str] = ()
     engine: str = "embedded"
 
@@ -219,6 +222,7 @@ def _run(job: Job) -> None:
     from vigie import embedded
     from vigie.cli import runner
     from vigie.core import away
+    from vigie.core.ingest import batch
     from vigie.core.observer import Watcher
     from vigie.core.source import Bounds
     from vigie.engine import revival
@@ -230,6 +234,7 @@ def _run(job: Job) -> None:
     inbox.BYTES_PER_BATCH = 1  # every file is a batch of its own
     kafka.MESSAGES_PER_BATCH = job.messages_a_batch
     revival.PATIENCE_S = away.PATIENCE_S = job.patience_s
+    batch.IDLE = timedelta(seconds=job.idle_s)
 
     def committed(name: str) -> None:
         sys.stdout.write(f"{name}\n")

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from confluent_kafka import Consumer, Message, TopicPartition
@@ -57,7 +58,7 @@ class Silver:
 
     def __init__(self) -> None:
         self.newest = datetime.fromtimestamp(0, UTC)
-        self._known = pl.DataFrame(schema={"icao24": pl.String, "time_position": pl.Int64})
+        self._known = pl.DataFrame(schema={"icao24": pl.String(), "time_position": pl.Int64()})
 
     def of(self, messages: pl.DataFrame) -> pl.DataFrame:
         bound = int(self.newest.timestamp()) - LATE_BY_S
@@ -215,7 +216,8 @@ def main(servers: str, topic: str, folder: Path) -> None:
 
 
 def append(table: Path, rows: pl.DataFrame, properties: WriterProperties | None = None) -> None:
-    write_deltalake(str(table), rows, mode="append", writer_properties=properties)
+    written: Any = rows  # its stream of Arrow has another type than the one that is asked for
+    write_deltalake(str(table), written, mode="append", writer_properties=properties)
 
 
 if __name__ == "__main__":

@@ -237,6 +237,7 @@ def totals(entries: list[Entry], address: str) -> list[int]:
     return [sum(getattr(entry, part) or 0 for entry in entries if entry.table == address) for part in PARTS]
 
 
+@pytest.mark.timeout(by_night(1_800, few=300))
 @pytest.mark.parametrize("most", CUTS.values(), ids=CUTS)
 @settings(
     max_examples=by_night(40, few=4),

@@ -66,7 +66,7 @@ def test_a_run_of_all_that_is_there_equals_the_reference_and_a_second_adds_nothi
         tmp_path / "inbox", messages[:1_500], [*messages[1_500:2_500], *GARBAGE.values()], messages[2_500:]
     )
 
-    code, written, complained = Job(str(tmp_path / "lake"), f"inbox:{folder}", times=2).finish()
+    code, written, complained = Job(str(tmp_path / "lake"), f"inbox:{folder}", times=2, engine="spark").finish()
 
     assert code == 0, complained
     assert written.count("ledger\n") == 3 + 1, "three batches, and one of the movements"
