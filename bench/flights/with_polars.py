@@ -45,11 +45,12 @@ VECTOR = pl.Struct(
     }
 )  # fmt: skip
 OPEN = {
-    "window_start": pl.Datetime("us", "UTC"), "flight_phase": pl.String, "icao24": pl.String,
-    "altitude_meters": pl.Float64, "velocity_kmh": pl.Float64,
+    "window_start": pl.Datetime("us", "UTC"), "flight_phase": pl.String(), "icao24": pl.String(),
+    "altitude_meters": pl.Float64(), "velocity_kmh": pl.Float64(),
 }  # fmt: skip
 # Messages differ, so a dictionary of them and their bounds cost time and help nobody.
 PLAIN = ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")
+AS_USUAL = WriterProperties()
 OF_BRONZE = WriterProperties(compression="ZSTD", compression_level=1, column_properties={"value": PLAIN})
 
 
@@ -215,7 +216,7 @@ def main(servers: str, topic: str, folder: Path) -> None:
             stands.result()
 
 
-def append(table: Path, rows: pl.DataFrame, properties: WriterProperties | None = None) -> None:
+def append(table: Path, rows: pl.DataFrame, properties: WriterProperties = AS_USUAL) -> None:
     written: Any = rows  # its stream of Arrow has another type than the one that is asked for
     write_deltalake(str(table), written, mode="append", writer_properties=properties)
 
