@@ -43,6 +43,11 @@ def test_functions_in_sql_are_seen_as_they_are_written() -> None:
     assert not {"in", "decimal", "as"} & found
 
 
+def test_rows_that_are_sorted_within_their_partitions_are_told_from_those_that_are_sorted() -> None:
+    assert "sortWithinPartitions" in plans.calls(offline.plan(lambda rows: rows.sortWithinPartitions("k"), [None]))
+    assert "sortWithinPartitions" not in plans.calls(offline.plan(lambda rows: rows.orderBy("k"), [None]))
+
+
 def test_tables_that_are_joined_are_seen_both() -> None:
     def beside(rows: DataFrame, others: DataFrame) -> DataFrame:
         return rows.withColumn("a", F.sqrt("n")).join(others.withColumn("b", F.cbrt("n")), "k")

@@ -77,6 +77,8 @@ def calls(plan: Message) -> set[str]:
             found |= calls_in_sql(value.expression)
         elif field.name == "sql" and hasattr(value, "query"):
             found |= calls_in_sql(value.query)
+        elif field.name == "sort" and not value.is_global:
+            found.add("sortWithinPartitions")
     return found
 
 

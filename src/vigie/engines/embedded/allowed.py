@@ -64,6 +64,7 @@ REFUSED: dict[str, str] = {
         """,
         "answers otherwise each time it is asked, and a batch that runs twice must give the same",
     ),
+    "sortWithinPartitions": "is left out where a function of Python follows (mapInArrow): sort in that function",
     "unix_timestamp": (
         "answers otherwise each time it is asked, and a batch that runs twice must give the same "
         "(unix_timestamp() is the current time); use to_unix_timestamp"
