@@ -85,5 +85,9 @@ def test_each_of_two_tables_is_asked_for_what_is_needed_of_it(engine: Embedded) 
     found = engine.columns(beside, ROWS.schema, OTHERS.schema)
 
     assert found == [["k", "n"], ["k", "name"]]
+    met = engine.columns(
+        lambda one, two: one.join(two, F.col("at") == F.col("more")).select("name"), ROWS.schema, OTHERS.schema
+    )
+    assert met == [["at"], ["name", "more"]]
     few = [table.select(names) for table, names in zip((ROWS, OTHERS), found, strict=True)]
     assert answers(engine.evaluate(beside, *few)) == answers(engine.evaluate(beside, ROWS, OTHERS))
