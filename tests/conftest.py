@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.sail import a_sail
 from vigie.engine.session import BRIEF
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def _embedded() -> Iterator[Connected]:
     from vigie.engines.connected import Session
     from vigie.engines.embedded.engine import SETTINGS
 
-    with _a_sail() as port:
+    with _port_of_a_sail() as port:
         started = Session(f"sc://127.0.0.1:{port}")
         for name, value in SETTINGS.items():
             started.conf.set(name, value)
@@ -45,17 +44,13 @@ def _embedded() -> Iterator[Connected]:
 
 
 @contextmanager
-def _a_sail() -> Iterator[int]:
+def _port_of_a_sail() -> Iterator[int]:
     """The port of one that is there already, or of one of our own."""
     if running := os.environ.get("VIGIE_TESTS_SAIL"):
         yield int(running)
         return
-    command = [sys.executable, "-m", "vigie.engines.embedded.child"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        yield int(child.stdout.readline())
-        child.stdin.close()
+    with a_sail() as port:
+        yield port
 
 
 @pytest.fixture

@@ -24,7 +24,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.abc import Loader, MetaPathFinder
@@ -36,6 +35,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from tests.sail import a_sail
 from tools.mutations import Mutant, mutants
 
 if TYPE_CHECKING:
@@ -201,7 +201,8 @@ def main() -> int:
     for name in DEAR + PLUGINS:
         importlib.import_module(name)
     gc.freeze()
-    with a_sail():
+    with a_sail() as port:
+        os.environ["VIGIE_TESTS_SAIL"] = str(port)  # one for all forks
         survived = {each: survivors(each, asked.jobs) for each in held}
     return 1 if any(left for each, left in survived.items() if each.is_pipeline) else 0
 
@@ -278,18 +279,6 @@ def judge(module: str, mutant: Mutant, tests: Sequence[str], shared: SparkSessio
     if not mutated.imported:
         return NOT_IMPORTED
     return FAILED if status == INTERRUPTED and nearest.is_broken else status
-
-
-@contextmanager
-def a_sail() -> Iterator[None]:
-    """One for all forks, which find it by its port."""
-    command = [sys.executable, "-m", "vigie.engines.embedded.child"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        os.environ["VIGIE_TESTS_SAIL"] = child.stdout.readline().strip()
-        yield
-        child.stdin.close()
 
 
 def the_spark() -> SparkSession:

@@ -31,8 +31,8 @@ def evaluation_problems(graph: Graph, questions: Iterable[Question]) -> Iterator
             yield from _refused(told, silver.place, plans.calls_in_sql(condition))
     for gold in graph.gold:
         yield from _looked_through(f"gold table '{gold.name}'", gold.place, *_called(graph, gold))
+    known = {node.name.rpartition("/")[2]: node for node in graph.nodes()}
     for question in questions:
-        known = {node.name.rpartition("/")[2]: node for node in graph.nodes()}
         tables = [_columns(known.get(name)) for name in question.tables]
         yield from _looked_through(f"question '{question.name}'", question.place, _by_place(question), tables)
 
