@@ -97,7 +97,11 @@ MODULES = (
     Held("src/vigie/flights/pipeline.py", FLIGHTS, is_pipeline=True),
     Held("src/vigie/flights/phases.py", (("tests/flights/test_phases.py",),), is_pipeline=True),
     Held("src/vigie/flights/classes.py", (("tests/flights/test_phases.py",),), is_pipeline=True),
-    Held("src/vigie/flights/limits.py", (("tests/flights/test_pipeline.py",),), is_pipeline=True),
+    Held(
+        "src/vigie/flights/limits.py",
+        (("tests/flights/test_limits.py",), ("tests/flights/test_pipeline.py",)),
+        is_pipeline=True,
+    ),
     Held("src/vigie/flights/questions.py", (("tests/flights/test_questions.py",),), is_pipeline=True),
     Held(
         "src/vigie/sensors/pipeline.py",
@@ -109,7 +113,7 @@ MODULES = (
         (("tests/activity/test_declared.py",), ("tests/activity/test_tables.py", "tests/activity/test_pipeline.py")),
         is_pipeline=True,
     ),
-    Held("src/vigie/engine/verdict.py", (("tests/engine/test_verdict.py",),)),
+    Held("src/vigie/core/ingest/verdict.py", (("tests/core/ingest/test_verdict.py",),)),
     *(
         Held(f"src/vigie/detectors/{name}.py", DETECTORS)
         for name in (
@@ -145,6 +149,8 @@ class Equivalent:
 EQUIVALENT = (
     Equivalent("/", "F.count(F.lit(1))", "2", "rows are counted, whatever stands in each"),
     Equivalent("flights/pipeline", "F.least(half_chord", "1.001", "of 40 million half chords none is so far beyond 1"),
+    Equivalent("sensors/pipeline", ', "left")', "'left_'", "PySpark reads the name of a join without its underscores"),
+    Equivalent("activity/pipeline", 'bool_and("is_whole")', "F.bool_or", "all events of a part say the same of it"),
     Equivalent("flights/phases", "rate = F.coalesce(", "0.001", "a missing rate is level, as is one of 1 mm/s"),
 )
 

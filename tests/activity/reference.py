@@ -115,7 +115,7 @@ GOLD = {
             window_start + INTERVAL 5 MINUTE AS window_end, page, count(*) AS events,
             count(DISTINCT user_id) AS distinct_users FROM silver GROUP BY ALL) QUALIFY rank <= 10""",
     "edits_per_minute": f"""SELECT {PER_MINUTE}, wiki, count(*) AS edits, count(*) FILTER (is_bot) AS bot_edits,
-        sum(bytes_changed)::BIGINT AS bytes_changed, count(DISTINCT "user") AS distinct_users
+        coalesce(sum(bytes_changed), 0)::BIGINT AS bytes_changed, count(DISTINCT "user") AS distinct_users
         FROM silver WHERE type IN ('edit', 'new') GROUP BY ALL""",
 }
 

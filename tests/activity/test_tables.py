@@ -51,8 +51,9 @@ def events() -> list[dict[str, Any]]:
 
 
 def edits() -> list[dict[str, Any]]:
+    """Ten minutes of two wikis, and an edit of a third whose length is not known."""
     draw = random.Random(10)
-    return [
+    made = [
         {
             "event_id": f"c-{number}",
             "event_timestamp": NOON + timedelta(seconds=draw.randrange(600)),
@@ -67,6 +68,7 @@ def edits() -> list[dict[str, Any]]:
         }
         for number in range(300)
     ]
+    return [*made, {**made[0], "event_id": "c-none", "wiki": "eswiki", "type": "edit", "bytes_changed": None}]
 
 
 def silver(rows: list[dict[str, Any]]) -> reference.Silver:

@@ -58,7 +58,7 @@ class Partitions:
         if not any(taken):
             taken[left.index(max(left))] = 1
         part = [[done, done + more] for done, more in zip(at, taken, strict=True)]
-        return Span(part, [until for _, until in part], sum(taken))
+        return Span(part, [until for _, until in part], sum(taken), is_cut=taken != left)
 
     def read(self, span: Span) -> pa.Table:
         rows = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
@@ -45,7 +46,8 @@ def airy(rows: DataFrame) -> DataFrame:
 
 
 class Broker(Partitions):
-    """A source that may be away when it is asked what is there, or in the middle of being read."""
+    """A source that may be away when it is asked what is there, or in the middle of being read. Nothing of it is read
+    ahead: a batch begins after it was told to be away."""
 
     is_away = False
     dies_in_reading = False
@@ -54,6 +56,10 @@ class Broker(Partitions):
         if self.is_away:
             raise SourceAway("the Kafka broker went away")
         return super().unread(position)
+
+    def there(self, position: object, bounds: Bounds) -> Span | None:
+        span = super().there(position, bounds)
+        return None if span is None else replace(span, is_cut=False)
 
     def read(self, span: Span) -> pa.Table:
         if self.dies_in_reading or self.is_away:

@@ -124,7 +124,6 @@ def test_a_session_that_is_collected_while_another_asks_waits_for_no_lock() -> N
         pool = ExecutePlanResponseReattachableIterator._get_or_create_release_thread_pool()
         with pool._shutdown_lock:
             left = Session("sc://127.0.0.1:1")
-            left.client.set_retry_policies([])
             del left
             gc.collect()
 

@@ -27,7 +27,7 @@ CLASSES = ("Heavy", "Light", "Other")
 @pytest.fixture(scope="module")
 def said() -> list[tuple[Any, ...]]:
     """Predictions of three hours by two models: right and wrong, unsure, and of aircraft that do not say what they are;
-    of the third hour nobody says."""
+    of the third hour nobody says, and of the fourth one alone."""
     rng = np.random.default_rng(8)
     rows = []
     for _ in range(600):
@@ -37,7 +37,7 @@ def said() -> list[tuple[Any, ...]]:
             f"{rng.integers(0, 25):06x}", NOON + timedelta(seconds=second), None, known,
             str(rng.choice([*CLASSES, "Unsure"])), float(rng.uniform(0.3, 1)), int(rng.integers(1, 3)),
         ))  # fmt: skip
-    return rows
+    return [*rows, ("abcdef", NOON + timedelta(hours=3), None, "Heavy", "Heavy", 0.9, 1)]
 
 
 def frames(sail: SparkSession, said: list[tuple[Any, ...]]) -> tuple[DataFrame, pl.DataFrame]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 PHASES = ("CRUISE", "CLIMB", "DESCENT", "GROUND")
+COUNTRIES = ("France", "Spain", "Italy", "Malta", "Chad", "Peru", "Oman", "Iran")
 
 
 def a_report(number: int) -> dict[str, Any]:
@@ -27,9 +28,9 @@ def a_report(number: int) -> dict[str, Any]:
         "event_timestamp": NOON + timedelta(seconds=7 * number),
         # Later flights come earlier in the alphabet, so the greatest callsign is seldom the fastest's.
         "callsign": None if number % 11 == 0 else f"AFR{999 - number}",
-        "origin_country": ("France", "Spain", "Italy")[number % 13 % 3],
+        "origin_country": COUNTRIES[number % 13 % 8],
         "altitude_meters": None if number % 5 == 0 else 100.0 * number,
-        "velocity_kmh": None if number % 17 == 0 else 1.5 * (number * 37 % 800),
+        "velocity_kmh": None if number % 17 == 0 else 1.37131 * (number * 37 % 800),
         "on_ground": None if number % 19 == 0 else phase == "GROUND",
         "flight_phase": phase,
         "latitude": 43.7 + number % 7 / 3,
@@ -54,9 +55,21 @@ IMPOSSIBLE = [
 # Every tenth is sent again a second later.
 TWICE = [
     {**report, "event_timestamp": report["event_timestamp"] + timedelta(seconds=1)}
-    for report in map(a_report, range(0, 300, 10))
+    for report in map(a_report, range(3, 300, 10))
 ]
-REPORTS = [*map(a_report, range(300)), *EDGES, *IMPOSSIBLE, *TWICE]
+# The last is heard again on the other side of the ground: after a quarter of an hour, and after a little more.
+HEARD_AGAIN = [
+    {
+        **a_report(number),
+        "icao24": f"d{number}",
+        "event_timestamp": NOON + timedelta(seconds=at),
+        "on_ground": is_down,
+        "velocity_kmh": None,
+    }
+    for number, gap in ((1, 900.0), (2, 900.5))
+    for at, is_down in ((0.0, False), (gap, True))
+]
+REPORTS = [*map(a_report, range(300)), *EDGES, *IMPOSSIBLE, *TWICE, *HEARD_AGAIN]
 
 
 def silver(sail: SparkSession) -> tuple[DataFrame, pl.DataFrame]:

@@ -168,6 +168,9 @@ def test_where_a_sensor_is_may_be_told_in_other_words(
         ({"temperature": 30.1}, True, "warning"),
         ({"temperature": 9.9}, True, "warning"),
         ({"humidity": 80.1}, True, "warning"),
+        ({"temperature": 35.0}, True, "warning"),
+        ({"temperature": 5.0}, True, "warning"),
+        ({"humidity": 90.0}, True, "warning"),
         ({"temperature": 35.1}, True, "critical"),
         ({"temperature": 4.9}, True, "critical"),
         ({"humidity": 90.1}, True, "critical"),
@@ -248,7 +251,8 @@ def test_the_extremes_of_a_location_are_what_polars_says_they_are(sail: SparkSes
 
 
 def test_alerts_by_type_are_what_polars_says_they_are(sail: SparkSession) -> None:
-    rows = many()
+    at_the_limits = [{"at": 1, "temperature_c": 30.0, "humidity_pct": 80.0}, {"at": 2, "temperature_c": 10.0}]
+    rows = [*many(), *at_the_limits]
 
     found = flat(alerts_by_type(readings(sail, *rows)))
 
@@ -350,6 +354,10 @@ def test_a_reading_in_two_windows_is_given_once_with_the_one_that_began_first(sa
 
     found = readings_in_context(rows, observations(sail, ("A", 0, 1.0)), planned).collect()
 
+    assert list(found[0].asDict()) == [
+        "sensor_id", "event_timestamp", "building", "temperature_c", "observed_at", "outside_c",
+        "outside_humidity_pct", "wind_ms", "over_outside_c", "in_maintenance", "maintenance",
+    ]  # fmt: skip
     assert {(row.sensor_id, row.in_maintenance, row.maintenance) for row in found} == {
         ("SENSOR_001", True, "heating"),
         ("nowhere", False, None),

@@ -135,7 +135,7 @@ def sessions(rows: DataFrame) -> DataFrame:
     """
     at, over_at = F.col("event_timestamp"), F.col("over_at")
     in_order = Window.partitionBy("session_id").orderBy("event_timestamp")
-    resumes = F.coalesce(at > F.lag(at).over(in_order) + F.expr(IDLE), F.lit(False))
+    resumes = at > F.lag(at).over(in_order) + F.expr(IDLE)
     parts = rows.withColumn("resumes", resumes).withColumn("part", F.count_if("resumes").over(in_order))
     of_part = Window.partitionBy("session_id", "part")
     ended = parts.withColumn("over_at", F.max(at).over(of_part) + F.expr(IDLE))

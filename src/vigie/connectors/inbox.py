@@ -77,10 +77,11 @@ class Inbox:
 
     def there(self, _position: Position | None, bounds: Bounds) -> Span | None:
         taken: list[list[object]] = []
-        size = 0
+        size, is_cut = 0, False
         new = sorted(self._new(), key=lambda file: (file.modified, file.name))
         for file in new:
             if taken and size + file.size > bounds.bytes:
+                is_cut = True
                 break
             content = self._content(file)
             if content is None:
@@ -93,7 +94,7 @@ class Inbox:
         if not taken:
             return None
         messages = sum(int(str(lines)) for *_, lines, _ in taken)
-        return Span(taken, None, messages)
+        return Span(taken, None, messages, is_cut)
 
     def unread(self, _position: Position | None) -> dict[str, bool]:
         return {PARTITION: any(True for _ in self._new())}

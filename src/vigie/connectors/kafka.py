@@ -69,7 +69,7 @@ class KafkaTopic:
             str(at): [after, min(until, after + max(FEWEST, int((until - after) * share)))]
             for at, (after, until) in spans.items()
         }
-        return Span(part, {at: until for at, (_, until) in part.items()}, None)
+        return Span(part, {at: until for at, (_, until) in part.items()}, None, share < 1)
 
     def _there(self, position: Position | None) -> dict[int, tuple[int, int]]:
         """Of each partition, from where it is to be read and up to where there are messages."""

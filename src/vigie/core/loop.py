@@ -76,6 +76,10 @@ class Loop:
         self.away.answered(ingest.name)
         return took
 
+    def close(self) -> None:
+        for ingest in self.ingests:
+            ingest.close()
+
     def follow(self, *, in_turn: bool = False) -> bool:
         """What follows from them; whether anything did. In turn with what comes in, a table that looks far back rests
         between two batches: silver goes first, and larger batches cost no more."""

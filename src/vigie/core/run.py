@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -76,7 +76,7 @@ class Run:
             for watch in context.graph.watches
         ]
         sent = [courier for watch, watchman in watches for courier in self._couriers(watch, watchman)]
-        with suppress(LeftUndone):  # what waited for a registry when a stop was asked for
+        with closing(self._loop), suppress(LeftUndone):  # what waited for a registry when a stop was asked for
             if self.wish.once:
                 self._once(watches, sent, going)
             else:

@@ -17,12 +17,14 @@ Position = Any  # what a source needs to go on, as JSON
 class Span:
     """Messages that are there and have not been read: a part of the source, as JSON, and the position after it.
 
-    `messages` is how many they are, counted without reading them, or none where that cannot be known.
+    `messages` is how many they are, counted without reading them, or none where that cannot be known; `is_cut` says
+    that more is there than a batch takes.
     """
 
     part: Any
     after: Position
     messages: int | None
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 from collections.abc import Iterator
@@ -42,8 +43,14 @@ _mode = _Mode()
 
 
 class Session(SparkSession):
-    """A session that ends without a word. The client's own says goodbye whenever garbage is collected, and waits for a
-    lock which the same thread may hold at that moment: for ever."""
+    """A session that asks once, and ends without a word. The client's own says goodbye whenever garbage is collected,
+    and waits for a lock which the same thread may hold at that moment: for ever. As the process ends it asks a server
+    that may be gone to forget its models, again and again for ten minutes."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.client.set_retry_policies([])
+        atexit.unregister(self.client._cleanup_ml_cache)
 
     def __del__(self) -> None:
         """Whoever opened it ends the server."""

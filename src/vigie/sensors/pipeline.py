@@ -190,13 +190,13 @@ def readings_in_context(rows: DataFrame, observations: DataFrame, windows: DataF
     )
     now = F.col("event_timestamp")
     under_way = F.filter("planned", lambda window: (window.starts_at <= now) & (now < window.ends_at))
-    work = F.get(under_way, F.lit(0))["what"]
+    work = F.get(under_way, F.lit(0))
     return outside.join(F.broadcast(planned), F.col("building") == F.col("planned_in"), "left").select(
         *("sensor_id", "event_timestamp", "building", "temperature_c"),
         *("observed_at", "outside_c", "outside_humidity_pct", "wind_ms"),
         (F.col("temperature_c") - F.col("outside_c")).alias("over_outside_c"),
-        F.coalesce(F.size(under_way) > 0, F.lit(False)).alias("in_maintenance"),
-        work.alias("maintenance"),
+        work.isNotNull().alias("in_maintenance"),
+        work["what"].alias("maintenance"),
     )
 
 

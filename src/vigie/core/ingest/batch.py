@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from vigie.core.engine import Engine
 from vigie.core.ingest import parsing, quarantine
 from vigie.core.ingest.avro_schemas import Schemas, met_in
 from vigie.core.ingest.backfill import Backfill, Taken
+from vigie.core.ingest.read_ahead import ReadAhead
 from vigie.core.ingest.silver import Messages, micros_in, nothing, reached_by, tables_of
 from vigie.core.ledger import Entry
 from vigie.core.notes import Notes, Plan
@@ -55,7 +56,8 @@ class Ingest:
         schemas: Schemas | None = None,
     ) -> None:
         self._context, self._declared, self._source, self._schemas = context, declared, source, schemas
-        self._bounds, self._journal = bounds, journal
+        self._journal = journal
+        self._ahead = ReadAhead(source, bounds, self._parsed_ahead)
         self._fields = arrow_schema(declared.schema)
         self._bronze = context.lake.bronze(declared.name)
         folder = context.lake.notes(context.graph.name) / declared.name
@@ -97,6 +99,10 @@ class Ingest:
     def name(self) -> str:
         return self._declared.name
 
+    def close(self) -> None:
+        """Nothing of the source is read any more."""
+        self._ahead.close()
+
     def step(self, now: datetime | None = None) -> list[Entry] | None:
         """Take the batch that is due, or the next one; none when nothing is there.
 
@@ -105,7 +111,7 @@ class Ingest:
         if (filled := next(self._filling, None)) is not None:
             return filled
         if not self._due:
-            planned = self._planned(now or datetime.now(UTC))
+            planned = self._planned(now)
             if planned is None:
                 return None
             self._plan, self._due = planned, True
@@ -114,18 +120,18 @@ class Ingest:
         self._due = False
         return entries
 
-    def _planned(self, now: datetime) -> Plan | None:
+    def _planned(self, now: datetime | None) -> Plan | None:
         position = None if self._plan is None else self._plan.after
-        unread = self._source.unread(position)
-        idle = {name: not is_unread and self._is_idle(name, now) for name, is_unread in unread.items()}
-        span = self._source.there(position, self._bounds)
+        look = self._ahead.look(position, now)
+        idle = {name: not is_unread and self._is_idle(name, look.at) for name, is_unread in look.unread.items()}
+        span = look.span
         if span is None:
             if not self._moves_on(idle):
                 return None
             span = Span([], position, 0)  # nothing came for so long that others need not wait any longer
         number = 0 if self._plan is None else self._plan.batch + 1
         judged = {table.name: table.planned(idle) for table in self._tables}
-        plan = Plan(number, now, span.part, span.after, span.messages, idle, judged)
+        plan = Plan(number, look.at, span.part, span.after, span.messages, idle, judged)
         self._notes.commit(plan)
         self._context.committed("plan")
         return plan
@@ -151,7 +157,8 @@ class Ingest:
         return bool(self._arrived) and not all(self._plan.idle.get(name, False) for name in idle)
 
     def _taken(self, plan: Plan) -> list[Entry]:
-        read = self._source.read(Span(plan.part, plan.after, plan.messages))
+        held = self._ahead.read(Span(plan.part, plan.after, plan.messages))
+        read = held.messages
         received_at = pc.fill_null(read["stamp"], pa.scalar(plan.received_at, INSTANT))
         batch = pa.repeat(pa.scalar(plan.batch, pa.int64()), read.num_rows)
         told = read.append_column("received_at", received_at).append_column("batch", batch)
@@ -167,7 +174,8 @@ class Ingest:
             offsets["noted"] = noted.decode()
         entries = [Entry(app, self._declared.table, plan.batch, read.num_rows, accepted, 0, 0, 0, None, offsets)]
         known = self._schemas.of_batch(plan.batch, met_in(bronze["value"])) if self._schemas else {}
-        messages = Messages(bronze, partitions, micros_in(received_at), arrived, self._parsed(told, known))
+        parsed = _received(held.parsed, received_at) if held.parsed is not None else self._parsed(told, known)
+        messages = Messages(bronze, partitions, micros_in(received_at), arrived, parsed)
         taken = [table.taken(plan, messages) for table in self._tables]
         entries += [entry for entry, _ in taken]
         self._context.ledger.write(entries, Stamp(app, plan.batch))
@@ -180,6 +188,14 @@ class Ingest:
         for name in np.unique(partitions.astype(str)):
             newest = int(arrived[partitions == name].max())
             self._arrived[str(name)] = max(newest, self._arrived.get(str(name), newest))
+
+    def _parsed_ahead(self, read: pa.Table) -> pa.Table | None:
+        """What was read before its batch is planned, but for when it was received; none where it was written with a
+        schema that has yet to be asked for."""
+        known = {} if self._schemas is None else dict(self._schemas.kept)
+        if self._schemas is not None and not met_in(read["value"]) <= known.keys():
+            return None
+        return self._parsed(read.append_column("received_at", read["stamp"]), known)
 
     def _parsed(self, messages: pa.Table, known: Mapping[int, str]) -> pa.Table:
         rows = pa.array(np.arange(messages.num_rows))
@@ -219,3 +235,7 @@ class Ingest:
                 table.recall(offsets["progress"], offsets["until"])
                 self._journal.add(table.address, reached_by(batch, entry["accepted"], offsets))
         return bronze, done
+
+
+def _received(parsed: pa.Table, received_at: pa.ChunkedArray) -> pa.Table:
+    return parsed.set_column(parsed.schema.get_field_index("received_at"), "received_at", received_at)

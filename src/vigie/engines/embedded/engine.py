@@ -130,7 +130,6 @@ class Embedded:
 
     def _session(self) -> SparkSession:
         session = Session(f"sc://127.0.0.1:{self._port}")
-        session.client.set_retry_policies([])
         for name, value in SETTINGS.items():
             session.conf.set(name, value)
         return session
