@@ -93,6 +93,13 @@ DETECTORS = (
     ("tests/sensors/test_declared.py", "tests/activity/test_declared.py"),
     ("tests/detectors/test_against_the_reference.py",),
 )
+
+
+def own_tests(path: str) -> tuple[tuple[str, ...], ...]:
+    """The first stage of a module that has tests by its name."""
+    return ((path,),) if (HOUSE / path).exists() else ()
+
+
 MODULES = (
     Held("src/vigie/flights/pipeline.py", FLIGHTS, is_pipeline=True),
     Held("src/vigie/flights/phases.py", (("tests/flights/test_phases.py",),), is_pipeline=True),
@@ -115,7 +122,7 @@ MODULES = (
     ),
     Held("src/vigie/core/ingest/verdict.py", (("tests/core/ingest/test_verdict.py",),)),
     *(
-        Held(f"src/vigie/detectors/{name}.py", DETECTORS)
+        Held(f"src/vigie/detectors/{name}.py", (*own_tests(f"tests/detectors/test_{name}.py"), *DETECTORS))
         for name in (
             "limits",
             "streaks",
