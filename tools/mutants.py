@@ -158,6 +158,7 @@ EQUIVALENT = (
     Equivalent("flights/pipeline", "F.least(half_chord", "1.001", "of 40 million half chords none is so far beyond 1"),
     Equivalent("sensors/pipeline", ', "left")', "'left_'", "PySpark reads the name of a join without its underscores"),
     Equivalent("activity/pipeline", 'bool_and("is_whole")', "F.bool_or", "all events of a part say the same of it"),
+    Equivalent("detectors/limits", "SIGN = ", "2", "both sides of what is compared are multiplied by it"),
     Equivalent("flights/phases", "rate = F.coalesce(", "0.001", "a missing rate is level, as is one of 1 mm/s"),
 )
 

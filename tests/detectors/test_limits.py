@@ -28,6 +28,12 @@ def test_a_value_that_trembles_at_the_limit_opens_one_alert_and_not_forty() -> N
     assert [fires for *_, fires in turns] == [True, False]
 
 
+def test_it_may_be_over_at_the_limit_itself_and_not_beyond() -> None:
+    assert list(Above("c", 30, clears_at=30).problems()) == list(Below("c", 10, clears_at=10).problems()) == []
+    assert list(Above("c", 30, clears_at=30.5).problems()) == ["it clears at 30.5, which is above its limit of 30"]
+    assert list(Below("c", 10, clears_at=9.5).problems()) == ["it clears at 9.5, which is below its limit of 10"]
+
+
 @pytest.mark.parametrize("nothing", [None, math.nan, math.inf, -math.inf, 1e200])
 def test_what_is_no_measure_changes_nothing(nothing: float | None) -> None:
     assert firing(Above("c", 30), nothing, 31, nothing, 29, nothing) == [False, True, True, False, False]

@@ -22,6 +22,12 @@ def test_a_row_that_takes_too_long_is_none() -> None:
     assert firing(InARow("c > 30", within="2 minutes"), 31, 31, 31, every=61)[-1] is False
 
 
+def test_a_row_takes_an_hour_at_most_unless_it_is_told_otherwise() -> None:
+    assert firing(InARow("c > 30"), 31, 31, 31, every=1_800)[-1] is True
+    assert firing(InARow("c > 30"), 31, 31, 31, every=1_801)[-1] is False
+    assert [problem.partition(":")[0] for problem in InARow("c > 30", within="soon").problems()] == ["within"]
+
+
 def test_what_cannot_be_told_does_not_hold() -> None:
     assert firing(InARow("c > 30"), 31.0, 31.0, None, 31, 31, 31) == [False] * 5 + [True]
 
