@@ -52,6 +52,17 @@ IMPOSSIBLE = [
     {**a_report(2), "icao24": f"c{number}", "flight_phase": "CLIMB", "vertical_rate_ms": rate}
     for number, rate in enumerate((150.0, 150.1, 12_000.0, 1e308, -1e308))
 ]
+# Of two that are far apart, any other share than a half is another number.
+TWO_RATES = [
+    {
+        **a_report(3),
+        "icao24": f"e{rate:.0f}",
+        "flight_phase": "CLIMB",
+        "aircraft_class": "Two",
+        "vertical_rate_ms": rate,
+    }
+    for rate in (-140.0, 140.0)
+]
 # Every tenth is sent again a second later.
 TWICE = [
     {**report, "event_timestamp": report["event_timestamp"] + timedelta(seconds=1)}
@@ -69,7 +80,7 @@ HEARD_AGAIN = [
     for number, gap in ((1, 900.0), (2, 900.5))
     for at, is_down in ((0.0, False), (gap, True))
 ]
-REPORTS = [*map(a_report, range(300)), *EDGES, *IMPOSSIBLE, *TWICE, *HEARD_AGAIN]
+REPORTS = [*map(a_report, range(300)), *EDGES, *IMPOSSIBLE, *TWO_RATES, *TWICE, *HEARD_AGAIN]
 
 
 def silver(sail: SparkSession) -> tuple[DataFrame, pl.DataFrame]:
