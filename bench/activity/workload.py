@@ -113,7 +113,7 @@ ACTIVITY = Workload(
     "user-activity-{}".format,
     messages,
     PROGRAMS,
-    (Limit(("pyspark",), 1.0),),
+    (Limit(("pyspark",), 3.0),),
     compare,
     registry,
 )

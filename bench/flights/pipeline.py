@@ -8,16 +8,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bench.began import begin
+from bench.looped import once
 from vigie import Pipeline
-from vigie.address import Address, Kafka
-from vigie.core.observer import Watcher
-from vigie.core.request import Request
-from vigie.embedded import run
 from vigie.flights import pipeline as shipped
 from vigie.flights.opensky import STATE_VECTOR
-from vigie.lake import Lake
-from vigie.settings import read_settings
 
 bench = Pipeline("bench")
 flights_raw = bench.source("flights_raw", schema=STATE_VECTOR, key="icao24")
@@ -38,11 +32,5 @@ flight_phase_counts = bench.gold("streaming_aggregations/flight_phase_counts", r
 )
 
 
-def main(servers: str, topic: str, folder: Path) -> None:
-    sources: dict[str, Address] = {flights_raw.name: Kafka(servers, topic)}
-    watcher = Watcher(reads=lambda *_: begin(folder))  # before its engine is there: that start is in the seconds
-    run(bench, Request(Lake(folder), sources, once=True), read_settings(), watcher=watcher)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
+    once(bench, flights_raw.name, sys.argv[1], sys.argv[2], Path(sys.argv[3]))

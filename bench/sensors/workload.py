@@ -36,7 +36,7 @@ def workload(sensors: int = SENSORS) -> Workload:
     """Readings of so many sensors."""
     topic = f"readings-of-{sensors}-sensors-{{}}".format
     made = partial(messages, sensors=sensors)
-    return Workload("sensors", 1_000_000, topic, made, PROGRAMS, (Limit(("pyspark",), 1.0),), compare)
+    return Workload("sensors", 1_000_000, topic, made, PROGRAMS, (Limit(("pyspark",), 3.0),), compare)
 
 
 def compare(lakes: Sequence[Path], rows: int) -> None:
