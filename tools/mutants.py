@@ -55,7 +55,7 @@ DEAR = (
     "pyspark.sql.functions", "pyspark.sql.connect.session", "vigie.engine.session",
 )  # fmt: skip
 PLUGINS = ("pytest_timeout", "_hypothesis_pytestplugin")  # of pytest: to load the others takes a second
-PASSED, FAILED, INTERRUPTED = 0, 1, 2  # pytest's own
+PASSED, FAILED, INTERRUPTED, NOT_BEGUN = 0, 1, 2, 4  # pytest's own; it does not begin where a conftest breaks
 TOOK_TOO_LONG, FELL, NOT_IMPORTED = 97, 98, 99
 KILLS = {FAILED, TOOK_TOO_LONG}
 LONGEST_S = 600.0
@@ -292,7 +292,8 @@ def judge(module: str, mutant: Mutant, tests: Sequence[str], shared: SparkSessio
     status = int(pytest.main(["-x", *quiet, "--timeout", "0", *tests], [nearest]))
     if not mutated.imported:
         return NOT_IMPORTED
-    return FAILED if status == INTERRUPTED and nearest.is_broken else status
+    has_broken = status == NOT_BEGUN or (status == INTERRUPTED and nearest.is_broken)
+    return FAILED if has_broken else status
 
 
 def the_spark() -> SparkSession:

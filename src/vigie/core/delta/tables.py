@@ -6,7 +6,7 @@ import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -14,12 +14,11 @@ import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
+from vigie.core.delta import handles
+from vigie.core.delta.snapshot import Snapshot, Within
 from vigie.disk import written
 from vigie.errors import LakeDamaged, LakeMismatch, RunFailed
 from vigie.lake import PUT_BACK, opened
-
-if TYPE_CHECKING:
-    from pyarrow.dataset import Scanner
 
 # A checkpoint of the log costs a live stream about a second, and readers replay fifty commits in milliseconds.
 PROPERTIES = {"delta.checkpointInterval": "50"}
@@ -75,7 +74,7 @@ def ensure(path: Path, schema: pa.Schema, table: str, owner: str) -> None:
 
 
 def version(path: Path) -> int:
-    return int(opened(path).version())
+    return int(handles.newest(path).version())
 
 
 def committed(path: Path, stamp: Stamp) -> bool:
@@ -85,7 +84,7 @@ def committed(path: Path, stamp: Stamp) -> bool:
 
 def last_batch(path: Path, app: str) -> int:
     """The newest batch that this query wrote into the table; -1 for none."""
-    return _last_batch(opened(path), app)
+    return _last_batch(handles.newest(path), app)
 
 
 def _last_batch(table: DeltaTable, app: str) -> int:
@@ -100,7 +99,7 @@ def append_arrow(rows: pa.Table | pa.RecordBatchReader, path: Path, stamp: Stamp
 
 def appended(rows: pa.Table | pa.RecordBatchReader, path: Path, stamp: Stamp, **counts: int) -> tuple[int, int]:
     """The same, and a version that the table has with them."""
-    table = opened(path)
+    table = handles.newest(path)
     if _last_batch(table, stamp.app) < stamp.batch:
         properties = CommitProperties(
             custom_metadata={"userMetadata": note_of(stamp, counts)},
@@ -193,8 +192,11 @@ def _noted(commit: dict[str, Any]) -> dict[str, Any]:
 
 
 def reader(
-    path: Path, where: pc.Expression, columns: dict[str, pc.Expression] | None = None, version: int | None = None
+    path: Path,
+    where: pc.Expression | None,
+    columns: dict[str, pc.Expression] | None = None,
+    version: int | None = None,
+    within: Within | None = None,
 ) -> pa.RecordBatchReader:
-    """Rows of a table as it is, or was at a version, without Spark; only files that can hold such rows are opened."""
-    scanner: Scanner = opened(path, version).to_pyarrow_dataset().scanner(columns=columns, filter=where)
-    return scanner.to_reader()
+    """Rows of a table as it is, or was at a version."""
+    return Snapshot(path, version).reader(where, columns, within)

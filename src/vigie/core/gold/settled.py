@@ -10,7 +10,6 @@ import logging
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ import pyarrow.compute as pc
 
 from vigie.arrow_types import arrow_schema
 from vigie.core.delta import changes, tables
+from vigie.core.delta.snapshot import Snapshot, Within
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Engine
 from vigie.core.ingest.silver import MICROSECOND, SEEN, instant, moment, reached_by
@@ -74,7 +74,8 @@ class SettledTable:
         self._notes, self._plan, self._due = begun(context, gold)
         self._prepare()
         if self._plan is not None and not self._due:
-            self._tell(self._plan)
+            stands = {"version": tables.version(self._to), "until": self._plan.until, "quiet": False}
+            journal.add(gold.table, reached_by(self._plan.batch, 0, stands))
 
     @property
     def table(self) -> str:
@@ -107,6 +108,7 @@ class SettledTable:
         self._looks_back = self._span(function, inputs) // MICROSECOND
         self._needs = [{*names, self._time} for names in self._engine.columns(function, *inputs)]
         tables.ensure(self._to, _nullable(found.schema), self._gold.table, self._context.graph.name)
+        self._columns = Snapshot(self._to).schema
 
     def _span(self, function: partial[DataFrame], inputs: list[pa.Schema]) -> timedelta:
         if self._gold.looks_back is not None:
@@ -145,7 +147,8 @@ class SettledTable:
             tables.append_arrow(self._closed(plan), self._to, Stamp(self._gold.table, plan.batch))
         if plan.until > plan.after:
             self._context.committed(self._gold.table)
-        offsets = {"upto": plan.upto, "version": tables.version(self._to), "until": plan.until, "quiet": False}
+        stands = {"version": tables.version(self._to), "until": plan.until, "quiet": False}
+        offsets = {"upto": plan.upto, **stands}
         entry = Entry(
             self._gold.name, self._gold.table, plan.batch, plan.read, late=plan.late, offsets=offsets,
             progress=moment(plan.until),
@@ -153,12 +156,8 @@ class SettledTable:
         self._context.ledger.write([entry], Stamp(self._gold.table, plan.batch))
         self._context.committed(f"{self._gold.table} ledger")
         self._due = False
-        self._tell(plan)
+        self._journal.add(self._gold.table, reached_by(plan.batch, 0, stands))
         return [entry]
-
-    def _tell(self, plan: GoldPlan) -> None:
-        offsets: dict[str, object] = {"version": tables.version(self._to), "until": plan.until, "quiet": False}
-        self._journal.add(self._gold.table, reached_by(plan.batch, 0, offsets))
 
     def _planned(self) -> GoldPlan | None:
         before = self._plan
@@ -205,7 +204,7 @@ class SettledTable:
     def _counted(self, after: int, version: int) -> tuple[int, int]:
         """How many rows came after a version, and how many of them too late for this table."""
         if after < 0:
-            rows = tables.reader(self._from, pc.scalar(True), self._judged_by(), version).read_all()
+            rows = tables.reader(self._from, None, self._judged_by(), version).read_all()
         elif version == after or (gain := changes.gained(self._from, after, 2**62, version)) is None:
             return 0, 0
         else:
@@ -227,10 +226,10 @@ class SettledTable:
         trained = self._trained(plan.model)
         lake, version = self._context.lake, plan.reads[self._reads.table]
         beside = [
-            self._read(lake.path(each.table), None, plan.reads[each.table], needs | {str(each.event_time)})
+            _read(Snapshot(lake.path(each.table), plan.reads[each.table]), needs | {str(each.event_time)})
             for each, needs in zip(self._beside, self._needs[1:], strict=True)
         ]
-        schema = pa.schema(opened(self._to).schema().to_arrow())
+        schema = self._columns
         parts = [schema.empty_table()]
         for after, until in self._spans(plan):
             rows = self._rows(version, after, until)
@@ -240,13 +239,12 @@ class SettledTable:
 
     def _spans(self, plan: GoldPlan) -> Iterator[tuple[int, int]]:
         """The batch's span of time, in parts that hold about so many rows."""
-        time = pc.field(self._time)
-        within = self._span_of(plan.after, plan.until)
-        version = plan.reads[self._reads.table]
-        moments = tables.reader(self._from, within, {"moment": time.cast(pa.int64())}, version).read_all()
-        parts = -(-moments.num_rows // AT_ONCE)
-        cuts: list[int] = []
+        read = Snapshot(self._from, plan.reads[self._reads.table])
+        within, cuts = self._within(plan.after, plan.until), list[int]()
+        parts = -(-read.most_rows(within) // AT_ONCE)
         if parts > 1:
+            moment = {"moment": pc.field(self._time).cast(pa.int64())}
+            moments = read.reader(self._span_of(plan.after, plan.until), moment, within).read_all()
             with duckdb.connect(config={"temp_directory": gettempdir()}) as database:
                 database.register("moments", moments)
                 shares = [at / parts for at in range(1, parts)]
@@ -254,6 +252,9 @@ class SettledTable:
                 cuts = [cut for cut in sorted(set(found)) if plan.after < cut < plan.until]
         bounds = [plan.after, *cuts, plan.until]
         yield from zip(bounds[:-1], bounds[1:], strict=True)
+
+    def _within(self, after: int, until: int) -> Within:
+        return Within(self._time, NEVER if after == NEVER else after - self._looks_back, until)
 
     def _span_of(self, after: int, until: int) -> pc.Expression:
         time = pc.field(self._time)
@@ -267,12 +268,7 @@ class SettledTable:
             seen = pc.field(SEEN).cast(pa.int64())
             in_time = pc.field(self._time).cast(pa.int64()) >= seen - pc.scalar(self._watermark)
             wanted = wanted & (pc.field(SEEN).is_null() | in_time)
-        return self._read(self._from, wanted, version, self._needs[0])
-
-    def _read(self, path: Path, wanted: pc.Expression | None, version: int, needs: set[str]) -> pa.Table:
-        names = [name for name in pa.schema(opened(path, version).schema().to_arrow()).names if name in needs]
-        everything = pc.scalar(True) if wanted is None else wanted
-        return tables.reader(path, everything, {name: pc.field(name) for name in names}, version).read_all()
+        return _read(Snapshot(self._from, version), self._needs[0], wanted, self._within(after, until))
 
     def _between(self, found: pa.Table, after: int, until: int) -> pa.Table:
         """What closed after one moment and up to another; a row of its own is closed once nothing older can come."""
@@ -314,6 +310,13 @@ def flat(rows: DataFrame) -> DataFrame:
         return rows
     bounds = [F.col("window.start").alias(START), F.col("window.end").alias(END)]
     return rows.select(*bounds, *(name for name in rows.columns if name != "window"))
+
+
+def _read(
+    table: Snapshot, needs: set[str], where: pc.Expression | None = None, within: Within | None = None
+) -> pa.Table:
+    columns = {name: pc.field(name) for name in table.schema.names if name in needs}
+    return table.reader(where, columns, within).read_all()
 
 
 def _nullable(schema: pa.Schema) -> pa.Schema:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from vigie import instants
 from vigie.arrow_types import INSTANT, arrow_schema
 from vigie.core.delta import changes, tables
+from vigie.core.delta.snapshot import Within
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Engine, NotComputed
 from vigie.core.ingest import quarantine
@@ -188,8 +189,9 @@ class SilverTable:
         time = pc.field(self._table.event_time)
         columns = {f"u{at}": pc.field(name) for at, name in enumerate(self._table.unique)}
         columns["micros"] = time.cast(pa.int64())
-        within = (time >= instant(low)) & (time <= instant(high))
-        return tables.reader(self._path, within, columns, version).read_all()
+        wanted = (time >= instant(low)) & (time <= instant(high))
+        within = Within(str(self._table.event_time), low, high)
+        return tables.reader(self._path, wanted, columns, version, within).read_all()
 
     def _remember(self, batch: int, rows: pa.Table, times: NDArray[np.int64], accepted: NDArray[np.int64]) -> None:
         """What was accepted may be repeated. No row that is still to come is from so long ago that it is not late, and
@@ -244,7 +246,7 @@ def nothing(fields: pa.Schema) -> pa.Table:
     return pa.schema([*fields, *tail]).empty_table()
 
 
-def reached_by(batch: int, rows: int, offsets: dict[str, object]) -> Reached:
+def reached_by(batch: int, rows: int, offsets: Mapping[str, object]) -> Reached:
     """Where a table stood after a batch, from what the ledger has of it."""
     version, until = offsets["version"], offsets["until"]
     assert isinstance(version, int)
