@@ -14,8 +14,9 @@ from vigie.core.ingest.verdict import ACCEPTED, BROKEN, LATE, REPEAT, judged
 from vigie.core.progress import seen
 
 WATERMARK = 60
-# partition, time, is it broken, key: few of each, so that all of them meet
-ROW = st.tuples(st.sampled_from("ab"), st.integers(0, 400), st.booleans(), st.none() | st.integers(0, 3))
+# partition, time, is it broken, key: few of each, so that all of them meet, and many times just a watermark apart
+TIME = st.integers(0, 13).map(lambda half: half * WATERMARK // 2) | st.integers(0, 400)
+ROW = st.tuples(st.sampled_from("ab"), TIME, st.booleans(), st.none() | st.integers(0, 3))
 Row = tuple[str, int, bool, int | None]
 
 
@@ -99,3 +100,9 @@ def test_without_a_key_nothing_is_a_repeat() -> None:
 
     assert said.count(ACCEPTED) == 3
     assert said.rows(REPEAT).tolist() == []
+
+
+def test_a_repeat_is_one_up_to_a_watermark_away_and_no_further() -> None:
+    for cuts in ([], [1]):
+        assert in_batches([("a", 0, False, 1), ("a", WATERMARK, False, 1)], cuts) == [ACCEPTED, REPEAT]
+        assert in_batches([("a", 0, False, 1), ("a", WATERMARK + 1, False, 1)], cuts) == [ACCEPTED, ACCEPTED]
