@@ -241,20 +241,9 @@ def survivors(held: Held, jobs: int) -> list[Mutant]:
 
 
 def stage_of(held: Held, tests: Sequence[str], left: Sequence[Mutant], jobs: int) -> list[Mutant]:
-    sound = compile(Path(held.file).read_text(), held.file, "exec")
-    shared = the_spark() if any("spark: SparkSession" in (HOUSE / test).read_text() for test in tests) else None
-    nothing = Mutant(0, "", "", sound)
-
-    def must_pass(when: str) -> None:
-        [(_, status)] = forked([(nothing, lambda: judge(held.module, nothing, tests, shared))], 1, LONGEST_S)
-        if status != PASSED:
-            raise SystemExit(
-                f"{held.path}: {when}, without a mutant, {' '.join(tests)} failed or never imported it ({status})"
-            )
-
-    began = time.monotonic()
-    must_pass("before")
-    patience = max(60.0, 5 * jobs * (time.monotonic() - began))
+    texts = [(HOUSE / test).read_text() for test in tests]
+    shared = the_spark() if any("spark: SparkSession" in text for text in texts) else None
+    patience = max(60.0, 5 * jobs * seconds_without_a_mutant(held, tuple(tests), shared))
 
     def work(mutant: Mutant) -> Callable[[], int]:
         return lambda: judge(held.module, mutant, tests, shared)
@@ -267,8 +256,28 @@ def stage_of(held: Held, tests: Sequence[str], left: Sequence[Mutant], jobs: int
         sys.stderr.flush()
         survived += [mutant] if status == PASSED else []
     sys.stderr.write("\n")
-    must_pass("after")  # or what killed them may have been a Spark that had died
+    if any("SparkSession" in text for text in texts):  # or what killed them may have been an engine that had died
+        must_pass(held, tests, shared)
     return survived
+
+
+TOOK: dict[tuple[str, ...], float] = {}  # seconds that tests took without a mutant
+
+
+def seconds_without_a_mutant(held: Held, tests: tuple[str, ...], shared: SparkSession | None) -> float:
+    """Measured once for tests that hold several modules."""
+    if tests not in TOOK:
+        began = time.monotonic()
+        must_pass(held, tests, shared)
+        TOOK[tests] = time.monotonic() - began
+    return TOOK[tests]
+
+
+def must_pass(held: Held, tests: Sequence[str], shared: SparkSession | None) -> None:
+    nothing = Mutant(0, "", "", compile(Path(held.file).read_text(), held.file, "exec"))
+    [(_, status)] = forked([(nothing, lambda: judge(held.module, nothing, tests, shared))], 1, LONGEST_S)
+    if status != PASSED:
+        raise SystemExit(f"{held.path}: without a mutant, {' '.join(tests)} failed or never imported it ({status})")
 
 
 def judge(module: str, mutant: Mutant, tests: Sequence[str], shared: SparkSession | None) -> int:

@@ -31,26 +31,27 @@ def shaped(table: Silver, source: Source, rows: DataFrame) -> DataFrame:
     key = F.lit(True) if source.key is None else F.col(f"`{source.key}`").cast("string").rlike(VISIBLE)
     made = user_function.made(table, rows.withColumn("_has_key", key))
     schema = from_arrow_schema(arrow_schema(table.schema))  # Spark would ask a session to read it
-    lost = [name for name in (*ENGINE, "_has_key") if name not in made.columns]
+    there = set(made.columns)  # which a client copies whole each time
+    lost = [name for name in (*ENGINE, "_has_key") if name not in there]
     if lost:
         raise BadDeclaration(
             f"the function of {place} lost the columns that say where a row came from",
             do='Build on the rows it is given: withColumns, or select("*", ...).',
         )
-    owed = [name for name in schema.names if name not in made.columns]
+    owed = [name for name in schema.names if name not in there]
     if owed:
         raise BadDeclaration(
             f"the function of {place} owes {', '.join(owed)}",
             do="Return them, or take them out of its schema.",
         )
     try:
-        typed = made.select(*schema.names).to(schema)
+        kinds = made.select(*schema.names).to(schema).schema
     except AnalysisException as problem:
         raise BadDeclaration(
             f"the function of {place} gives a column of another type than its schema says",
             do=str(problem).splitlines()[0],
         ) from problem
-    cast = [F.col(name).cast(typed.schema[name].dataType).alias(name) for name in schema.names]
+    cast = [F.col(name).cast(kinds[name].dataType).alias(name) for name in schema.names]
     try:
         return made.select(*cast, "_origin", _rules(table).alias("_rules"))
     except AnalysisException:

@@ -26,7 +26,11 @@ from vigie.engines.embedded.exchange import Exchange, read
 STARTS_WITHIN_S = 60.0
 DEADLINE_S = 120.0
 # As Spark's are: what cannot be divided or cast is null, and no row stops a batch.
-SETTINGS = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "false"}
+SETTINGS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "false",
+    "spark.python.sql.dataFrameDebugging.enabled": "false",  # or the client looks through its callers at each call
+}
 
 log = logging.getLogger(__name__)
 
