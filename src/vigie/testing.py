@@ -23,9 +23,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from vigie.arrow_types import INSTANT
 from vigie.check import checked
@@ -147,8 +145,8 @@ class Given:
     def in_order(self, _part: Any, bronze: pa.Table) -> pa.Table:
         return bronze.sort_by("line")
 
-    def partitions_of(self, bronze: pa.Table) -> NDArray[np.object_]:
-        return np.full(bronze.num_rows, PARTITION, object)
+    def partitions_of(self, bronze: pa.Table) -> pa.Array:
+        return pa.repeat(pa.scalar(PARTITION), bronze.num_rows)
 
 
 def _encoded(message: Message) -> bytes:

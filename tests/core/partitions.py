@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from vigie.core.source import Bounds, Span
 
@@ -39,8 +37,8 @@ class Partitions:
     def in_order(self, _part: Any, bronze: pa.Table) -> pa.Table:
         return bronze.sort_by([("partition", "ascending"), ("offset", "ascending")])
 
-    def partitions_of(self, bronze: pa.Table) -> NDArray[np.object_]:
-        return bronze["partition"].cast(pa.string()).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+    def partitions_of(self, bronze: pa.Table) -> pa.ChunkedArray:
+        return bronze["partition"].cast(pa.string())
 
     def remember(self, part: Any) -> None:
         self.read_once.append(part)

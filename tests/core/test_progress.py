@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,9 +38,9 @@ def one_by_one(rows: list[Row], watermark: int, floor: int | None) -> tuple[list
     return untils, lates
 
 
-def arrays(rows: list[Row]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def arrays(rows: list[Row]) -> tuple[pa.Array, np.ndarray, np.ndarray]:
     return (
-        np.array([row.partition for row in rows], object),
+        pa.array([row.partition for row in rows], pa.string()),
         np.array([row.time for row in rows], np.int64),
         np.array([row.credible for row in rows], bool),
     )

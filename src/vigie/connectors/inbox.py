@@ -14,10 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from vigie.arrow_types import INSTANT
 from vigie.core.source import Bounds, Position, Span
@@ -122,8 +120,8 @@ class Inbox:
         placed = bronze.append_column("place", pc.index_in(bronze["file"], value_set=names))
         return placed.sort_by([("place", "ascending"), ("line", "ascending")]).drop_columns("place")
 
-    def partitions_of(self, bronze: pa.Table) -> NDArray[np.object_]:
-        return np.full(bronze.num_rows, PARTITION, object)
+    def partitions_of(self, bronze: pa.Table) -> pa.Array:
+        return pa.repeat(pa.scalar(PARTITION), bronze.num_rows)
 
     def remember(self, part: Any) -> None:
         for name, size, modified, _, digest in part:

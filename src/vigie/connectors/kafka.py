@@ -6,9 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from vigie.arrow_types import INSTANT
 from vigie.core.source import NOTED, Bounds, Position, Span
@@ -202,8 +200,8 @@ class KafkaTopic:
     def in_order(self, _part: Any, bronze: pa.Table) -> pa.Table:
         return bronze.sort_by([("partition", "ascending"), ("offset", "ascending")])
 
-    def partitions_of(self, bronze: pa.Table) -> NDArray[np.object_]:
-        return bronze["partition"].cast(pa.string()).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+    def partitions_of(self, bronze: pa.Table) -> pa.ChunkedArray:
+        return bronze["partition"].cast(pa.string())
 
     def remember(self, part: Any) -> None:
         """Kafka's messages do not change once they are written."""

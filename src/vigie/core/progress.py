@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 NEVER = np.iinfo(np.int64).min  # before the first credible row, and where there is no floor
@@ -26,7 +27,7 @@ class Seen:
 
 
 def seen(
-    partitions: NDArray[np.object_],
+    partitions: pa.Array | pa.ChunkedArray,
     times: NDArray[np.int64],
     credible: NDArray[np.bool_],
     before: Mapping[str, int],
@@ -40,14 +41,21 @@ def seen(
     counted = np.where(credible, times, NEVER)
     until = np.empty(len(times), np.int64)
     progress = dict(before)
-    names, which = np.unique(partitions.astype(str), return_inverse=True)
+    names, which = named(partitions)
     order = np.argsort(which, kind="stable")
     parts = np.split(order, np.searchsorted(which[order], np.arange(1, len(names))))
-    for name, part in zip(map(str, names), parts, strict=False):  # of no rows there is one part, and no name
+    for name, part in zip(names, parts, strict=False):  # of no rows there is one part, and no name
         come = np.maximum.accumulate(np.concatenate(([progress.get(name, NEVER)], counted[part])))
         until[part] = come[:-1]
         progress[name] = int(come[-1])
     return Seen(np.maximum(until, floor), progress)
+
+
+def named(partitions: pa.Array | pa.ChunkedArray) -> tuple[list[str], NDArray[np.int64]]:
+    """The names of the partitions, and which of them each row is of."""
+    whole = partitions.combine_chunks() if isinstance(partitions, pa.ChunkedArray) else partitions
+    encoded = whole.dictionary_encode()
+    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy().astype(np.int64)
 
 
 def late(times: NDArray[np.int64], until: NDArray[np.int64], watermark: int) -> NDArray[np.bool_]:

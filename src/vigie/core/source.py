@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 NOTED = b"noted"  # what there is to be recorded of a span stands under this in the metadata of what was read
 Position = Any  # what a source needs to go on, as JSON
@@ -73,7 +71,7 @@ class Source(Protocol):
         """The rows of bronze that this part of the source became, in the order in which they were read."""
         ...
 
-    def partitions_of(self, bronze: pa.Table, /) -> NDArray[np.object_]:
+    def partitions_of(self, bronze: pa.Table, /) -> pa.Array | pa.ChunkedArray:
         """The partition of each row of bronze."""
         ...
 

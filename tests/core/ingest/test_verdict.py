@@ -48,7 +48,7 @@ def in_batches(rows: list[Row], cuts: list[int]) -> list[int]:
         batch = rows[start:end]
         if not batch:
             continue
-        partitions = np.array([row[0] for row in batch], object)
+        partitions = pa.array([row[0] for row in batch], pa.string())
         times = np.array([row[1] for row in batch], np.int64)
         broken = np.array([row[2] for row in batch], bool)
         told = seen(partitions, times, ~broken, progress)

@@ -30,6 +30,7 @@ from vigie.core.ingest.read_ahead import ReadAhead
 from vigie.core.ingest.silver import Messages, micros_in, nothing, reached_by, tables_of
 from vigie.core.ledger import Entry
 from vigie.core.notes import Notes, Plan
+from vigie.core.progress import named
 from vigie.core.reached import Journal
 from vigie.core.run_context import RunContext
 from vigie.core.source import NOTED, Bounds, Source, Span
@@ -166,7 +167,7 @@ class Ingest:
         app = self._declared.name
         accepted = tables.append_arrow(bronze, self._bronze, Stamp(f"{app}:bronze", plan.batch)) if len(read) else 0
         self._context.committed(self._declared.table)
-        partitions = read["partition_id"].to_numpy(zero_copy_only=False)
+        partitions = read["partition_id"]
         arrived = micros_in(pc.coalesce(read["arrived_at"], received_at))
         self._note_arrivals(partitions, arrived)
         offsets = {"part": plan.part, "arrived": self._arrived}
@@ -184,10 +185,11 @@ class Ingest:
             self._journal.add(table.address, reached)
         return entries
 
-    def _note_arrivals(self, partitions: NDArray[np.object_], arrived: NDArray[np.int64]) -> None:
-        for name in np.unique(partitions.astype(str)):
-            newest = int(arrived[partitions == name].max())
-            self._arrived[str(name)] = max(newest, self._arrived.get(str(name), newest))
+    def _note_arrivals(self, partitions: pa.ChunkedArray, arrived: NDArray[np.int64]) -> None:
+        names, which = named(partitions)
+        for at, name in enumerate(names):
+            newest = int(arrived[which == at].max())
+            self._arrived[name] = max(newest, self._arrived.get(name, newest))
 
     def _parsed_ahead(self, read: pa.Table) -> pa.Table | None:
         """What was read before its batch is planned, but for when it was received; none where it was written with a

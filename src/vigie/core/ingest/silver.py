@@ -48,7 +48,7 @@ class Messages:
     """The messages of a batch as they came, in the order of their partitions, and as they were parsed."""
 
     bronze: pa.Table
-    partitions: NDArray[np.object_]
+    partitions: pa.Array | pa.ChunkedArray
     received: NDArray[np.int64]
     arrived: NDArray[np.int64]
     parsed: pa.Table
