@@ -73,14 +73,14 @@ def _repeats(keys: pa.Table, times: NDArray[np.int64], watermark: int, known: Kn
             f"""SELECT row FROM told AS one WHERE EXISTS (SELECT 1 FROM known AS other
                 WHERE {same} AND abs(one.micros - other.micros) <= {watermark})"""
         ).fetchnumpy()["row"]
-        # Of those that are left, a key that stands once is no repeat; the others are looked at one by one.
+        # Of those that are left, a key that stands once is no repeat.
         database.register("met", pa.table({"row": pa.array(met, pa.int64())}))
         again = database.execute(
             f"""SELECT row, micros, dense_rank() OVER (ORDER BY {columns}) AS key FROM told
             WHERE row NOT IN (SELECT row FROM met)
             QUALIFY count(*) OVER (PARTITION BY {columns}) > 1 ORDER BY key, row"""
         ).fetchnumpy()
-    within = _one_by_one(again["row"], again["micros"], again["key"], watermark)
+    within = _within(again["row"], again["micros"], again["key"], watermark)
     return np.concatenate([np.asarray(met, np.int64), within])
 
 
@@ -88,6 +88,24 @@ def _repeats(keys: pa.Table, times: NDArray[np.int64], watermark: int, known: Kn
 def _database() -> duckdb.DuckDBPyConnection:
     """One for the process: to set one up takes longer than most batches are judged in."""
     return duckdb.connect(config={"memory_limit": "1GB", "temp_directory": gettempdir()})
+
+
+def _within(
+    rows: NDArray[np.int64], times: NDArray[np.int64], keys: NDArray[np.int64], watermark: int
+) -> NDArray[np.int64]:
+    """The repeats among rows of keys that stand several times, in the order of their keys. Where all of a key are near,
+    as most are, they are all but the first; the others are looked at one by one."""
+    if not len(rows):
+        return np.empty(0, np.int64)
+    is_first = np.r_[True, keys[1:] != keys[:-1]]
+    starts = np.flatnonzero(is_first)
+    spans = np.maximum.reduceat(times, starts) - np.minimum.reduceat(times, starts)
+    are_near = (spans <= watermark)[np.cumsum(is_first) - 1]
+    apart = ~are_near
+    return np.concatenate([
+        rows[are_near & ~is_first].astype(np.int64),
+        _one_by_one(rows[apart], times[apart], keys[apart], watermark),
+    ])  # fmt: skip
 
 
 def _one_by_one(
