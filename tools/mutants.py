@@ -85,19 +85,30 @@ FLIGHTS = (
     ("tests/flights/test_declared.py",),
     ("tests/flights/test_prediction_tables.py", "tests/flights/test_pipeline.py"),
 )
-DETECTORS = (
-    tuple(
-        f"tests/detectors/test_{name}.py"
-        for name in ("settings", "limits", "streaks", "bursts", "changes", "usual", "judging", "course")
-    ),
-    ("tests/sensors/test_declared.py", "tests/activity/test_declared.py"),
-    ("tests/detectors/test_against_the_reference.py",),
-)
+DECLARED = ("tests/sensors/test_declared.py", "tests/activity/test_declared.py")
+REFERENCE = "tests/detectors/test_against_the_reference.py"
+# The rules of tests/detectors/readings.py that run a module of detectors; of the others' none needs to be tried.
+RULES = {
+    "limits": ("HIGH", "LOW"),
+    "streaks": ("ROW",),
+    "bursts": ("BURST", "ODD_BURST", "WAR"),
+    "changes": ("JUMP", "RISING", "STRICT", "STUCK"),
+    "exact": ("JUMP", "RISING", "STRICT"),
+    "usual": ("UNUSUAL", "OUTLIER", "FAR_OUT"),
+    "course": (),
+    "silence": (),
+}
+ALL_RULES = tuple(rule for rules in RULES.values() for rule in rules)
 
 
-def own_tests(path: str) -> tuple[tuple[str, ...], ...]:
-    """The first stage of a module that has tests by its name."""
-    return ((path,),) if (HOUSE / path).exists() else ()
+def of_a_detector(name: str) -> tuple[tuple[str, ...], ...]:
+    """Its own tests, those of what all share, those of what is declared, and the reference."""
+    shared = [] if name in RULES else list(RULES)
+    files = [f"tests/detectors/test_{each}.py" for each in (name, "settings", "judging", *shared)]
+    own, *others = dict.fromkeys(file for file in files if (HOUSE / file).exists())
+    judged = f"{REFERENCE}::test_what_it_says_is_what_the_reference_says"
+    rules = tuple(f"{judged}[{rule}]" for rule in dict.fromkeys(RULES.get(name, ALL_RULES)))
+    return tuple(filter(None, ((own,), tuple(others), DECLARED, rules)))
 
 
 MODULES = (
@@ -122,7 +133,7 @@ MODULES = (
     ),
     Held("src/vigie/core/ingest/verdict.py", (("tests/core/ingest/test_verdict.py",),)),
     *(
-        Held(f"src/vigie/detectors/{name}.py", (*own_tests(f"tests/detectors/test_{name}.py"), *DETECTORS))
+        Held(f"src/vigie/detectors/{name}.py", of_a_detector(name))
         for name in (
             "limits",
             "streaks",
@@ -241,7 +252,7 @@ def survivors(held: Held, jobs: int) -> list[Mutant]:
 
 
 def stage_of(held: Held, tests: Sequence[str], left: Sequence[Mutant], jobs: int) -> list[Mutant]:
-    texts = [(HOUSE / test).read_text() for test in tests]
+    texts = [(HOUSE / test.partition("::")[0]).read_text() for test in tests]
     shared = the_spark() if any("spark: SparkSession" in text for text in texts) else None
     patience = max(60.0, 5 * jobs * seconds_without_a_mutant(held, tuple(tests), shared))
 
