@@ -47,3 +47,18 @@ def test_a_war_is_over_when_half_as_much_is_undone() -> None:
     war = BackAndForth("c", times=3, within="2 minutes")
 
     assert firing(war, 7, -7, 7, -7, 1, 1, 1, every=40) == [False, False, False, True, True, True, False]
+
+
+def test_unless_told_otherwise_a_burst_is_a_hundred_in_a_minute_and_a_war_four_in_an_hour() -> None:
+    hundred = firing(Burst(), *[1] * 101, every=0.6)
+    war = [9 * (-1) ** number for number in range(5)]
+
+    assert hundred == [False] * 99 + [True] * 2
+    assert not any(firing(Burst(), *[1] * 101, every=0.61))
+    assert firing(BackAndForth("c"), *war, every=900) == [False] * 4 + [True]
+    assert not any(firing(BackAndForth("c"), *war, every=1_201))
+
+
+def test_it_says_how_many_and_of_what() -> None:
+    assert Burst().says(100, 100) == "100 readings within 1 minute"
+    assert Burst("c > 30", within="2 minutes").says(3, 3) == "3 readings within 2 minutes: c > 30"

@@ -41,6 +41,14 @@ BAD: dict[str, tuple[Any, str]] = {
         SuddenChange("c", 5, within="0"),
         "within: '0' is not a span of time; write for example '6 minutes', '5s' or '1 hour'",
     ),
+    "a burst within nothing": (
+        Burst(within="0"),
+        "within: '0' is not a span of time; write for example '6 minutes', '5s' or '1 hour'",
+    ),
+    "a war within nothing": (
+        BackAndForth("c", within="0"),
+        "within: '0' is not a span of time; write for example '6 minutes', '5s' or '1 hour'",
+    ),
     "no seconds": (Silent("0s"), "after is nothing: give it a span, as '15 minutes'"),
     "a span that is a number": (
         Stuck("c", over=30),  # type: ignore[arg-type]

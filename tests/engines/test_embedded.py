@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -132,6 +134,13 @@ def test_a_session_that_is_collected_while_another_asks_waits_for_no_lock() -> N
     collecting.join(10)
 
     assert not collecting.is_alive()
+
+
+def test_a_process_ends_at_once_though_the_engine_of_its_session_is_gone() -> None:
+    """The client itself would ask it to forget its models, for ten minutes."""
+    asks = "from vigie.engines.connected import Session; Session('sc://127.0.0.1:1')"
+
+    subprocess.run([sys.executable, "-c", asks], check=True, timeout=60)
 
 
 def test_a_call_that_takes_long_holds_up_no_other(tmp_path: Path) -> None:
