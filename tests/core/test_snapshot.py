@@ -106,3 +106,30 @@ def test_what_others_commit_is_seen_by_whoever_has_the_table_open(tmp_path: Path
         assert tables.version(path) == number
         assert Snapshot(path).reader().read_all().num_rows == number
     assert DeltaTable(str(path)).version() == number
+
+
+@pytest.mark.parametrize("version", [None, 2])
+def test_a_table_that_was_made_anew_is_not_taken_for_the_one_that_was_open(tmp_path: Path, version: int | None) -> None:
+    path = tmp_path / "t"
+    filled(path, [[FIRST], [FIRST]])
+    assert Snapshot(path, version).reader().read_all().num_rows == 2
+    shutil.rmtree(path)
+    filled(path, [[FIRST, FIRST, FIRST], [FIRST]])
+
+    assert Snapshot(path, version).reader().read_all().num_rows == 4
+
+
+def test_a_table_that_is_written_batch_by_batch_is_opened_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, opened = tmp_path / "t", list[Path]()
+    filled(path, [[FIRST]])
+
+    def counted(path: Path, version: int | None = None) -> DeltaTable:
+        opened.append(path)
+        return DeltaTable(str(path), version)
+
+    monkeypatch.setattr(handles, "opened", counted)
+    filled(path, [[FIRST]] * (handles.USED * 2))
+
+    assert 1 <= len(opened) <= 3
