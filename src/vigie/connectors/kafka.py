@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from vigie.arrow_types import INSTANT
 from vigie.core.source import NOTED, Bounds, Position, Span
@@ -149,14 +152,16 @@ class KafkaTopic:
                 heard = time.monotonic()
             elif time.monotonic() - heard > AWAY_AFTER_S:
                 raise self._away()
-            for message in messages:
-                partition, problem = message.partition(), message.error()
-                assert partition is not None
-                if problem is None:
-                    self._sort([message], partition, wanted, taken, left)
-                elif problem.code() == KafkaError._PARTITION_EOF:
-                    if partition in left and (message.offset() or 0) >= wanted[partition][1]:
-                        left.discard(partition)
+            read, problems = _told_apart(messages)
+            for partition, some in read.items():
+                self._sort(some, partition, wanted, taken, left)
+            for message in problems:
+                where, problem = message.partition(), message.error()
+                assert where is not None
+                assert problem is not None
+                if problem.code() == KafkaError._PARTITION_EOF:
+                    if where in left and (message.offset() or 0) >= wanted[where][1]:
+                        left.discard(where)
                 elif not problem.retriable() and problem.fatal():
                     raise RunFailed(f"Kafka: {problem.str()}", where=str(self.source.address))
         return taken
@@ -169,18 +174,20 @@ class KafkaTopic:
         taken: dict[int, list[Message]],
         left: set[int],
     ) -> None:
-        """Put messages where they belong: into the batch, or aside for the next."""
+        """Put messages where they belong, which come in the order of their offsets: into the batch, or aside for the
+        next."""
+        if not messages:
+            return
         until = wanted[partition][1] if partition in wanted else -1
-        for message in messages:
-            offset = message.offset()
-            assert offset is not None
-            self._next[partition] = offset + 1
-            if offset < until:
-                taken[partition].append(message)
-            else:
-                self._ahead.setdefault(partition, []).append(message)
-            if offset >= until - 1:
-                left.discard(partition)
+        cut = bisect_left(messages, until, key=_offset)
+        if cut:
+            taken[partition].extend(messages[:cut])
+        if cut < len(messages):
+            self._ahead.setdefault(partition, []).extend(messages[cut:])
+        last = _offset(messages[-1])
+        self._next[partition] = last + 1
+        if last >= until - 1:
+            left.discard(partition)
 
     def _seek(self, wanted: dict[int, tuple[int, int]]) -> None:
         """Have the client hand over what follows these offsets; it goes on where it stands already there."""
@@ -244,33 +251,45 @@ class KafkaTopic:
         )
 
 
+def _told_apart(messages: list[Message]) -> tuple[dict[int, list[Message]], list[Message]]:
+    """Messages by partition, and what is said of a problem instead."""
+    read: dict[int, list[Message]] = defaultdict(list)
+    problems = []
+    for message in messages:
+        if message.error() is None:
+            read[message.partition()].append(message)  # type: ignore[index]  # a message that was read has one
+        else:
+            problems.append(message)
+    return read, problems
+
+
+def _offset(message: Message) -> int:
+    offset = message.offset()
+    assert offset is not None
+    return offset
+
+
 def _table(messages: list[Message]) -> pa.Table:
-    stamps = [message.timestamp() for message in messages]
+    """Messages of one partition. A method of all of them is called without Python between: there are millions."""
+    if not messages:
+        return MESSAGES.empty_table()
+    kind = type(messages[0])
+    kinds, stamps = zip(*map(kind.timestamp, messages), strict=True)
     count = len(messages)
-    moments = pa.array([at for _, at in stamps], pa.timestamp("ms", "UTC")).cast(INSTANT)
-    by_the_broker = pa.array([kind == BY_THE_BROKER for kind, _ in stamps], pa.bool_())
+    moments = pa.array(stamps, pa.timestamp("ms", "UTC")).cast(INSTANT)
+    by_the_broker = pc.equal(pa.array(kinds, pa.int8()), BY_THE_BROKER)
     topic, partition = messages[0].topic(), messages[0].partition()
-    return (
-        pa.Table.from_arrays(
-            [
-                pa.repeat(pa.scalar(topic), count),
-                pa.repeat(pa.scalar(partition, pa.int32()), count),
-                pa.array([message.offset() for message in messages], pa.int64()),
-                moments,
-                pa.repeat(pa.scalar(str(partition)), count),
-                pa.array([message.key() for message in messages], pa.binary()),
-                pa.array([message.value() for message in messages], pa.binary()),
-                _where(by_the_broker, moments),
-                moments,
-            ],
-            schema=MESSAGES,
-        )
-        if messages
-        else MESSAGES.empty_table()
+    return pa.Table.from_arrays(
+        [
+            pa.repeat(pa.scalar(topic), count),
+            pa.repeat(pa.scalar(partition, pa.int32()), count),
+            pa.array(map(kind.offset, messages), pa.int64(), size=count),
+            moments,
+            pa.repeat(pa.scalar(str(partition)), count),
+            pa.array(map(kind.key, messages), pa.binary(), size=count),
+            pa.array(map(kind.value, messages), pa.binary(), size=count),
+            pc.if_else(by_the_broker, moments, pa.nulls(count, moments.type)),
+            moments,
+        ],
+        schema=MESSAGES,
     )
-
-
-def _where(chosen: pa.Array, values: pa.Array) -> pa.Array:
-    import pyarrow.compute as pc
-
-    return pc.if_else(chosen, values, pa.nulls(len(values), values.type))
