@@ -83,6 +83,7 @@ def test_one_that_hangs_is_ended_at_the_deadline(engine: Embedded) -> None:
 
     def hangs(rows: DataFrame) -> DataFrame:
         os.kill(stopped, signal.SIGSTOP)
+        os.waitpid(stopped, os.WUNTRACED)  # until it has stopped
         return doubled(rows)
 
     began = time.monotonic()
