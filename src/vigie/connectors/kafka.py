@@ -33,6 +33,7 @@ MESSAGES = pa.schema(
     ]
 )
 AT_ONCE = 2_000  # messages that the client hands over together
+WAITS_S = 0.05  # for so many to be there
 ANSWERS_WITHIN_S = 5.0
 AWAY_AFTER_S = 20.0
 BY_THE_BROKER = 2  # a message's timestamp: when it was appended, and not when somebody made it
@@ -47,6 +48,7 @@ class KafkaTopic:
     _consumer: Consumer | None = None
     _next: dict[int, int] = field(default_factory=dict)  # the offset that the client hands over next
     _ahead: dict[int, list[Message]] = field(default_factory=dict)  # handed over, and beyond what was planned
+    _looked: tuple[Position | None, dict[int, tuple[int, int]]] | None = None  # what there was after a position
 
     @property
     def identity(self) -> str:
@@ -60,10 +62,14 @@ class KafkaTopic:
         self.source.check()
 
     def unread(self, position: Position | None) -> dict[str, bool]:
-        return {str(at): after < until for at, (after, until) in self._there(position).items()}
+        spans = self._there(position)
+        self._looked = position, spans
+        return {str(at): after < until for at, (after, until) in spans.items()}
 
     def there(self, position: Position | None, bounds: Bounds) -> Span | None:
-        spans = self._there(position)
+        """Of what was there when it was last asked which partitions are unread: one look serves both."""
+        looked, self._looked = self._looked, None
+        spans = looked[1] if looked is not None and looked[0] == position else self._there(position)
         waiting = sum(until - after for after, until in spans.values())
         if not waiting:
             return None
@@ -150,7 +156,8 @@ class KafkaTopic:
         for at in list(left):
             self._sort(self._ahead.pop(at, []), at, wanted, taken, left)
         while left:
-            messages = self._client().consume(AT_ONCE, timeout=0.5)
+            missing = sum(wanted[at][1] - self._next.get(at, wanted[at][0]) for at in left)
+            messages = self._client().consume(max(1, min(AT_ONCE, missing)), timeout=WAITS_S)
             if messages:
                 heard = time.monotonic()
             elif time.monotonic() - heard > AWAY_AFTER_S:
