@@ -46,7 +46,8 @@ class KafkaTopic:
 
     source: KafkaSource
     _consumer: Consumer | None = None
-    _next: dict[int, int] = field(default_factory=dict)  # the offset that the client hands over next
+    _next: dict[int, int] = field(default_factory=dict)  # before it, the client has handed over all there is
+    _taken_to: dict[int, int] = field(default_factory=dict)  # what it handed over from there on is in _ahead
     _ahead: dict[int, list[Message]] = field(default_factory=dict)  # handed over, and beyond what was planned
     _looked: tuple[Position | None, dict[int, tuple[int, int]]] | None = None  # what there was after a position
 
@@ -151,12 +152,11 @@ class KafkaTopic:
 
         self._seek(wanted)
         taken: dict[int, list[pa.Table]] = {at: [] for at in wanted}
-        left = set(wanted)
         heard = time.monotonic()
-        for at in list(left):
-            self._sort(self._ahead.pop(at, []), at, wanted, taken, left)
-        while left:
-            missing = sum(wanted[at][1] - self._next.get(at, wanted[at][0]) for at in left)
+        for at in wanted:
+            self._sort(self._ahead.pop(at, []), at, wanted, taken)
+        while left := [at for at, (_, until) in wanted.items() if self._next[at] < until]:
+            missing = sum(wanted[at][1] - self._next[at] for at in left)
             messages = self._client().consume(max(1, min(AT_ONCE, missing)), timeout=WAITS_S)
             if messages:
                 heard = time.monotonic()
@@ -164,17 +164,21 @@ class KafkaTopic:
                 raise self._away()
             read, problems = _told_apart(messages)
             for partition, some in read.items():
-                self._sort(some, partition, wanted, taken, left)
+                self._sort(some, partition, wanted, taken)
+                self._come_to(partition, _offset(some[-1]) + 1)
             for message in problems:
                 where, problem = message.partition(), message.error()
                 assert where is not None
                 assert problem is not None
                 if problem.code() == KafkaError._PARTITION_EOF:
-                    if where in left and (message.offset() or 0) >= wanted[where][1]:
-                        left.discard(where)
+                    self._come_to(where, _offset(message))  # no message is before it that has not been handed over
                 elif not problem.retriable() and problem.fatal():
                     raise RunFailed(f"Kafka: {problem.str()}", where=str(self.source.address))
+        self._taken_to |= {at: until for at, (_, until) in wanted.items()}
         return taken
+
+    def _come_to(self, partition: int, offset: int) -> None:
+        self._next[partition] = max(self._next.get(partition, 0), offset)
 
     def _sort(
         self,
@@ -182,7 +186,6 @@ class KafkaTopic:
         partition: int,
         wanted: dict[int, tuple[int, int]],
         taken: dict[int, list[pa.Table]],
-        left: set[int],
     ) -> None:
         """Put messages where they belong, which come in the order of their offsets: into the batch, or aside for the
         next."""
@@ -194,25 +197,18 @@ class KafkaTopic:
             taken[partition].append(_table(messages[:cut]))
         if cut < len(messages):
             self._ahead.setdefault(partition, []).extend(messages[cut:])
-        last = _offset(messages[-1])
-        self._next[partition] = last + 1
-        if last >= until - 1:
-            left.discard(partition)
 
     def _seek(self, wanted: dict[int, tuple[int, int]]) -> None:
         """Have the client hand over what follows these offsets; it goes on where it stands already there."""
         from confluent_kafka import TopicPartition
 
         topic = self.source.address.topic
-        if all(self._begins(at) == after for at, (after, _) in wanted.items()):
+        if all(self._taken_to.get(at) == after for at, (after, _) in wanted.items()):
             return
         self._ahead.clear()
-        self._next = {at: after for at, (after, _) in wanted.items()}
-        self._client().assign([TopicPartition(topic, at, after) for at, (after, _) in wanted.items()])
-
-    def _begins(self, partition: int) -> int | None:
-        ahead = self._ahead.get(partition)
-        return ahead[0].offset() if ahead else self._next.get(partition)
+        self._taken_to |= {at: after for at, (after, _) in wanted.items()}
+        self._next = dict(self._taken_to)
+        self._client().assign([TopicPartition(topic, at, after) for at, after in self._next.items()])
 
     def in_order(self, _part: Any, bronze: pa.Table) -> pa.Table:
         return bronze.sort_by([("partition", "ascending"), ("offset", "ascending")])
@@ -228,6 +224,7 @@ class KafkaTopic:
 
     def close(self) -> None:
         self._next.clear()
+        self._taken_to.clear()
         self._ahead.clear()
         if self._consumer is not None:
             self._consumer.close()
