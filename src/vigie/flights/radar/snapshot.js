@@ -63,7 +63,8 @@ export function decoded(data) {
     speed: column(aircraft.speed, Float32Array, count),
     climb: column(aircraft.climb, Float32Array, count),
     heading: column(aircraft.heading, Float32Array, count),
-    heard: Float64Array.from(column(aircraft.heard, Float32Array, count), (ago) => newest - ago),
+    // To the millisecond: four bytes leave a whole second just short of it, and a clock would show the one before.
+    heard: Float64Array.from(column(aircraft.heard, Float32Array, count), (ago) => Math.round((newest - ago) * 1e3) / 1e3),
     ...trailsOf(trails, lon, lat, count),
     track: track && { icao24: track.icao24, lon: placesOf(track.lon), lat: placesOf(track.lat) },
   };
