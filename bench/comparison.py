@@ -9,7 +9,8 @@ import polars as pl
 from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
-SEEN = "seen_until"  # which the loop keeps beside each row of silver
+from vigie.core.ingest.silver import SEEN
+
 AVERAGES_AGREE = 1e-6  # sums of floats in another order
 
 

@@ -157,7 +157,7 @@ class KafkaTopic:
             self._sort(self._ahead.pop(at, []), at, wanted, taken)
         while left := [at for at, (_, until) in wanted.items() if self._next[at] < until]:
             missing = sum(wanted[at][1] - self._next[at] for at in left)
-            messages = self._client().consume(max(1, min(AT_ONCE, missing)), timeout=WAITS_S)
+            messages = self._client().consume(min(AT_ONCE, missing), timeout=WAITS_S)
             if messages:
                 heard = time.monotonic()
             elif time.monotonic() - heard > AWAY_AFTER_S:

@@ -74,8 +74,7 @@ class SettledTable:
         self._notes, self._plan, self._due = begun(context, gold)
         self._prepare()
         if self._plan is not None and not self._due:
-            stands = {"version": tables.version(self._to), "until": self._plan.until, "quiet": False}
-            journal.add(gold.table, reached_by(self._plan.batch, 0, stands))
+            journal.add(gold.table, reached_by(self._plan.batch, 0, self._stands(self._plan)))
 
     @property
     def table(self) -> str:
@@ -147,7 +146,7 @@ class SettledTable:
             tables.append_arrow(self._closed(plan), self._to, Stamp(self._gold.table, plan.batch))
         if plan.until > plan.after:
             self._context.committed(self._gold.table)
-        stands = {"version": tables.version(self._to), "until": plan.until, "quiet": False}
+        stands = self._stands(plan)
         offsets = {"upto": plan.upto, **stands}
         entry = Entry(
             self._gold.name, self._gold.table, plan.batch, plan.read, late=plan.late, offsets=offsets,
@@ -158,6 +157,10 @@ class SettledTable:
         self._due = False
         self._journal.add(self._gold.table, reached_by(plan.batch, 0, stands))
         return [entry]
+
+    def _stands(self, plan: GoldPlan) -> dict[str, object]:
+        """Where the table is after a batch, as the ledger has it."""
+        return {"version": tables.version(self._to), "until": plan.until, "quiet": False}
 
     def _planned(self) -> GoldPlan | None:
         before = self._plan
