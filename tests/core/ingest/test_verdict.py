@@ -106,3 +106,11 @@ def test_a_repeat_is_one_up_to_a_watermark_away_and_no_further() -> None:
     for cuts in ([], [1]):
         assert in_batches([("a", 0, False, 1), ("a", WATERMARK, False, 1)], cuts) == [ACCEPTED, REPEAT]
         assert in_batches([("a", 0, False, 1), ("a", WATERMARK + 1, False, 1)], cuts) == [ACCEPTED, ACCEPTED]
+
+
+def test_a_repeat_is_found_beside_rows_of_long_before_and_of_long_after() -> None:
+    first: Row = ("a", 350, False, 1)
+
+    assert in_batches([first, ("b", 100, False, 9), first, ("c", 900, False, 9)], [1]) == [
+        ACCEPTED, ACCEPTED, REPEAT, ACCEPTED
+    ]  # fmt: skip
