@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vigie import Pipeline
+from vigie import Last, Pipeline
 from vigie.address import Inbox
 from vigie.check import checked, problems
 from vigie.detectors import Above, InARow, Silent, SuddenChange
@@ -354,6 +354,24 @@ def the_last(pipeline: Pipeline, **declared: Any) -> Pipeline:
 
 def test_a_table_of_last_values_needs_no_late_by() -> None:
     assert problems(the_last(a_pipeline())) == []
+
+
+@pytest.mark.parametrize(
+    ("last", "kind", "words"),
+    [
+        (Last(0, of="k", within="1 hour"), "BadLast", "looks back at the last 0 rows of each key"),
+        (Last(True, of="k", within="1 hour"), "BadLast", "looks back at the last True rows of each key"),
+        (Last(1, of=(), within="1 hour"), "BadLast", "looks back at the last rows of nobody"),
+        (Last(1, of="w", within="1 hour"), "UnknownColumn", "looks_back of 'last' names 'w', which 'good' does not"),
+        (Last(1, of="k", within="an hour"), "BadDuration", "looks_back of 'last': 'an hour' is not a span of time"),
+    ],
+)
+def test_what_a_table_cannot_look_back_at_is_reported_with_its_line(last: Last, kind: str, words: str) -> None:
+    pipeline = the_last(a_pipeline(), late_by="2 minutes", latest_by=(), looks_back=last)
+
+    [problem] = problems(pipeline)
+    assert (problem.kind, problem.place) == (kind, pipeline.graph().gold[-1].place)
+    assert words in problem.what
 
 
 @pytest.mark.parametrize(

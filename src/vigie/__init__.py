@@ -2,6 +2,7 @@
 
 from vigie.contracts import Sink
 from vigie.errors import VigieError
+from vigie.graph import Last
 from vigie.pipeline import Pipeline
 
-__all__ = ["Pipeline", "Sink", "VigieError"]
+__all__ = ["Last", "Pipeline", "Sink", "VigieError"]

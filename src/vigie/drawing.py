@@ -66,6 +66,8 @@ def _details(node: Node) -> Iterator[str]:
             yield f"keeps the last row of each {', '.join(node.latest_by)}"
             return
         span = f", looks back {node.looks_back}" if node.looks_back else ""
+        if node.last:
+            span += f" at the last {node.last.rows} of each {', '.join(node.last.key)}"
         yield f"waits {node.late_by} for late rows{span}"
         for wanted in node.beside:
             yield f"beside {name_of(wanted)}"

@@ -17,6 +17,7 @@ def gold_problems(graph: Graph, table: Gold) -> Iterator[Problem]:
     yield from spans(table, late_by=table.late_by, looks_back=table.looks_back)
     yield from _beside(graph, table)
     yield from _latest(graph, table)
+    yield from _last(graph, table)
     yield from _given_a_model(graph, table)
     silver = graph.find(table.reads)
     if not isinstance(silver, Silver):
@@ -95,18 +96,40 @@ def _latest(graph: Graph, table: Gold) -> Iterator[Problem]:
                 f"cannot have a {name} too", table.place,
                 f"Take out {name}: a row counts when it comes, however late, unless a newer one is there.",
             )  # fmt: skip
+    yield from _unknown_columns(graph, table, "latest_by", table.latest_by)
+
+
+def _last(graph: Graph, table: Gold) -> Iterator[Problem]:
+    last = table.last
+    if last is None:
+        return
+    if isinstance(last.rows, bool) or not isinstance(last.rows, int) or last.rows < 1:
+        yield Problem(
+            "BadLast", f"gold table '{table.name}' looks back at the last {last.rows!r} rows of each key", table.place,
+            'Say how many there are at most: Last(1, of="key", within="1 hour").',
+        )  # fmt: skip
+    if not last.key:
+        yield Problem(
+            "BadLast", f"gold table '{table.name}' looks back at the last rows of nobody", table.place,
+            "Name the columns of their key: of=...",
+        )  # fmt: skip
+    yield from _unknown_columns(graph, table, "looks_back", last.key)
+
+
+def _unknown_columns(graph: Graph, table: Gold, where: str, named: tuple[str, ...]) -> Iterator[Problem]:
     silver = graph.find(table.reads)
-    if isinstance(silver, Silver):
-        try:
-            known = ddl.columns(silver.schema)
-        except ddl.NotSql:
-            return  # reported with the silver table
-        for column in table.latest_by:
-            if column not in known:
-                yield Problem(
-                    "UnknownColumn", f"latest_by of '{table.name}' names '{column}', which '{silver.name}' does not "
-                    "have", table.place, f"Name one of: {listed(known)}.{nearest(column, known)}",
-                )  # fmt: skip
+    if not isinstance(silver, Silver):
+        return
+    try:
+        known = ddl.columns(silver.schema)
+    except ddl.NotSql:
+        return  # reported with the silver table
+    for column in named:
+        if column not in known:
+            yield Problem(
+                "UnknownColumn", f"{where} of '{table.name}' names '{column}', which '{silver.name}' does not have",
+                table.place, f"Name one of: {listed(known)}.{nearest(str(column), known)}",
+            )  # fmt: skip
 
 
 def takes_rows(table: Silver | Gold) -> Iterator[Problem]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -110,8 +110,22 @@ class Learning:
 
 
 @dataclass(frozen=True, slots=True)
+class Last:
+    """Of the rows before, what a table looks back at: so many of the last of each key, no further away than a span."""
+
+    rows: int
+    of: str | Sequence[str] = field(kw_only=True)
+    within: str = field(kw_only=True)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return (self.of,) if isinstance(self.of, str) else tuple(self.of)
+
+
+@dataclass(frozen=True, slots=True)
 class Gold:
-    """A table that follows from a silver table, once its time is closed."""
+    """A table that follows from a silver table, once its time is closed. Where it looks back at the last rows of each
+    key alone, `last` says so."""
 
     name: str
     function: Function
@@ -122,6 +136,7 @@ class Gold:
     latest_by: tuple[str, ...] = ()
     beside: tuple[Input, ...] = ()
     model: Learning | None = None
+    last: Last | None = None
 
     @property
     def table(self) -> str:

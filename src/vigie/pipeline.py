@@ -19,6 +19,7 @@ from vigie.graph import (
     Gold,
     Graph,
     Input,
+    Last,
     Learning,
     Place,
     Quiet,
@@ -145,7 +146,7 @@ class Pipeline:
         *,
         reads: Input,
         late_by: str | None = None,
-        looks_back: str | None = None,
+        looks_back: str | Last | None = None,
         beside: Input | Sequence[Input] = (),
         latest_by: str | Sequence[str] = (),
         model: Learning | None = None,
@@ -156,7 +157,9 @@ class Pipeline:
         appears when it ended `late_by` before the newest event. With `looks_back` it is given the rows
         whose time is settled (older than the newest event by `late_by`) together with those of the span
         before them, as a plain DataFrame on which any PySpark may be used; each of its rows carries the
-        event time or a `window` no longer than `looks_back`, and appears once, when that is settled.
+        event time or a `window` no longer than `looks_back`, and appears once, when that is settled. A
+        function that needs a row and the last before it of the same key, and not all of a long span, says
+        `looks_back=Last(1, of="key", within="1 hour")`: it is given no more than those.
 
         `beside` names silver tables that a function that looks back is given too, each whole, as a further
         argument: what they hold at the moment when rows are settled. What comes to them later changes
@@ -172,9 +175,11 @@ class Pipeline:
         _text(name, "a table's name", place)
         latest = (latest_by,) if isinstance(latest_by, str) else tuple(latest_by)
         tables = tuple(beside) if isinstance(beside, list | tuple) else (beside,)
+        last = looks_back if isinstance(looks_back, Last) else None
+        span = looks_back.within if isinstance(looks_back, Last) else looks_back
 
         def declare(function: F) -> F:
-            self._gold.append(Gold(name, function, reads, late_by, looks_back, place, latest, tables, model))
+            self._gold.append(Gold(name, function, reads, late_by, span, place, latest, tables, model, last))
             return function
 
         return declare

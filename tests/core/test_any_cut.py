@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tests.core.loops import begun
 from tests.core.partitions import Partitions, Take
 from tests.tier import by_night
-from vigie import Pipeline
+from vigie import Last, Pipeline
 from vigie.core.ledger import Entry
 from vigie.engines.embedded.engine import Embedded
 
@@ -70,6 +70,12 @@ def pairs(rows: DataFrame) -> DataFrame:
     before = F.lag("t").over(Window.partitionBy("id").orderBy("t"))
     close = F.when(before >= F.col("t") - F.expr("INTERVAL 3 MINUTES"), before)
     return rows.select("id", "t", close.alias("before"))
+
+
+@stoves.gold("carried", reads=readings, late_by="1 minute", looks_back=Last(1, of="id", within="3 minutes"))
+def carried(rows: DataFrame) -> DataFrame:
+    """The same, given no more of what was before than the last reading of each stove."""
+    return pairs(rows)
 
 
 @stoves.gold("last", reads=readings, latest_by="id")
@@ -209,7 +215,7 @@ def taken(  # noqa: PLR0913
         if restarts is not None and restarts.random() < 0.3:
             loop = begun(lake, engine, stoves, source, entries)
         if restarts is not None and restarts.random() < 0.5:
-            loop.follow()
+            loop.follow(in_turn=restarts.random() < 0.5)
     return entries
 
 
@@ -228,8 +234,10 @@ KEYS = {
     "gold/counts": ("window_start", "id", "n", "max_c"),
     "gold/slides": ("window_start", "n"),
     "gold/pairs": ("id", "t", "before"),
+    "gold/carried": ("id", "t", "before"),
     "gold/last": ("id", "t"),
 }
+WAITS = {"counts": COUNTS_WAIT, "slides": SLIDES_WAIT, "pairs": PAIRS_WAIT, "carried": PAIRS_WAIT}
 PARTS = ("read", "accepted", "quarantined", "duplicate", "late")
 
 
@@ -270,11 +278,13 @@ def test_tables_and_ledger_are_what_one_by_one_gives(  # noqa: PLR0913
     assert held(lake, "silver/readings", "id", "t", "c", "seen_until") == sorted(silver, key=str)
     assert held(lake, "quarantine/stoves", "partition", "offset") == sorted(wanted.quarantined, key=str)
     assert held(lake, "late/stoves", "partition", "offset") == sorted(wanted.late, key=str)
-    gold = dict(zip(KEYS, (wanted.counts(), wanted.slides(), wanted.pairs(), wanted.last()), strict=True))
+    gold = dict(
+        zip(KEYS, (wanted.counts(), wanted.slides(), wanted.pairs(), wanted.pairs(), wanted.last()), strict=True)
+    )
     for address, columns in KEYS.items():
         assert held(lake, address, *columns) == sorted(gold[address], key=str), address
     judged = [len(wanted.accepted), len(wanted.quarantined), wanted.repeats, len(wanted.late)]
     assert totals(entries, "silver/readings") == [sum(map(len, partitions)), *judged]
-    for address, waits in (("counts", COUNTS_WAIT), ("slides", SLIDES_WAIT), ("pairs", PAIRS_WAIT)):
+    for address, waits in WAITS.items():
         late = len(wanted.accepted) - len(wanted.in_time(waits))
         assert totals(entries, f"gold/{address}")[0::4] == [len(wanted.accepted), late], address

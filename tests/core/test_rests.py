@@ -32,6 +32,9 @@ class Table:
     steps: int = 0
     waits: str = field(default="", init=False)
 
+    def is_due(self) -> bool:
+        return True
+
     def step(self) -> list[Entry] | None:
         self.steps += 1
         if not self.left:

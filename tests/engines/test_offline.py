@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -10,6 +12,7 @@ import pytest
 from pyspark.sql import functions as F
 from pyspark.sql.types import LongType
 
+from vigie.core.engine import Cut
 from vigie.engines import offline, plans
 from vigie.engines.connected import BY_CONNECT
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
+MINUTE = timedelta(minutes=1)
 COLUMNS = pa.schema([("k", pa.string()), ("n", pa.int64())])
 
 
@@ -96,3 +100,26 @@ def test_looking_leaves_no_trace_in_this_process() -> None:
         offline.plan(lambda _rows: 1 / 0, [None])
 
     assert os.environ.get(BY_CONNECT) == before
+
+
+def test_the_windows_that_time_is_cut_into_are_seen_with_how_often_and_from_when_one_begins() -> None:
+    def cut(rows: DataFrame) -> DataFrame:
+        minute = rows.groupBy(F.window("at", "1 minute")).count()
+        sliding = rows.groupBy(F.window("at", "5 minutes", "1 minute", "30 seconds")).count()
+        return minute.union(sliding).union(rows.groupBy(F.expr("window(at, '1 hour', '30 minutes')")).count())
+
+    assert sorted(_cut(cut), key=lambda each: each.length) == [
+        Cut(MINUTE, MINUTE), Cut(5 * MINUTE, MINUTE, MINUTE / 2), Cut(60 * MINUTE, 30 * MINUTE)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("length", ["1 month", ""])
+def test_windows_of_which_one_cannot_be_told_are_not_seen(length: str) -> None:
+    def cut(rows: DataFrame) -> DataFrame:
+        return rows.groupBy(F.window("at", length)).count().union(rows.groupBy(F.window("at", "1 hour")).count())
+
+    assert _cut(cut) == []
+
+
+def _cut(function: Callable[[DataFrame], DataFrame]) -> list[Cut]:
+    return plans.cut_into(offline.plan(function, [None]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +14,7 @@ from vigie.errors import VigieError
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+MICROSECOND = timedelta(microseconds=1)
 Function = Callable[..., "DataFrame"]  # of DataFrames: plain PySpark
 
 
@@ -24,6 +26,20 @@ class NotComputed(VigieError):
     """What a function was given cannot be computed: a row of it, or so many together."""
 
 
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Windows that a function cuts time into: how long each is, how often one begins, and when one does, after 1970."""
+
+    length: timedelta
+    every: timedelta
+    begins: timedelta = timedelta()
+
+    def ends_between(self, after: int, until: int) -> bool:
+        """Whether one of them ends after a moment and not after another, both in microseconds after 1970."""
+        first, every = (self.begins + self.length) // MICROSECOND, self.every // MICROSECOND
+        return (until - first) // every > (after - first) // every
+
+
 class Engine(Protocol):
     """An evaluator of PySpark functions."""
 
@@ -32,8 +48,8 @@ class Engine(Protocol):
         NotComputed when it raises on what it was given."""
         ...
 
-    def windows(self, function: Function, *schemas: pa.Schema) -> list[timedelta]:
-        """How long the windows are that a function of such tables cuts time into."""
+    def windows(self, function: Function, *schemas: pa.Schema) -> list[Cut]:
+        """The windows that a function of such tables cuts time into; none when that cannot be told of any of them."""
         ...
 
     def columns(self, function: Function, *schemas: pa.Schema) -> list[list[str]]:

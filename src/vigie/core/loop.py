@@ -81,15 +81,15 @@ class Loop:
             ingest.close()
 
     def follow(self, *, in_turn: bool = False) -> bool:
-        """What follows from them; whether anything did. In turn with what comes in, a table that looks far back rests
-        between two batches: silver goes first, and larger batches cost no more."""
+        """What follows from them; whether anything did. In turn with what comes in, a table takes a batch when
+        something closes with it, and rests between two of them: silver goes first, and larger batches cost no more."""
         now = time.monotonic()
-        due = [each for each in self.gold if not in_turn or self._rest.get(each.table, now) <= now]
+        self._rest = {table: until for table, until in self._rest.items() if in_turn and until > now}
+        due = [each for each in self.gold if not in_turn or (each.table not in self._rest and each.is_due())]
         return any([self._followed(each) for each in due])
 
     def _followed(self, table: GoldTable) -> bool:
         began = time.monotonic()
-        self._rest.pop(table.table, None)
         took = self._step(table.step)
         if took:
             ended = time.monotonic()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import sqlglot
 from sqlglot import Token, exp
 from sqlglot.errors import SqlglotError
 
+from vigie.core.engine import Cut
 from vigie.duration import parse_duration
 
 if TYPE_CHECKING:
@@ -52,12 +52,20 @@ NO_FUNCTIONS = {
     "WHERE",
     "WITH",
 }
-LENGTH = 1  # the place among the arguments of `window` where its length stands
 
 
-def windows(frame: DataFrame) -> list[timedelta]:
-    """How long the windows are that it cuts time into."""
-    return [parse_duration(text) for text in _lengths(plan_of(frame))]
+def cut_into(plan: Message) -> list[Cut]:
+    """The windows that it cuts time into; none when that is not written down for one of them."""
+    try:
+        return [_cut(texts) for texts in _windows(plan)]
+    except (ValueError, SqlglotError):
+        return []
+
+
+def _cut(spans: Sequence[str]) -> Cut:
+    """By the arguments of `window` after the time: the length, and it may be how often and from when."""
+    length, *others = map(parse_duration, spans)
+    return Cut(length, *(others or [length]))
 
 
 def plan_of(frame: DataFrame) -> Message:
@@ -96,12 +104,13 @@ def _may_be_called(token: Token) -> bool:
     return bool(re.fullmatch(r"[a-z_]\w*", token.text, re.IGNORECASE)) and token.text.upper() not in NO_FUNCTIONS
 
 
-def _lengths(plan: Message) -> Iterator[str]:
+def _windows(plan: Message) -> Iterator[list[str]]:
+    """What each call of `window` is given after the time."""
     for field, value in _all(plan):
         if field.name == "unresolved_function" and value.function_name == "window":
-            yield from (argument.literal.string for argument in value.arguments[LENGTH : LENGTH + 1])
+            yield [argument.literal.string for argument in value.arguments[1:]]
         if field.name == "expression_string":
-            yield from _lengths_in_sql(value.expression)
+            yield from _windows_in_sql(value.expression)
 
 
 def _all(message: Message) -> Iterator[tuple[Any, Any]]:
@@ -123,8 +132,8 @@ def _parts(field: Any, value: Any) -> Iterator[Message]:
         yield value
 
 
-def _lengths_in_sql(text: str) -> Iterator[str]:
+def _windows_in_sql(text: str) -> Iterator[list[str]]:
     for call in sqlglot.parse_one(text, dialect="spark").find_all(exp.Anonymous, exp.Func):
         if call.sql_name().lower() == "window" or getattr(call, "name", "").lower() == "window":
             arguments = call.expressions or list(call.args.values())
-            yield from (each.name for each in arguments[LENGTH : LENGTH + 1])
+            yield [each.name for each in arguments[1:]]

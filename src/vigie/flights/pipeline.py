@@ -3,7 +3,7 @@
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from vigie import Pipeline
+from vigie import Last, Pipeline
 from vigie.detectors import Above, Below, SuddenChange
 from vigie.duration import parse_duration
 from vigie.flights import features, learning, opensky, questions, simulator
@@ -100,7 +100,12 @@ def anomaly_alerts(rows: DataFrame) -> DataFrame:
     )
 
 
-@flights.gold("movements", reads=flights_ml, late_by="2 minutes", looks_back=FURTHEST_APART)
+@flights.gold(
+    "movements",
+    reads=flights_ml,
+    late_by="2 minutes",
+    looks_back=Last(1, of="icao24", within=FURTHEST_APART),
+)
 def movements(rows: DataFrame) -> DataFrame:
     """Each report beside the one before it of the same aircraft, 15 minutes earlier at most: how far, how fast."""
     in_order = Window.partitionBy("icao24").orderBy("event_timestamp")

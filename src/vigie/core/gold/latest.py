@@ -64,6 +64,10 @@ class LatestTable:
         there = pa.schema([(field.name, field.type) for field in found])
         tables.ensure(self._to, there, self._gold.table, self._context.graph.name)
 
+    def is_due(self) -> bool:
+        """Whether silver may have gained something: who looks at the last values wants them now."""
+        return True
+
     def step(self) -> list[Entry] | None:
         """Bring the table to where silver is, for the first or the second time; none when silver gained nothing."""
         if not self._due:

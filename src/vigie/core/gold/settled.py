@@ -24,17 +24,18 @@ from vigie.core.delta import changes, tables
 from vigie.core.delta.snapshot import Snapshot, Within
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Engine
+from vigie.core.gold.carried import Carried
 from vigie.core.ingest.silver import MICROSECOND, SEEN, instant, moment, reached_by
 from vigie.core.ledger import Entry
 from vigie.core.notes import GoldPlan, Notes
 from vigie.core.progress import NEVER
-from vigie.core.reached import Journal
+from vigie.core.reached import Journal, Reached
 from vigie.core.run_context import RunContext
 from vigie.core.user_function import made
 from vigie.core.whole import check_notes, check_table
 from vigie.duration import parse_duration
 from vigie.errors import BadDeclaration, LakeDamaged, RequestError
-from vigie.graph import Gold, Silver
+from vigie.graph import Gold, Last, Silver
 from vigie.lake import opened
 from vigie.models import Models, Trained
 
@@ -71,10 +72,11 @@ class SettledTable:
         self._time = str(graph.silver_of(gold).event_time)
         self._watermark = parse_duration(str(gold.late_by)) // MICROSECOND
         self._models = Models(lake, graph.name) if gold.model else None
+        self._carried = Carried(gold.last, self._time) if gold.last else None
         self._notes, self._plan, self._due = begun(context, gold)
         self._prepare()
         if self._plan is not None and not self._due:
-            journal.add(gold.table, reached_by(self._plan.batch, 0, self._stands(self._plan)))
+            journal.add(gold.table, reached_by(self._plan.batch, self._stands(self._plan)))
 
     @property
     def table(self) -> str:
@@ -104,27 +106,52 @@ class SettledTable:
                 where=str(self._gold.place),
                 do="Keep that column: it says when a row is settled.",
             )
-        self._looks_back = self._span(function, inputs) // MICROSECOND
+        self._cuts = self._engine.windows(function, *inputs) if self._is_windowed else []
+        self._looks_back = self._span() // MICROSECOND
         self._needs = [{*names, self._time} for names in self._engine.columns(function, *inputs)]
+        if self._gold.last is not None:
+            self._check_last(self._gold.last, inputs[0])
+            self._needs[0] |= set(self._gold.last.key)
         tables.ensure(self._to, _nullable(found.schema), self._gold.table, self._context.graph.name)
         self._columns = Snapshot(self._to).schema
 
-    def _span(self, function: partial[DataFrame], inputs: list[pa.Schema]) -> timedelta:
+    def _check_last(self, last: Last, rows: pa.Schema) -> None:
+        if missing := [name for name in last.key if name not in rows.names]:
+            raise BadDeclaration(
+                f"gold table '{self._gold.name}' looks back at the last rows of each {', '.join(missing)}, which "
+                f"'{self._reads.table}' does not have",
+                where=str(self._gold.place),
+                do=f"It has: {', '.join(rows.names)}.",
+            )
+        if self._is_windowed:
+            raise BadDeclaration(
+                f"gold table '{self._gold.name}' gives windows, and would be given the last rows of each key alone",
+                where=str(self._gold.place),
+                do='A window is worked out from all its rows: give the span alone, looks_back="5 minutes".',
+            )
+
+    def _span(self) -> timedelta:
         if self._gold.looks_back is not None:
             return parse_duration(self._gold.looks_back)
-        cut = self._engine.windows(function, *inputs)
-        if not cut:
+        if not self._cuts:
             raise BadDeclaration(
                 f"gold table '{self._gold.name}' has windows whose length is not to be seen",
                 where=str(self._gold.place),
                 do="Cut time by F.window with a length that is written there, or say how far it looks_back.",
             )
-        return max(cut)
+        return max(cut.length for cut in self._cuts)
 
     def _schema(self, table: Silver | Gold) -> pa.Schema:
         if isinstance(table, Silver):
             return arrow_schema(table.schema)
         return pa.schema(opened(self._context.lake.gold(table.name)).schema().to_arrow())
+
+    def is_due(self) -> bool:
+        """Whether anything closes by now: what closes later may as well be read and counted then."""
+        after, until = self._plan.until if self._plan else NEVER, self._until()
+        if self._due or after == NEVER or not self._cuts:
+            return self._due or until > after
+        return any(cut.ends_between(after, until) for cut in self._cuts)
 
     def step(self) -> list[Entry] | None:
         """Give what is closed by now; none when nothing has come since. The same batch is due after a failure."""
@@ -155,7 +182,7 @@ class SettledTable:
         self._context.ledger.write([entry], Stamp(self._gold.table, plan.batch))
         self._context.committed(f"{self._gold.table} ledger")
         self._due = False
-        self._journal.add(self._gold.table, reached_by(plan.batch, 0, stands))
+        self._journal.add(self._gold.table, reached_by(plan.batch, stands))
         return [entry]
 
     def _stands(self, plan: GoldPlan) -> dict[str, object]:
@@ -163,23 +190,28 @@ class SettledTable:
         return {"version": tables.version(self._to), "until": plan.until, "quiet": False}
 
     def _planned(self) -> GoldPlan | None:
-        before = self._plan
-        there = self._journal.after(self._reads.table, before.upto if before else -1)
+        before, until = self._plan, self._until()
         newest = self._journal.newest(self._reads.table)
-        beside = {silver.table: self._journal.newest(silver.table) for silver in self._beside}
-        told = [newest.until, *(each.until for each in beside.values() if each.batch >= 0 and not each.is_quiet)]
-        least = min(told)
-        until = NEVER if least == NEVER else least - self._watermark
         after = before.until if before else NEVER
-        if not there and until <= after:
+        if newest.batch <= (before.upto if before else -1) and until <= after:
             return None
         read, late = self._counted(before.reads[self._reads.table] if before else -1, newest.version)
         number, reads = before.batch + 1 if before else 0, {self._reads.table: newest.version}
-        for table, each in beside.items():
-            reads[table] = each.version if each.batch >= 0 else tables.version(self._context.lake.path(table))
+        for each, reached in self._reached_beside():
+            there = reached.batch >= 0
+            reads[each.table] = reached.version if there else tables.version(self._context.lake.path(each.table))
         model = self._models.in_use if self._models else None
         self._examine(model)
         return GoldPlan(number, newest.batch, reads, after, max(until, after), read, late, model)
+
+    def _until(self) -> int:
+        """Up to which moment all is closed by now, in what it reads and in what stands beside it."""
+        beside = [reached for _, reached in self._reached_beside() if reached.batch >= 0 and not reached.is_quiet]
+        least = min(each.until for each in (self._journal.newest(self._reads.table), *beside))
+        return NEVER if least == NEVER else least - self._watermark
+
+    def _reached_beside(self) -> list[tuple[Silver, Reached]]:
+        return [(each, self._journal.newest(each.table)) for each in self._beside]
 
     def _examine(self, model: int | None) -> None:
         """RequestError, or LakeDamaged, when a model cannot predict from the rows that it would be given."""
@@ -229,7 +261,7 @@ class SettledTable:
         trained = self._trained(plan.model)
         lake, version = self._context.lake, plan.reads[self._reads.table]
         beside = [
-            _read(Snapshot(lake.path(each.table), plan.reads[each.table]), needs | {str(each.event_time)})
+            _whole(Snapshot(lake.path(each.table), plan.reads[each.table]), needs | {str(each.event_time)})
             for each, needs in zip(self._beside, self._needs[1:], strict=True)
         ]
         schema = self._columns
@@ -237,17 +269,18 @@ class SettledTable:
         for after, until in self._spans(plan):
             rows = self._rows(version, after, until)
             found = self._engine.evaluate(partial(self._made, trained), rows, *beside)
-            parts.append(self._between(found, after, until).select(schema.names).cast(schema))
+            parts.append(self._closing(found, after, until).select(schema.names).cast(schema))
         return pa.concat_tables(parts)
 
     def _spans(self, plan: GoldPlan) -> Iterator[tuple[int, int]]:
         """The batch's span of time, in parts that hold about so many rows."""
         read = Snapshot(self._from, plan.reads[self._reads.table])
-        within, cuts = self._within(plan.after, plan.until), list[int]()
+        since, cuts = self._since(plan.after), list[int]()
+        within = Within(self._time, since, plan.until)
         parts = -(-read.most_rows(within) // AT_ONCE)
         if parts > 1:
             moment = {"moment": pc.field(self._time).cast(pa.int64())}
-            moments = read.reader(self._span_of(plan.after, plan.until), moment, within).read_all()
+            moments = read.reader(_between(self._time, since, plan.until), moment, within).read_all()
             with duckdb.connect(config={"temp_directory": gettempdir()}) as database:
                 database.register("moments", moments)
                 shares = [at / parts for at in range(1, parts)]
@@ -256,24 +289,36 @@ class SettledTable:
         bounds = [plan.after, *cuts, plan.until]
         yield from zip(bounds[:-1], bounds[1:], strict=True)
 
-    def _within(self, after: int, until: int) -> Within:
-        return Within(self._time, NEVER if after == NEVER else after - self._looks_back, until)
-
-    def _span_of(self, after: int, until: int) -> pc.Expression:
-        time = pc.field(self._time)
-        wanted = time < instant(until)
-        return wanted if after == NEVER else wanted & (time >= instant(after - self._looks_back))
+    def _since(self, after: int) -> int:
+        """From where on rows are read of which the table is worked out after a moment."""
+        return NEVER if after == NEVER else after - (0 if self._carried else self._looks_back)
 
     def _rows(self, version: int, after: int, until: int) -> pa.Table:
         """The rows that what closes in a span is worked out from: those of them that were not late."""
-        wanted = self._span_of(after, until)
+        read = Snapshot(self._from, version)
+        rows = self._in_time(read, self._since(after), until).read_all()
+        if self._carried is None:
+            return rows
+
+        def span_before() -> Iterator[pa.Table]:
+            reader = self._in_time(read, after - self._looks_back, after)
+            return (pa.Table.from_batches([batch]) for batch in reader if batch.num_rows)
+
+        before = [] if after == NEVER else self._carried.before(after, span_before)
+        rows = pa.concat_tables([*before, rows])
+        self._carried.leave(until, rows, until - self._looks_back)
+        return rows
+
+    def _in_time(self, read: Snapshot, since: int, until: int) -> pa.RecordBatchReader:
+        """The rows from one moment to another, which is not one of them, that were not late for the table."""
+        wanted = _between(self._time, since, until)
         if isinstance(self._reads, Silver):
             seen = pc.field(SEEN).cast(pa.int64())
             in_time = pc.field(self._time).cast(pa.int64()) >= seen - pc.scalar(self._watermark)
             wanted = wanted & (pc.field(SEEN).is_null() | in_time)
-        return _read(Snapshot(self._from, version), self._needs[0], wanted, self._within(after, until))
+        return read.reader(wanted, _named(read, self._needs[0]), Within(self._time, since, until))
 
-    def _between(self, found: pa.Table, after: int, until: int) -> pa.Table:
+    def _closing(self, found: pa.Table, after: int, until: int) -> pa.Table:
         """What closed after one moment and up to another; a row of its own is closed once nothing older can come."""
         moments = pc.fill_null(found[self._settled_by].cast(instant(0).type).cast(pa.int64()), until).to_numpy()
         is_closed = (
@@ -315,11 +360,17 @@ def flat(rows: DataFrame) -> DataFrame:
     return rows.select(*bounds, *(name for name in rows.columns if name != "window"))
 
 
-def _read(
-    table: Snapshot, needs: set[str], where: pc.Expression | None = None, within: Within | None = None
-) -> pa.Table:
-    columns = {name: pc.field(name) for name in table.schema.names if name in needs}
-    return table.reader(where, columns, within).read_all()
+def _between(time: str, since: int, until: int) -> pc.Expression:
+    wanted = pc.field(time) < instant(until)
+    return wanted if since == NEVER else wanted & (pc.field(time) >= instant(since))
+
+
+def _whole(table: Snapshot, needs: set[str]) -> pa.Table:
+    return table.reader(None, _named(table, needs)).read_all()
+
+
+def _named(table: Snapshot, needs: set[str]) -> dict[str, pc.Expression]:
+    return {name: pc.field(name) for name in table.schema.names if name in needs}
 
 
 def _nullable(schema: pa.Schema) -> pa.Schema:

@@ -235,7 +235,7 @@ class Ingest:
             elif (table := by_address.get(entry["table"])) is not None:
                 done[table.address] = batch
                 table.recall(offsets["progress"], offsets["until"])
-                self._journal.add(table.address, reached_by(batch, entry["accepted"], offsets))
+                self._journal.add(table.address, reached_by(batch, offsets))
         return bronze, done
 
 

@@ -115,7 +115,7 @@ class SilverTable:
             self._declared.name, self.address, plan.batch, rows.num_rows, accepted, quarantined, found.count(REPEAT),
             late, None, offsets, moment(self.until),
         )  # fmt: skip
-        return entry, reached_by(plan.batch, accepted, offsets)
+        return entry, reached_by(plan.batch, offsets)
 
     def _shaped(self, parsed: pa.Table) -> pa.Table:
         """What the table's function makes of each message, in the order of the messages."""
@@ -246,12 +246,12 @@ def nothing(fields: pa.Schema) -> pa.Table:
     return pa.schema([*fields, *tail]).empty_table()
 
 
-def reached_by(batch: int, rows: int, offsets: Mapping[str, object]) -> Reached:
+def reached_by(batch: int, offsets: Mapping[str, object]) -> Reached:
     """Where a table stood after a batch, from what the ledger has of it."""
     version, until = offsets["version"], offsets["until"]
     assert isinstance(version, int)
     assert isinstance(until, int)
-    return Reached(batch, version, rows, until, bool(offsets["quiet"]))
+    return Reached(batch, version, until, bool(offsets["quiet"]))
 
 
 def micros_in(times: pa.ChunkedArray) -> NDArray[np.int64]:

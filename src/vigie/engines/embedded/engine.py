@@ -9,14 +9,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
 from pyspark.errors import PySparkException
 from pyspark.sql.connect.session import SparkSession
 
-from vigie.core.engine import EngineDied, Function, NotComputed
+from vigie.core.engine import Cut, EngineDied, Function, NotComputed
 from vigie.core.ingest.silver import SEEN
 from vigie.core.user_function import reason
 from vigie.engines import columns, plans
@@ -63,11 +62,12 @@ class Embedded:
             frames = {name: session.read.format("delta").load(str(path)).drop(SEEN) for name, path in tables.items()}
             return function(**frames).toArrow()
 
-    def windows(self, function: Function, *schemas: pa.Schema) -> list[timedelta]:
-        """How long the windows are that a function of such tables cuts time into."""
+    def windows(self, function: Function, *schemas: pa.Schema) -> list[Cut]:
+        """The windows that a function of such tables cuts time into; none when that cannot be told of any of them."""
         tables = [schema.empty_table() for schema in schemas]
         with self._exchange.lent(tables) as (inputs, _), self._watched() as session:
-            return plans.windows(function(*(session.read.format("arrow").load(str(folder)) for folder in inputs)))
+            made = function(*(session.read.format("arrow").load(str(folder)) for folder in inputs))
+            return plans.cut_into(plans.plan_of(made))
 
     def columns(self, function: Function, *schemas: pa.Schema) -> list[list[str]]:
         """Which columns of such tables a function needs, in their order: more, now and then, and never fewer."""

@@ -1,0 +1,197 @@
+"""When a gold table takes a batch while messages come, and what of silver its function is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyspark.sql import Window
+from pyspark.sql import functions as F
+
+from tests.core.loops import begun
+from tests.engine.numbers import a_number, numbers
+from tests.runs import an_inbox
+from vigie import Last, Pipeline
+from vigie.connectors.inbox import Inbox
+from vigie.core.engine import Cut
+from vigie.core.ledger import Entry
+from vigie.core.loop import Loop
+from vigie.engines.embedded.engine import Embedded
+from vigie.errors import BadDeclaration
+from vigie.lake import Lake, rows
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+Function = Callable[..., "DataFrame"]
+SECOND = timedelta(seconds=1)
+
+
+def per_minute(rows: DataFrame) -> DataFrame:
+    """How many numbers, minute by minute."""
+    return rows.groupBy(F.window("at", "1 minute")).agg(F.count(F.lit(1)).alias("count"))
+
+
+def before(rows: DataFrame) -> DataFrame:
+    """Each number beside the one before it."""
+    return rows.select("k", "at", "n", F.lag("n").over(Window.partitionBy("k").orderBy("at")).alias("before"))
+
+
+def declared(function: Function, **settings: Any) -> Pipeline:
+    pipeline = numbers()
+    [silver] = pipeline.graph().silver
+    pipeline.gold("made", reads=silver.function, late_by="1 minute", **settings)(function)
+    return pipeline
+
+
+class Following:
+    """A run of a pipeline with one gold table that goes on while numbers come."""
+
+    def __init__(self, folder: Path, engine: Any, pipeline: Pipeline) -> None:
+        self._folder, self._engine, self._pipeline, self._files = folder, engine, pipeline, 0
+        (folder / "inbox").mkdir()
+        self.told: list[Entry] = []
+        self.loop = self.begun()
+
+    def begun(self) -> Loop:
+        return begun(self._folder / "lake", self._engine, self._pipeline, Inbox(self._folder / "inbox"), self.told)
+
+    def send(self, *values: tuple[int, float, str]) -> None:
+        """Numbers (their value, when, whose), and silver has them."""
+        staged = an_inbox(self._folder / "staged", [a_number(n, at, k) for n, at, k in values])
+        (staged / "000.jsonl").rename(self._folder / "inbox" / f"{self._files:03}.jsonl")
+        self._files += 1
+        assert self.loop.ingest()
+
+    def follow(self, *, in_turn: bool) -> bool:
+        self.loop._rest.clear()
+        return self.loop.follow(in_turn=in_turn)
+
+    def made(self) -> list[dict[str, Any]]:
+        return rows(Lake(self._folder / "lake").gold("made"))
+
+
+class Counting:
+    """An engine that notes how many rows a function is given each time."""
+
+    def __init__(self, engine: Embedded) -> None:
+        self._engine, self.given = engine, list[int]()
+
+    def evaluate(self, function: Function, *tables: pa.Table) -> pa.Table:
+        if function.__class__.__name__ == "partial":  # a gold table's
+            self.given.append(tables[0].num_rows)
+        return self._engine.evaluate(function, *tables)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+
+@given(
+    length=st.integers(1, 90), every=st.integers(1, 90), begins=st.integers(0, 90),
+    after=st.integers(-300, 300), more=st.integers(0, 200),
+)  # fmt: skip
+def test_a_window_ends_in_a_span_when_one_of_all_of_them_does(
+    length: int, every: int, begins: int, after: int, more: int
+) -> None:
+    ends = [begins + length + number * every for number in range(-1_000, 1_000)]
+
+    found = Cut(length * SECOND, every * SECOND, begins * SECOND).ends_between(
+        after * 1_000_000, (after + more) * 1_000_000
+    )
+
+    assert found == any(after < end <= after + more for end in ends)
+
+
+def test_while_messages_come_windows_are_looked_at_when_one_of_them_closes(engine: Embedded, tmp_path: Path) -> None:
+    counting = Counting(engine)
+    following = Following(tmp_path, counting, declared(per_minute))
+    following.send((2, 0, "a"))
+    following.follow(in_turn=True)
+    following.send((4, 10, "a"), (6, 121, "a"))
+    assert following.follow(in_turn=True)
+    assert [row["count"] for row in following.made()] == [2]
+
+    following.send((8, 130, "a"))
+    following.send((10, 179, "a"))
+    looked = len(counting.given)
+    assert not following.follow(in_turn=True), "the second minute is open for another second"
+    assert len(counting.given) == looked
+    following.send((12, 181, "a"))
+    assert following.follow(in_turn=True)
+    assert [row["count"] for row in following.made()] == [2], "no window holds nothing"
+
+
+def test_what_no_window_closed_with_is_counted_when_all_is_to_go_through(engine: Embedded, tmp_path: Path) -> None:
+    following = Following(tmp_path, engine, declared(per_minute))
+    following.send((2, 0, "a"))
+    following.follow(in_turn=True)
+    following.send((4, 10, "a"), (6, 11, "a"))
+    assert not following.follow(in_turn=True), "nothing is closed before the minute and its lateness are over"
+
+    assert following.follow(in_turn=False)
+
+    assert [entry.read for entry in following.told if entry.table == "gold/made"] == [1, 2]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_who_looks_back_at_the_last_of_each_is_given_that_and_what_is_new(
+    engine: Embedded, tmp_path: Path, restarts: bool
+) -> None:
+    counting = Counting(engine)
+    following = Following(tmp_path, counting, declared(before, looks_back=Last(1, of="k", within="10 minutes")))
+    sent = [(2 * number, float(number), "abc"[number % 3]) for number in range(90)]
+    following.send(*sent)
+    following.follow(in_turn=True)
+    if restarts:
+        following.loop = following.begun()
+    following.send((1_000, 100, "a"), (1_002, 200, "b"))
+    counting.given.clear()
+    assert following.follow(in_turn=True)
+
+    # What the first batch left open, to 30 s, the one of 100 s, and the last of each of three before.
+    left_open = [at for _, at, _ in sent if at >= 29]
+    assert counting.given == [len(left_open) + 1 + 3]
+    assert _before_each(following.made()) == _expected([*sent, (1_000, 100.0, "a")])
+
+
+def _before_each(made: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    return sorted((row["k"], row["n"], row["before"]) for row in made)
+
+
+def _expected(sent: Sequence[tuple[int, float, str]]) -> list[tuple[Any, ...]]:
+    newest: dict[str, int] = {}
+    found: list[tuple[Any, ...]] = []
+    for n, _, k in sent:
+        found.append((k, n, newest.get(k)))
+        newest[k] = n
+    return sorted(found)
+
+
+def test_what_is_further_back_than_the_span_is_not_given(engine: Embedded, tmp_path: Path) -> None:
+    following = Following(tmp_path, engine, declared(before, looks_back=Last(1, of="k", within="1 minute")))
+    following.send((2, 0, "a"), (4, 70, "b"), (6, 131, "b"))
+    following.follow(in_turn=True)
+    following.send((8, 135, "a"), (10, 300, "b"))
+    following.follow(in_turn=True)
+
+    assert _before_each(following.made()) == [("a", 2, None), ("a", 8, None), ("b", 4, None), ("b", 6, 4)]
+
+
+@pytest.mark.parametrize(
+    ("function", "key", "words"),
+    [
+        (per_minute, "k", "gives windows, and would be given the last rows of each key alone"),
+        (before, "who", "looks back at the last rows of each who, which 'silver/even' does not have"),
+    ],
+)
+def test_what_cannot_be_worked_out_of_the_last_rows_is_refused_at_the_start(
+    engine: Embedded, tmp_path: Path, function: Function, key: str, words: str
+) -> None:
+    with pytest.raises(BadDeclaration, match=words):
+        Following(tmp_path, engine, declared(function, looks_back=Last(1, of=key, within="1 minute")))
