@@ -104,7 +104,7 @@ ALL_RULES = tuple(rule for rules in RULES.values() for rule in rules)
 def of_a_detector(name: str) -> tuple[tuple[str, ...], ...]:
     """Its own tests, those of what all share, those of what is declared, and the reference."""
     shared = [] if name in RULES else list(RULES)
-    files = [f"tests/detectors/test_{each}.py" for each in (name, "settings", "judging", *shared)]
+    files = [f"tests/detectors/test_{each}.py" for each in (name, "defaults", "settings", "judging", *shared)]
     own, *others = dict.fromkeys(file for file in files if (HOUSE / file).exists())
     judged = f"{REFERENCE}::test_what_it_says_is_what_the_reference_says"
     rules = tuple(f"{judged}[{rule}]" for rule in dict.fromkeys(RULES.get(name, ALL_RULES)))

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -61,6 +62,14 @@ def distance(reading: Reading, past: Sequence[Reading], rule: OffCourse) -> floa
     return abs(float(reading.values["c"] - level)) / max(deviation, rule.least)
 
 
+def off(reading: Reading, past: Sequence[Reading]) -> float | None:
+    """By how much it is above the line through its past, where there is one."""
+    if len({r.at for r in past}) < 2 or len(past) < 3:
+        return None
+    minutes = [(r.at - reading.at) / (60 * SECOND) for r in past]
+    return float(reading.values["c"] - np.polyfit(minutes, [r.values["c"] for r in past], 1)[1])
+
+
 def gain(far: float | None, known: Sequence[float]) -> float:
     if far is None:
         return 0.0
@@ -87,11 +96,13 @@ def test_it_says_what_the_plain_reckoning_says(one: list[Reading], other: list[R
 
     found = said(RULE, readings, NUMBER)
 
-    for verdict, (against, lately) in zip(found, evidence(readings, RULE), strict=True):
+    for reading, verdict, (against, lately) in zip(readings, found, evidence(readings, RULE), strict=True):
         if abs(against - limit) > ROUNDING:
             assert verdict.fires == (against > limit)
         if abs(lately) > ROUNDING:
             assert verdict.clears == (not verdict.fires and lately < 0)
+        if (by := off(reading, before(readings, reading, OVER_S))) is not None and verdict.value is not None:
+            assert verdict.value == pytest.approx(by, abs=1e-6)
 
 
 def noise(keys: int, readings: int, every_s: float, hangs_s: float, seed: int) -> list[Reading]:
