@@ -41,7 +41,7 @@ PLAIN: dict[str, Any] = {
     "back and forth": BackAndForth("c"),
     "off course": OffCourse("c"),
 }
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "above": {"column": "c", "limit": 30, "clears_at": None},
     "below": {"column": "c", "limit": 10, "clears_at": None},
     "sudden change": {"column": "c", "by": 5, "within": "1 minute"},
