@@ -55,7 +55,7 @@ def in_batches(rows: list[Row], cuts: list[int]) -> list[int]:
         progress = told.progress
         keys = pa.table({"u0": [row[0] for row in batch], "u1": pa.array([row[3] for row in batch], pa.int64())})
 
-        def known(low: int, high: int, accepted: list[Any] = accepted) -> pa.Table:
+        def known(_keys: pa.Table, low: int, high: int, accepted: list[Any] = accepted) -> pa.Table:
             those = [each for each in accepted if low <= each[2] <= high]
             return pa.table(
                 {
@@ -96,7 +96,7 @@ def test_without_a_key_nothing_is_a_repeat() -> None:
     none = np.zeros(3, bool)
     empty = pa.table({"x": [1, 2, 3]}).select([])
 
-    said = judged(none, times, np.full(3, 5), WATERMARK, empty, lambda low, high: empty)  # noqa: ARG005
+    said = judged(none, times, np.full(3, 5), WATERMARK, empty, lambda keys, low, high: empty)  # noqa: ARG005
 
     assert said.count(ACCEPTED) == 3
     assert said.rows(REPEAT).tolist() == []

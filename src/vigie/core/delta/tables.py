@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
+from vigie.core import scratch
 from vigie.core.delta import handles
 from vigie.core.delta.snapshot import Snapshot, Within
 from vigie.disk import written
@@ -147,12 +147,12 @@ def merge(rows: pa.Table, path: Path, on: tuple[str, ...], changed: str) -> int:
 def _merged(new: pa.Table, held: pa.Table, on: tuple[str, ...], changed: str) -> pa.Table | None:
     """What the table is to hold; none when it holds that already."""
     same = " AND ".join(f'held."{name}" = new."{name}"' for name in on)
-    with duckdb.connect() as database:
+    with scratch.database() as database:
         database.execute("SET TimeZone = 'UTC'")
         database.register("new", new.select(held.column_names))
         database.register("held", held)
         database.execute(
-            f"""CREATE TABLE taken AS FROM new
+            f"""CREATE TEMP TABLE taken AS FROM new
             WHERE NOT EXISTS (SELECT 1 FROM held WHERE {same} AND NOT coalesce({changed}, false))"""
         )
         if not database.sql("SELECT 1 FROM taken LIMIT 1").fetchall():

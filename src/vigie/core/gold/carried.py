@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from tempfile import gettempdir
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
 from vigie.arrow_types import INSTANT
+from vigie.core import scratch
 from vigie.graph import Last
 from vigie.lake import quoted
 
@@ -43,7 +42,7 @@ class Carried:
         told = rows.select(list(self._last.key)).append_column("micros of it", micros)
         told = told.append_column("row of it", pa.array(np.arange(len(rows))))
         keys = ", ".join(map(quoted, self._last.key))
-        with duckdb.connect(config={"temp_directory": gettempdir()}) as database:
+        with scratch.database() as database:
             database.register("told", told)
             found = database.execute(
                 f"""SELECT "row of it" FROM told WHERE $1 IS NULL OR "micros of it" >= $1

@@ -7,14 +7,13 @@ rows that come out of order.
 from __future__ import annotations
 
 from functools import partial
-from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from vigie.arrow_types import arrow_schema
+from vigie.core import scratch
 from vigie.core.delta import changes, tables
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Engine
@@ -112,7 +111,7 @@ class LatestTable:
         """The newest row of each key; one without a key is nobody's."""
         keys = ", ".join(map(quoted, self._gold.latest_by))
         known = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in (*self._gold.latest_by, self._time))
-        with duckdb.connect(config={"temp_directory": gettempdir()}) as database:
+        with scratch.database() as database:
             database.execute("SET TimeZone = 'UTC'")
             database.register("rows", rows)
             return (

@@ -10,16 +10,15 @@ import logging
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
-from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
-import duckdb
 import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from vigie.arrow_types import arrow_schema
+from vigie.core import scratch
 from vigie.core.delta import changes, tables
 from vigie.core.delta.snapshot import Snapshot, Within
 from vigie.core.delta.tables import Stamp
@@ -281,7 +280,7 @@ class SettledTable:
         if parts > 1:
             moment = {"moment": pc.field(self._time).cast(pa.int64())}
             moments = read.reader(_between(self._time, since, plan.until), moment, within).read_all()
-            with duckdb.connect(config={"temp_directory": gettempdir()}) as database:
+            with scratch.database() as database:
                 database.register("moments", moments)
                 shares = [at / parts for at in range(1, parts)]
                 [(found,)] = database.execute("SELECT quantile_disc(moment, $1) FROM moments", [shares]).fetchall()

@@ -177,8 +177,8 @@ class SilverTable:
         else:
             until, watermark = told.until, self._watermark
 
-        def known(low: int, high: int) -> pa.Table:
-            return self._recent.between(low, high, plan.batch, plan.tables[self.name].version)
+        def known(keys: pa.Table, low: int, high: int) -> pa.Table:
+            return self._recent.like(keys, low, high, plan.batch, plan.tables[self.name].version)
 
         return judged(broken, times, until, watermark, self._keys(rows), known)
 

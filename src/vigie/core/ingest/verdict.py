@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from tempfile import gettempdir
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from vigie.core import scratch
 from vigie.core.progress import NEVER, late
 
 ACCEPTED, BROKEN, LATE, REPEAT = range(4)
 
-# The keys and times of accepted rows between two instants (microseconds), as `u0`, `u1` ... and `micros`.
-Known = Callable[[int, int], pa.Table]
+# The keys and times of accepted rows between two instants (microseconds), as `u0`, `u1` ... and `micros`: all that have
+# one of these keys, and it may be others.
+Known = Callable[[pa.Table, int, int], pa.Table]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +61,13 @@ def _repeats(keys: pa.Table, times: NDArray[np.int64], watermark: int, known: Kn
     names = keys.column_names
     same = " AND ".join(f'one."{name}" IS NOT DISTINCT FROM other."{name}"' for name in names)
     columns = ", ".join(f'"{name}"' for name in names)
-    with _database().cursor() as database:
+    with scratch.database() as database:
         database.register(
             "told",
             keys.append_column("micros", pa.array(times)).append_column("row", pa.array(np.arange(len(times)))),
         )
         low, high = int(times.min()) - watermark, int(times.max()) + watermark
-        database.register("known", known(max(low, NEVER), high))
+        database.register("known", known(keys, max(low, NEVER), high))
         met = database.execute(
             f"""SELECT row FROM told AS one WHERE EXISTS (SELECT 1 FROM known AS other
                 WHERE {same} AND abs(one.micros - other.micros) <= {watermark})"""
@@ -82,12 +81,6 @@ def _repeats(keys: pa.Table, times: NDArray[np.int64], watermark: int, known: Kn
         ).fetchnumpy()
     within = _within(again["row"], again["micros"], again["key"], watermark)
     return np.concatenate([np.asarray(met, np.int64), within])
-
-
-@functools.cache
-def _database() -> duckdb.DuckDBPyConnection:
-    """One for the process: to set one up takes longer than most batches are judged in."""
-    return duckdb.connect(config={"memory_limit": "1GB", "temp_directory": gettempdir()})
 
 
 def _within(
