@@ -33,7 +33,7 @@ from vigie.core.ledger import Ledger
 from vigie.core.observer import Watcher
 from vigie.core.run import Run, Wish
 from vigie.core.run_context import RunContext
-from vigie.core.source import Bounds, Position, Span
+from vigie.core.source import Bounds, Position, Span, There
 from vigie.engines.embedded.engine import Embedded
 from vigie.errors import RequestError
 from vigie.lake import Lake, is_table, rows
@@ -133,11 +133,9 @@ class Given:
 
     def remember(self, part: Any) -> None: ...
 
-    def unread(self, position: Position | None) -> dict[str, bool]:
-        return {PARTITION: position is None and self._table.num_rows > 0}
-
-    def there(self, position: Position | None, _bounds: Bounds) -> Span | None:
-        return Span([0, self._table.num_rows], True, self._table.num_rows) if self.unread(position)[PARTITION] else None
+    def there(self, position: Position | None, _bounds: Bounds) -> There:
+        rows = 0 if position else self._table.num_rows
+        return There({PARTITION: rows > 0}, Span([0, rows], True, rows) if rows else None)
 
     def read(self, span: Span) -> pa.Table:
         return self._table if span.part else self._table.slice(0, 0)

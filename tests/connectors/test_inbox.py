@@ -24,7 +24,7 @@ def put(folder: Path, name: bytes, content: bytes, at: float = 1_000.0) -> bytes
 
 
 def taken(inbox: Inbox, bounds: Bounds = ALL) -> list[tuple[str, int, bytes]]:
-    span = inbox.there(None, bounds)
+    span = inbox.there(None, bounds).span
     if span is None:
         return []
     rows = inbox.read(span)
@@ -86,7 +86,7 @@ def test_a_batch_takes_files_up_to_a_size_and_at_least_one(tmp_path: Path) -> No
 def test_a_file_that_changed_between_the_plan_and_the_reading_is_named(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path)
     path = put(tmp_path, b"a.jsonl", b"1\n")
-    span = inbox.there(None, ALL)
+    span = inbox.there(None, ALL).span
     assert span is not None
 
     put(tmp_path, b"a.jsonl", b"2\n")

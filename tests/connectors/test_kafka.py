@@ -98,9 +98,9 @@ def read_to_the_end(topic: KafkaTopic, bounds: Bounds) -> list[str]:
     """All values, batch by batch."""
     found: list[str] = []
     position = None
-    while any(topic.unread(position).values()):
-        span = topic.there(position, bounds)
-        assert span is not None
+    while (there := topic.there(position, bounds)).span is not None:
+        assert any(there.unread.values())
+        span = there.span
         found += [value.decode() for value in topic.read(span)["value"].to_pylist()]
         position = span.after
     return found
@@ -140,11 +140,10 @@ def test_one_look_says_which_partitions_are_unread_and_what_is_there() -> None:
     client = Client([[0, 1], []], [2, 0])
     topic = topic_of(client)
 
-    unread = topic.unread(None)
-    client.ends = [2, 9]
-    span = topic.there(None, Bounds(10, 10))
+    there = topic.there(None, Bounds(10, 10))
 
-    assert unread == {"0": True, "1": False}
-    assert span is not None
-    assert span.part == {"0": [0, 2], "1": [0, 0]}
-    assert topic.unread(None) == {"0": True, "1": True}
+    assert there.unread == {"0": True, "1": False}
+    assert there.span is not None
+    assert there.span.part == {"0": [0, 2], "1": [0, 0]}
+    client.ends = [2, 9]
+    assert topic.there(None, Bounds(10, 10)).unread == {"0": True, "1": True}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from vigie.core.source import Bounds, Span
+from vigie.core.source import Bounds, Span, There
 
 ORIGIN = pa.schema([("topic", pa.string()), ("partition", pa.int32()), ("offset", pa.int64())])
 MESSAGES = pa.schema(
@@ -43,13 +43,12 @@ class Partitions:
     def remember(self, part: Any) -> None:
         self.read_once.append(part)
 
-    def unread(self, position: Any) -> dict[str, bool]:
-        at = position or [0] * len(self.messages)
-        return {str(number): at[number] < len(held) for number, held in enumerate(self.messages)}
-
-    def there(self, position: Any, _bounds: Bounds) -> Span | None:
+    def there(self, position: Any, _bounds: Bounds) -> There:
         at = position or [0] * len(self.messages)
         left = [len(held) - done for held, done in zip(self.messages, at, strict=True)]
+        return There({str(number): more > 0 for number, more in enumerate(left)}, self._next(at, left))
+
+    def _next(self, at: list[int], left: list[int]) -> Span | None:
         if not any(left):
             return None
         taken = [min(wanted, there) for wanted, there in zip(self.take(left), left, strict=True)]

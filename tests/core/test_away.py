@@ -20,7 +20,7 @@ from vigie.core.away import Away
 from vigie.core.ledger import Entry, Ledger
 from vigie.core.loop import Loop
 from vigie.core.run_context import RunContext
-from vigie.core.source import Bounds, Span
+from vigie.core.source import Bounds, Span, There
 from vigie.engines.embedded.engine import Embedded
 from vigie.errors import SourceAway
 from vigie.lake import Lake, rows
@@ -52,14 +52,11 @@ class Broker(Partitions):
     is_away = False
     dies_in_reading = False
 
-    def unread(self, position: object) -> dict[str, bool]:
+    def there(self, position: object, bounds: Bounds) -> There:
         if self.is_away:
             raise SourceAway("the Kafka broker went away")
-        return super().unread(position)
-
-    def there(self, position: object, bounds: Bounds) -> Span | None:
-        span = super().there(position, bounds)
-        return None if span is None else replace(span, is_cut=False)
+        found = super().there(position, bounds)
+        return found if found.span is None else replace(found, span=replace(found.span, is_cut=False))
 
     def read(self, span: Span) -> pa.Table:
         if self.dies_in_reading or self.is_away:

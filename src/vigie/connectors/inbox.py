@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vigie.arrow_types import INSTANT
-from vigie.core.source import Bounds, Position, Span
+from vigie.core.source import Bounds, Position, Span, There
 from vigie.errors import BadAddress, RunFailed
 from vigie.sources.unread import Unread
 
@@ -73,7 +73,7 @@ class Inbox:
             raise BadAddress("the inbox may not be read", where=str(self.folder), do="Grant read permission.")
         self._name_unread()
 
-    def there(self, _position: Position | None, bounds: Bounds) -> Span | None:
+    def there(self, _position: Position | None, bounds: Bounds) -> There:
         taken: list[list[object]] = []
         size, is_cut = 0, False
         new = sorted(self._new(), key=lambda file: (file.modified, file.name))
@@ -89,13 +89,8 @@ class Inbox:
                 continue
             taken.append([file.name.hex(), file.size, file.modified, _lines(content), digest])
             size += file.size
-        if not taken:
-            return None
         messages = sum(int(str(lines)) for *_, lines, _ in taken)
-        return Span(taken, None, messages, is_cut)
-
-    def unread(self, _position: Position | None) -> dict[str, bool]:
-        return {PARTITION: any(True for _ in self._new())}
+        return There({PARTITION: bool(new)}, Span(taken, None, messages, is_cut) if taken else None)
 
     def read(self, span: Span) -> pa.Table:
         parts = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vigie.arrow_types import INSTANT
-from vigie.core.source import NOTED, Bounds, Position, Span
+from vigie.core.source import NOTED, Bounds, Position, Span, There
 from vigie.errors import RunFailed
 from vigie.sources.kafka import BrokerAway, KafkaSource
 
@@ -49,7 +50,6 @@ class KafkaTopic:
     _next: dict[int, int] = field(default_factory=dict)  # before it, the client has handed over all there is
     _taken_to: dict[int, int] = field(default_factory=dict)  # what it handed over from there on is in _ahead
     _ahead: dict[int, list[Message]] = field(default_factory=dict)  # handed over, and beyond what was planned
-    _looked: tuple[Position | None, dict[int, tuple[int, int]]] | None = None  # what there was after a position
 
     @property
     def identity(self) -> str:
@@ -62,24 +62,9 @@ class KafkaTopic:
     def check(self) -> None:
         self.source.check()
 
-    def unread(self, position: Position | None) -> dict[str, bool]:
+    def there(self, position: Position | None, bounds: Bounds) -> There:
         spans = self._there(position)
-        self._looked = position, spans
-        return {str(at): after < until for at, (after, until) in spans.items()}
-
-    def there(self, position: Position | None, bounds: Bounds) -> Span | None:
-        """Of what was there when it was last asked which partitions are unread: one look serves both."""
-        looked, self._looked = self._looked, None
-        spans = looked[1] if looked is not None and looked[0] == position else self._there(position)
-        waiting = sum(until - after for after, until in spans.values())
-        if not waiting:
-            return None
-        share = min(1.0, bounds.messages / waiting)
-        part = {
-            str(at): [after, min(until, after + max(FEWEST, int((until - after) * share)))]
-            for at, (after, until) in spans.items()
-        }
-        return Span(part, {at: until for at, (_, until) in part.items()}, None, share < 1)
+        return There({str(at): after < until for at, (after, until) in spans.items()}, _bounded(spans, bounds))
 
     def _there(self, position: Position | None) -> dict[int, tuple[int, int]]:
         """Of each partition, from where it is to be read and up to where there are messages."""
@@ -298,3 +283,16 @@ def _table(messages: list[Message]) -> pa.Table:
         ],
         schema=MESSAGES,
     )
+
+
+def _bounded(spans: Mapping[int, tuple[int, int]], bounds: Bounds) -> Span | None:
+    """The next of what is there: a share of each partition."""
+    waiting = sum(until - after for after, until in spans.values())
+    if not waiting:
+        return None
+    share = min(1.0, bounds.messages / waiting)
+    part = {
+        str(at): [after, min(until, after + max(FEWEST, int((until - after) * share)))]
+        for at, (after, until) in spans.items()
+    }
+    return Span(part, {at: until for at, (_, until) in part.items()}, None, share < 1)

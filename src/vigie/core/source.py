@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,6 +24,15 @@ class Span:
     after: Position
     messages: int | None
     is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """What is there after a position: which partitions hold messages that were not read, of all there are, and the next
+    of them; none when there are none yet."""
+
+    unread: Mapping[str, bool]
+    span: Span | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +60,8 @@ class Source(Protocol):
         """BadAddress when it cannot be read."""
         ...
 
-    def there(self, position: Position | None, bounds: Bounds, /) -> Span | None:
-        """The next messages after a position; none when there are none yet."""
-        ...
-
-    def unread(self, position: Position | None, /) -> dict[str, bool]:
-        """Every partition, and whether it holds messages after a position."""
+    def there(self, position: Position | None, bounds: Bounds, /) -> There:
+        """What is there after a position, no more of it than a batch takes."""
         ...
 
     def read(self, span: Span) -> pa.Table:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.core.partitions import Partitions
 from vigie.core.ingest.read_ahead import ReadAhead
-from vigie.core.source import Bounds, Span
+from vigie.core.source import Bounds, Span, There
 from vigie.errors import RunFailed, SourceAway
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -29,7 +29,7 @@ class Told(Partitions):
     is_away_once: Exception | None = None
     second: threading.Event = field(default_factory=threading.Event)
 
-    def there(self, position: object, bounds: Bounds) -> Span | None:
+    def there(self, position: object, bounds: Bounds) -> There:
         self._raised("is_away_once", bool(position))
         return super(Told, self).there(position, bounds)
 
@@ -63,14 +63,14 @@ def values(rows: pa.Table) -> list[bytes]:
 
 
 def the_first(ahead: ReadAhead) -> Span:
-    span = ahead.look(None, NOON).span
+    span = ahead.look(None, NOON).found.span
     assert span is not None
     assert values(ahead.read(span).messages) == [b"0", b"1", b"2", b"3"]
     return span
 
 
 def the_second(ahead: ReadAhead, after: Span) -> list[bytes]:
-    span = ahead.look(after.after, NOON).span
+    span = ahead.look(after.after, NOON).found.span
     assert span is not None
     return values(ahead.read(span).messages)
 
@@ -81,7 +81,7 @@ def test_the_next_messages_are_read_and_parsed_before_anybody_asks_for_them() ->
         first = the_first(ahead)
 
         assert source.second.wait(20)
-        span = ahead.look(first.after, NOON).span
+        span = ahead.look(first.after, NOON).found.span
         assert span is not None
         read = ahead.read(span)
 
@@ -94,7 +94,7 @@ def test_the_next_messages_are_read_and_parsed_before_anybody_asks_for_them() ->
 def test_nothing_is_read_ahead_of_a_batch_that_takes_all_there_is() -> None:
     source = told(take=10)
     with reading(source) as ahead:
-        span = ahead.look(None, NOON).span
+        span = ahead.look(None, NOON).found.span
         assert span is not None
         assert len(ahead.read(span).messages) == 10
 
@@ -142,4 +142,4 @@ def test_what_was_there_is_told_as_of_when_it_was_looked_for() -> None:
         look = ahead.look(first.after, datetime(2031, 1, 1, tzinfo=UTC))
 
     assert before <= look.at <= datetime.now(UTC)
-    assert look.unread == {"0": True}
+    assert look.found.unread == {"0": True}

@@ -17,7 +17,7 @@ from vigie.core.ledger import Entry
 from vigie.core.notes import Notes, Plan
 from vigie.core.reached import Journal
 from vigie.core.run_context import RunContext
-from vigie.core.source import Source
+from vigie.core.source import Bounds, Source
 from vigie.instants import instant
 
 ROWS_AT_ONCE = 200_000
@@ -61,7 +61,7 @@ class Backfill:
 
     def _planned(self, batch: int) -> Plan:
         """No partition is idle while what was read before is read again: none may go on without another."""
-        idle = dict.fromkeys(self.source.unread(None), False)
+        idle = dict.fromkeys(self.source.there(None, Bounds(1, 1)).unread, False)
         began = instant(0)
         assert began is not None
         return Plan(batch, began, None, None, None, idle, {self.table.name: self.table.planned(idle)})

@@ -124,8 +124,8 @@ class Ingest:
     def _planned(self, now: datetime | None) -> Plan | None:
         position = None if self._plan is None else self._plan.after
         look = self._ahead.look(position, now)
-        idle = {name: not is_unread and self._is_idle(name, look.at) for name, is_unread in look.unread.items()}
-        span = look.span
+        unread, span = look.found.unread, look.found.span
+        idle = {name: not is_unread and self._is_idle(name, look.at) for name, is_unread in unread.items()}
         if span is None:
             if not self._moves_on(idle):
                 return None

@@ -12,17 +12,16 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from vigie.core.source import Bounds, Position, Source, Span
+from vigie.core.source import Bounds, Position, Source, Span, There
 from vigie.errors import VigieError
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was there at a moment: which partitions held messages that had not been read, and the next of them."""
+    """What was there at a moment."""
 
     at: datetime
-    unread: dict[str, bool]
-    span: Span | None
+    found: There
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +48,11 @@ class ReadAhead:
         self._span = self._read = None
         ahead, self._next = self._next, None
         look, self._read = (self._look(position, now), None) if ahead is None else ahead.result()
-        self._span = look.span
+        self._span = look.found.span
         return look
 
     def _look(self, position: Position | None, now: datetime | None = None) -> Look:
-        at = now or datetime.now(UTC)
-        unread = self._source.unread(position)
-        return Look(at, unread, self._source.there(position, self._bounds))
+        return Look(now or datetime.now(UTC), self._source.there(position, self._bounds))
 
     def read(self, span: Span) -> Read:
         """The messages of what was planned; the same again until another look. What follows is read in the meantime."""
@@ -69,10 +66,10 @@ class ReadAhead:
 
     def _ahead(self, position: Position | None) -> tuple[Look, Read | None]:
         look = self._look(position)
-        if look.span is None:
+        if look.found.span is None:
             return look, None
         try:
-            messages = self._source.read(look.span)
+            messages = self._source.read(look.found.span)
         except VigieError:  # it is read again when its batch is due, and says so then
             return look, None
         return look, Read(messages, self._parsed(messages))
