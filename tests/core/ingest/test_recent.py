@@ -47,31 +47,3 @@ def test_what_is_remembered_is_what_silver_had_of_these_keys_before_the_batch(
 
 def of(keys: Iterable[str], rows: list[dict[str, Any]]) -> Counter[tuple[str, int]]:
     return Counter((row["u0"], row["micros"]) for row in rows if row["u0"] in keys)
-
-
-def test_of_a_million_keys_a_batch_is_given_its_own() -> None:
-    many = pa.table({"u0": pa.array(map(str, range(1_000_000))), "micros": pa.array(range(1_000_000))})
-    remembered = RecentKeys(lambda _low, _high, _version: many)
-
-    found = remembered.like(pa.table({"u0": ["7", "77", "777", "none"]}), 0, 10**9, 1, 0)
-
-    assert sorted(found["u0"].to_pylist()) == ["7", "77", "777"]
-
-
-def test_nulls_among_keys_are_found_as_other_values_are() -> None:
-    there = pa.table({"u0": pa.array([None, "a"], pa.string()), "u1": pa.array([1, None]), "micros": [5, 6]})
-    remembered = RecentKeys(lambda _low, _high, _version: there)
-
-    found = remembered.like(pa.table({"u0": pa.array([None], pa.string()), "u1": [1]}), 0, 10, 1, 0)
-
-    assert found.to_pylist() == [{"u0": None, "u1": 1, "micros": 5}]
-
-
-def test_what_is_long_past_is_forgotten_while_batches_come() -> None:
-    nothing = table([])
-    remembered = RecentKeys(lambda _low, _high, _version: nothing)
-    for batch in range(1_000):
-        remembered.like(table([("a", 0)]).select(["u0"]), batch * 10, batch * 10, batch, 0)
-        remembered.accepted(batch, table([("b", batch * 10 + each) for each in range(10)]), (batch - 10) * 10)
-
-    assert sum(len(run.hashes) for run in remembered._runs) <= 1.5 * 110

@@ -14,18 +14,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from vigie.core.by_key import ByKey
 from vigie.core.delta import tables
 from vigie.detectors.readings import MICROSECOND
 from vigie.lake import quoted
-
-CHUNKS = 64  # of readings, before they are put together
-FEW = 1_000_000  # readings, which may wait for that
 
 
 class Past:
     """The readings of a table up to a version, as far back as `looks_back` before the newest.
 
-    `database` holds them as `past` and each key's last moment as `heard`; `arrived()` adds what is judged next.
+    `database` has each key's last moment as `heard`; `arrived()` adds what is judged next, and the past of its keys as
+    `past`.
     """
 
     def __init__(self, schema: pa.Schema, looks_back: timedelta, path: Path, key: str, time: str) -> None:
@@ -37,7 +36,7 @@ class Past:
         self._known = pc.is_valid(pc.field(key)) & pc.is_valid(self._time)
         self._heard = {"key": pc.field(key).cast(pa.string()), "moment": self._time.cast(pa.int64())}
         self._columns = self._heard | {name: pc.field(name) for name in schema.names[2:]}
-        self._chunks: list[pa.Table] = []
+        self._readings = ByKey(schema, ["key"], "moment")
         self._round = 0
         self.database.execute("CREATE TABLE heard (key VARCHAR, moment BIGINT)")
 
@@ -51,7 +50,8 @@ class Past:
         self.database.unregister("rows")
         self.newest = self._newest_heard()
         if self.newest is not None:
-            self._chunks = [self._read(everything & (self._time >= _instant(self.newest - self._span)), version)]
+            self._readings = ByKey(self.schema, ["key"], "moment")
+            self._readings.add(self._read(everything & (self._time >= _instant(self.newest - self._span)), version))
 
     def between(self, version: int, after: int, until: int) -> pa.Table:
         """Readings of the table as it was at a version: those after a moment, up to another."""
@@ -102,8 +102,7 @@ class Past:
         """Later rounds are many, and of few keys: their readings and the past of those keys, where DuckDB has not to
         look for them in Arrow each time."""
         later = rows.append_column("round", pa.array(of_key)).filter(pa.array(of_key > 0))
-        keys = pc.unique(later["key"])
-        past = pa.concat_tables([chunk.filter(pc.is_in(chunk["key"], keys)) for chunk in self._chunks])
+        past = self._readings.like(later.select(["key"]))
         for name, found in (("later", later), ("past_of_few", past)):
             self.database.register("rows", found)
             self.database.execute(f"CREATE OR REPLACE TABLE {name} AS FROM rows")
@@ -120,7 +119,7 @@ class Past:
             self.database.execute("CREATE OR REPLACE TEMP VIEW past AS FROM past_of_few")
         else:
             self.database.register("arrived", rows)
-            self.database.register("past", pa.concat_tables([self.schema.empty_table(), *self._chunks]))
+            self.database.register("past", self._readings.like(rows.select(["key"])))
         self.database.execute(
             """CREATE OR REPLACE TABLE fresh AS SELECT arrived.*, last.moment AS heard_at
             FROM arrived LEFT JOIN (
@@ -133,8 +132,9 @@ class Past:
 
     def newest_of(self, column: str, keys: Sequence[str], arrived: pa.Table) -> dict[str, str]:
         """The newest value of a column for each of these keys, in the past and in what arrived; as text."""
-        self.database.register("everything", pa.concat_tables([*self._chunks, arrived]))
-        self.database.register("keys", pa.table({"key": pa.array(keys, pa.string())}))
+        wanted = pa.table({"key": pa.array(keys, pa.string())})
+        self.database.register("everything", pa.concat_tables([self._readings.like(wanted), arrived]))
+        self.database.register("keys", wanted)
         found = self.database.execute(
             f"""SELECT key, CAST(arg_max({quoted(column)}, moment) AS VARCHAR) FROM everything
             WHERE key IN (SELECT key FROM keys) GROUP BY key"""
@@ -146,15 +146,9 @@ class Past:
         self.database.execute("INSERT INTO heard SELECT key, moment FROM fresh")
         newest = int(pc.max(rows["moment"]).as_py())
         self.newest = newest if self.newest is None else max(self.newest, newest)
-        self._chunks.append(rows)
+        self._readings.add(rows, self.newest - self._span)
         if self._round:
             self.database.execute("INSERT INTO past_of_few FROM arrived")
-        waiting = sum(chunk.num_rows for chunk in self._chunks[1:])
-        many = waiting > max(self._chunks[0].num_rows // 4, FEW)
-        if (many or len(self._chunks) > CHUNKS) and self.newest is not None:
-            recent = self.newest - self._span
-            kept = [chunk.filter(pc.greater_equal(chunk["moment"], recent)) for chunk in self._chunks]
-            self._chunks = [pa.concat_tables(kept).combine_chunks()]
 
     def _newest_heard(self) -> int | None:
         [(newest,)] = self.database.execute("SELECT max(moment) FROM heard").fetchall()
