@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from contextlib import ExitStack
 
+import pyarrow as pa
+
 from vigie.address import Address, Kafka, Tcp
 from vigie.avro.registry import registry_of
 from vigie.check import checked
@@ -42,6 +44,8 @@ def run(
     watcher: Watcher = THE_LOG,
 ) -> None:
     """Run until `stop` is set, or with `once` until all that is there has gone through."""
+    # Arrow's own keeps what it was given in the busiest moment; what lives for weeks gives it back.
+    pa.set_memory_pool(pa.system_memory_pool())
     graph = checked(pipeline, functions_too=True)
     stop = stop or threading.Event()
     with ExitStack() as closing:
