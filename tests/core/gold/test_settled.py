@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -14,14 +17,16 @@ from hypothesis import strategies as st
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from tests.core.loops import begun
+from tests.core.loops import begun, unexpected
 from tests.engine.numbers import a_number, numbers
-from tests.runs import an_inbox
+from tests.runs import NOON, an_inbox
 from vigie import Last, Pipeline
 from vigie.connectors.inbox import Inbox
 from vigie.core.engine import Cut
-from vigie.core.ledger import Entry
+from vigie.core.ledger import Entry, Ledger
 from vigie.core.loop import Loop
+from vigie.core.run_context import RunContext
+from vigie.core.source import Bounds
 from vigie.engines.embedded.engine import Embedded
 from vigie.errors import BadDeclaration
 from vigie.lake import Lake, rows
@@ -195,3 +200,72 @@ def test_what_cannot_be_worked_out_of_the_last_rows_is_refused_at_the_start(
 ) -> None:
     with pytest.raises(BadDeclaration, match=words):
         Following(tmp_path, engine, declared(function, looks_back=Last(1, of=key, within="1 minute")))
+
+
+class Beside:
+    """Numbers, and the names of who they belong to, each from a folder of its own; a table of numbers with names."""
+
+    def __init__(self, folder: Path, engine: Embedded) -> None:
+        pipeline = numbers()
+        [even] = pipeline.graph().silver
+        raw = pipeline.source("names_raw", schema="k STRING, name STRING, t BIGINT", key="k")
+
+        def with_time(rows: DataFrame) -> DataFrame:
+            return rows.withColumn("told_at", F.col("t").cast("timestamp"))
+
+        pipeline.silver(
+            "names",
+            reads=raw,
+            schema="k STRING, name STRING, told_at TIMESTAMP",
+            event_time="told_at",
+            late_by="6 minutes",
+        )(with_time)
+
+        def named(rows: DataFrame, names: DataFrame) -> DataFrame:
+            whose = names.groupBy(F.col("k").alias("of")).agg(F.max_by("name", "told_at").alias("name"))
+            return rows.join(whose, rows.k == F.col("of"), "left").select("at", "n", "name")
+
+        pipeline.gold("made", reads=even.function, late_by="1 minute", looks_back="5 minutes", beside="names")(named)
+        self._folder, graph, place = folder, pipeline.graph(), Lake(folder / "lake")
+        for source in graph.sources:
+            (folder / source.name).mkdir()
+        context = RunContext(graph, place, Ledger(place.ledger(graph.name), graph.name, "embedded"), lambda _name: None)
+        inboxes = {source.name: Inbox(folder / source.name) for source in graph.sources}
+        told: list[Entry] = []
+        self.loop = Loop.over(context, engine, inboxes, Bounds(10**9, 10**9), told.extend, unexpected)
+
+    def send(self, source: str, *messages: bytes, age_s: float = 0.0) -> None:
+        """Messages in a file that came so many seconds ago, and all that follows from them."""
+        file = self._folder / f"{len(list(self._folder.rglob('*.jsonl')))}.jsonl"
+        file.write_bytes(b"".join(message + b"\n" for message in messages))
+        os.utime(file, (time.time() - age_s,) * 2)
+        file.rename(self._folder / source / file.name)
+        while self.loop.ingest() or self.loop.follow():
+            pass
+
+    def made(self) -> list[tuple[int, str | None]]:
+        return sorted((row["n"], row["name"]) for row in rows(Lake(self._folder / "lake").gold("made")))
+
+
+def a_name(name: str, at: float) -> bytes:
+    return json.dumps({"k": "a", "name": name, "t": int(NOON.timestamp() + at)}).encode()
+
+
+def test_rows_wait_for_what_stands_beside_them_until_it_has_come_as_far(engine: Embedded, tmp_path: Path) -> None:
+    both = Beside(tmp_path, engine)
+    both.send("names_raw", a_name("Ada", 0))
+    both.send("raw", a_number(2, 10), a_number(4, 300))
+    assert both.made() == [], "who is asked for names has come to noon"
+
+    both.send("names_raw", a_name("Bo", 5), a_name("Cy", 71))
+
+    assert both.made() == [(2, "Cy")]
+
+
+def test_rows_do_not_wait_for_what_has_been_silent_for_a_minute(engine: Embedded, tmp_path: Path) -> None:
+    both = Beside(tmp_path, engine)
+    both.send("names_raw", a_name("Ada", 0), age_s=3_600)
+
+    both.send("raw", a_number(2, 10), a_number(4, 300))
+
+    assert both.made() == [(2, "Ada")]
