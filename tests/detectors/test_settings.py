@@ -35,6 +35,19 @@ BAD: dict[str, tuple[Any, str]] = {
         Stuck("Moment"),
         "a column that is looked at cannot be called 'Moment': give it another name in the table",
     ),
+    "another taken column": (
+        Above("key", 1),
+        "a column that is looked at cannot be called 'key': give it another name in the table",
+    ),
+    "a third": (
+        InARow("is_new OR x > 1"),
+        "a column that is looked at cannot be called 'is_new': give it another name in the table",
+    ),
+    "a fourth": (
+        Above("heard_at", 1),
+        "a column that is looked at cannot be called 'heard_at': give it another name in the table",
+    ),
+    "a year and a day": (Stuck("c", over="367 days"), "over is 367 days: a year is the most"),
     "a jump of nothing": (SuddenChange("c", by=0), "by is 0: it must be a number above 0"),
     "a negative jump": (SuddenChange("c", by=-5), "by is -5: it must be a number above 0"),
     "a span of nothing": (
@@ -114,6 +127,10 @@ def test_what_is_no_number_is_refused_wherever_one_is_asked_for(value: Any) -> N
     for name, those in detectors.items():
         for detector in those:
             assert [problem.split(" is ")[0] for problem in detector.problems()] == [name], detector
+
+
+def test_a_leap_year_is_not_too_long() -> None:
+    assert list(Stuck("c", over="366 days").problems()) == []
 
 
 @pytest.mark.parametrize("name", RULES)
