@@ -24,7 +24,8 @@ def remarks(graph: Graph) -> Iterator[str]:
         if isinstance(source, Source) and watch.key != source.key:
             yield (
                 f"what watches '{watched.name}' judges each {watch.key}, {_without(source)}: rows of one that "
-                f"come by two partitions are judged in the order in which they are read ({watch.place})"
+                f"come by two partitions are judged in the order in which they are read. Watch a table that looks back "
+                f"at '{watched.name}' instead, and they are judged in the order of time ({watch.place})"
             )
 
 

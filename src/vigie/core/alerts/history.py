@@ -70,10 +70,11 @@ class Past:
     def _read(self, wanted: pc.Expression, version: int) -> pa.Table:
         return tables.reader(self._path, wanted, self._columns, version).read_all().cast(self.schema)
 
-    def rounds(self, rows: pa.Table) -> Iterator[pa.Table]:
+    def rounds(self, rows: pa.Table, *, in_order: bool) -> Iterator[pa.Table]:
         """The readings in the order in which they came, cut where one of a key is not newer than the one before it.
 
         So each is judged by those that came before it, and it makes no difference how many are looked at together.
+        Where they come in the order of time, those of one moment come together, in no order among themselves.
         """
         if not rows.num_rows:
             return
@@ -81,7 +82,8 @@ class Past:
         order = np.argsort(codes, kind="stable")
         key, moment = codes[order], rows["moment"].to_numpy()[order]
         is_first = np.r_[True, key[1:] != key[:-1]]
-        falls = np.r_[False, moment[1:] <= moment[:-1]] & ~is_first
+        is_newer = moment[1:] >= moment[:-1] if in_order else moment[1:] > moment[:-1]
+        falls = np.r_[False, ~is_newer] & ~is_first
         fallen = np.cumsum(falls)
         of_key = np.empty(len(order), np.int64)
         of_key[order] = fallen - np.maximum.accumulate(np.where(is_first, fallen, 0))

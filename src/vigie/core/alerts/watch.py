@@ -84,6 +84,7 @@ class Watchman:
         self._graph = graph
         self._watched = graph.read_by(watch)
         self._time = str(graph.silver_of(watch).event_time)
+        self._is_in_order = isinstance(self._watched, Gold)  # what closes together stands in no order of its own
         self.name = watch_name(self._watched.name, watch)
         self._path = lake.path(self._watched.table)
         self._events = lake.alert_events(graph.name)
@@ -177,7 +178,7 @@ class Watchman:
             return None
         part = self._waiting.popleft()
         overtaken, events, newest = 0, list[Event](), self._past.newest
-        for rows in self._past.rounds(part.rows):
+        for rows in self._past.rounds(part.rows, in_order=self._is_in_order):
             overtaken += self._past.arrived(rows)
             events += self._judged(rows, part.version)
             self._past.remember(rows)
@@ -250,7 +251,7 @@ class Watchman:
         columns = [self._watch.key, self._time, *own]
         schema = pa.schema([("key", pa.string()), ("moment", INSTANT), *list(self._past.schema)[2:]])
         parts = [(version, _timed(part)) for version, part in changes.by_version(self._path, gain, columns, schema)]
-        if isinstance(self._watched, Gold):  # what closes together stands in no order of its own
+        if self._is_in_order:
             return [(version, part.sort_by("moment")) for version, part in parts]
         return parts
 
