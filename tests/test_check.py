@@ -2,7 +2,7 @@ import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -363,6 +363,10 @@ def test_a_table_of_last_values_needs_no_late_by() -> None:
         (Last(True, of="k", within="1 hour"), "BadLast", "looks back at the last True rows of each key"),
         (Last(1, of=(), within="1 hour"), "BadLast", "looks back at the last rows of nobody"),
         (Last(1, of="w", within="1 hour"), "UnknownColumn", "looks_back of 'last' names 'w', which 'good' does not"),
+        (Last(1, of=cast("Any", 5), within="1 hour"), "BadLast", "looks back at the last rows of nobody"),
+        (Last(1, of=cast("Any", [["k"]]), within="1 hour"), "BadLast", "looks back at the last rows of nobody"),
+        (Last(1, of="k", within=cast("Any", None)), "BadLast", "looks back at the last rows of each key without end"),
+        (Last(1, of="k", within="99999 days"), "BadDuration", "is 99999 days: a hundred years are the most"),
         (Last(1, of="k", within="an hour"), "BadDuration", "looks_back of 'last': 'an hour' is not a span of time"),
     ],
 )

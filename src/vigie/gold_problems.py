@@ -11,6 +11,8 @@ from vigie.duration import parse_duration
 from vigie.graph import Gold, Graph, Learning, Node, Silver, name_of
 from vigie.problem import Problem, listed, nearest, unknown
 
+LONGEST = timedelta(days=36_525)
+
 
 def gold_problems(graph: Graph, table: Gold) -> Iterator[Problem]:
     yield from takes_rows(table)
@@ -113,6 +115,12 @@ def _last(graph: Graph, table: Gold) -> Iterator[Problem]:
             "BadLast", f"gold table '{table.name}' looks back at the last rows of nobody", table.place,
             "Name the columns of their key: of=...",
         )  # fmt: skip
+    within: object = last.within  # whatever was written there
+    if within is None:
+        yield Problem(
+            "BadLast", f"gold table '{table.name}' looks back at the last rows of each key without end", table.place,
+            'Say how far back they are at most: within="1 hour".',
+        )  # fmt: skip
     yield from _unknown_columns(graph, table, "looks_back", last.key)
 
 
@@ -162,6 +170,11 @@ def spans(table: Node, **given: str | None) -> Iterator[Problem]:
         else:
             if name == "looks_back" and not span:
                 yield Problem("BadDuration", f"{name} of '{table.name}' is nothing", table.place, "Give it a span.")
+            elif span > LONGEST:
+                yield Problem(
+                    "BadDuration", f"{name} of '{table.name}' is {text}: a hundred years are the most", table.place,
+                    "Give it a shorter span.",
+                )  # fmt: skip
 
 
 def _span(text: str | None) -> timedelta | None:

@@ -119,7 +119,10 @@ class Last:
 
     @property
     def key(self) -> tuple[str, ...]:
-        return (self.of,) if isinstance(self.of, str) else tuple(self.of)
+        """The columns that `of` names; nothing where it names none."""
+        named = (self.of,) if isinstance(self.of, str) else self.of
+        are_names = isinstance(named, list | tuple) and all(isinstance(name, str) for name in named)
+        return tuple(named) if are_names else ()
 
 
 @dataclass(frozen=True, slots=True)

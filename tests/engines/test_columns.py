@@ -40,6 +40,8 @@ def pairs(rows: DataFrame) -> DataFrame:
 FUNCTIONS: list[tuple[Callable[..., DataFrame], list[str]]] = [
     (lambda rows: rows.groupBy("k").agg(F.avg("n").alias("m")), ["k", "n"]),
     (lambda rows: rows.groupBy("k").agg(F.count("*").alias("c"), F.count(F.lit(1)).alias("d")), ["k"]),
+    (lambda rows: rows.groupBy("k").agg(F.count_distinct("*").alias("c")), ALL),
+    (lambda rows: rows.groupBy("k").agg(F.count_distinct("at", "n").alias("c")), ["k", "at", "n"]),
     (lambda rows: rows.groupBy("k").pivot("at", [1, 2]).agg(F.max("n")), ["k", "at", "n"]),
     (lambda rows: rows.where("N > 1 AND `at` < 4").select(F.upper("K").alias("u")), ["k", "at", "n"]),
     (lambda rows: rows.withColumn("m", F.col("n") + 1).select("k", "m"), ["k", "n"]),

@@ -135,6 +135,7 @@ class Run:
             beside.enter_context(at_work(sent))
             for _, watchman in watches:
                 beside.enter_context(Post(watchman, self._has_read_all.is_set, self._fail))
+            self._wakes.set()  # something may have been left to do
             beside.enter_context(self._beside("gold", self._follow))
             for carrier, every in going:
                 beside.enter_context(self._beside(carrier.name, partial(self._carry, carrier, every)))

@@ -101,7 +101,7 @@ def _in(message: Any) -> Iterator[str]:
         yield from _small(message.unparsed_identifier.replace("`", "").split("."))
     elif name == "ExpressionString":
         yield from _in_sql(message.expression)
-    elif name == "UnresolvedFunction" and message.function_name == "count":
+    elif name == "UnresolvedFunction" and message.function_name == "count" and not message.is_distinct:
         yield from _counted(message.arguments)
     else:
         for field, value in message.ListFields():

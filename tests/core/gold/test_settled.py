@@ -23,6 +23,7 @@ from tests.runs import NOON, an_inbox
 from vigie import Last, Pipeline
 from vigie.connectors.inbox import Inbox
 from vigie.core.engine import Cut
+from vigie.core.gold import settled
 from vigie.core.ledger import Entry, Ledger
 from vigie.core.loop import Loop
 from vigie.core.run_context import RunContext
@@ -269,3 +270,33 @@ def test_rows_do_not_wait_for_what_has_been_silent_for_a_minute(engine: Embedded
     both.send("raw", a_number(2, 10), a_number(4, 300))
 
     assert both.made() == [(2, "Ada")]
+
+
+def test_a_span_without_any_row_in_files_with_many_gives_nothing(
+    engine: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settled, "AT_ONCE", 2)
+    following = Following(tmp_path, engine, declared(before, looks_back=Last(1, of="k", within="10 minutes")))
+    following.send((2, 0, "a"), (4, 1, "a"), (6, 2, "a"), (8, 100, "a"))
+    following.follow(in_turn=True)
+    for n, at in ((10, 110), (12, 400)):
+        following.send((n, at, "a"))
+        following.follow(in_turn=True)
+
+    assert _before_each(following.made()) == _expected([(n, 0.0, "a") for n in (2, 4, 6, 8, 10)])
+
+
+def test_what_gives_windows_is_read_by_no_other_table(engine: Embedded, tmp_path: Path) -> None:
+    pipeline = declared(per_minute, looks_back="1 minute")
+    pipeline.gold("after", reads="made", late_by="0 seconds", looks_back="1 minute")(lambda rows: rows)
+
+    with pytest.raises(BadDeclaration, match="reads 'made', which gives windows"):
+        Following(tmp_path, engine, pipeline)
+
+
+def test_a_function_that_the_engine_cannot_compute_is_named(engine: Embedded, tmp_path: Path) -> None:
+    def none(rows: DataFrame) -> DataFrame:
+        return rows.groupBy(F.window("at", "1 minute", "2 minutes")).agg(F.count(F.lit(1)).alias("count"))
+
+    with pytest.raises(BadDeclaration, match="the function of gold table 'made' cannot be computed"):
+        Following(tmp_path, engine, declared(none))

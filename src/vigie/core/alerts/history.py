@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from vigie.core.by_key import ByKey
+from vigie.core.by_key import EVER_SINCE, ByKey
 from vigie.core.delta import tables
 from vigie.detectors.readings import MICROSECOND
 from vigie.lake import quoted
@@ -37,11 +37,13 @@ class Past:
         self._heard = {"key": pc.field(key).cast(pa.string()), "moment": self._time.cast(pa.int64())}
         self._columns = self._heard | {name: pc.field(name) for name in schema.names[2:]}
         self._readings = ByKey(schema, ["key"], "moment")
+        self._forget_before = EVER_SINCE
         self._round = 0
         self.database.execute("CREATE TABLE heard (key VARCHAR, moment BIGINT)")
 
-    def recall(self, version: int, until: int | None = None) -> None:
-        """Remember the table as it was at a version, or what of it is not after a moment."""
+    def recall(self, version: int, until: int | None = None, floor: int | None = None) -> None:
+        """Remember the table as it was at a version, or what of it is not after a moment; no further back than whoever
+        is told to be late by `floor` is looked back from."""
         everything = self._known if until is None else self._known & (self._time <= _instant(until))
         self.database.register("rows", tables.reader(self._path, everything, self._heard, version))
         self.database.execute(
@@ -50,8 +52,15 @@ class Past:
         self.database.unregister("rows")
         self.newest = self._newest_heard()
         if self.newest is not None:
+            self.forget(self.newest if floor is None else floor)
+            since = self._time >= _instant(self._forget_before) if self._forget_before > EVER_SINCE else everything
             self._readings = ByKey(self.schema, ["key"], "moment")
-            self._readings.add(self._read(everything & (self._time >= _instant(self.newest - self._span)), version))
+            self._readings.add(self._read(everything & since, version))
+
+    def forget(self, floor: int) -> None:
+        """What is further back than the span before a moment: everything that is to come is told to be late by that, or
+        comes after it."""
+        self._forget_before = max(floor - self._span, EVER_SINCE)
 
     def between(self, version: int, after: int, until: int) -> pa.Table:
         """Readings of the table as it was at a version: those after a moment, up to another."""
@@ -148,7 +157,7 @@ class Past:
         self.database.execute("INSERT INTO heard SELECT key, moment FROM fresh")
         newest = int(pc.max(rows["moment"]).as_py())
         self.newest = newest if self.newest is None else max(self.newest, newest)
-        self._readings.add(rows, self.newest - self._span)
+        self._readings.add(rows, self._forget_before)
         if self._round:
             self.database.execute("INSERT INTO past_of_few FROM arrived")
 

@@ -61,13 +61,15 @@ class Look:
 @dataclass(frozen=True, slots=True)
 class _Part:
     """Readings that are judged at once: what a version of silver brought, or of that version what is up to a moment.
-    `received` is when the newest of them was, in microseconds after 1970, where that is known."""
+    `received` is when the newest of them was, and `floor` what every later one is told to be late by, in microseconds
+    after 1970, where these are known."""
 
     stamp: Stamp
     version: int
     read_to: int | None
     rows: pa.Table
     received: int | None = None
+    floor: int | None = None
 
 
 class Watchman:
@@ -107,6 +109,7 @@ class Watchman:
         tables.ensure(self._events, EVENTS, "alert_events", self._graph.name)
         tables.ensure(self._alerts, ALERTS, "alerts", self._graph.name)
         self._received: int | None = None  # when the newest reading was, by the wall's clock
+        self._floor: int | None = None
         self.version, self._read_to = self._noted()
         log = AlertLog(self._events, self.name)
         self._ahead = log.newest_version()
@@ -116,7 +119,7 @@ class Watchman:
         span = self._looks_back() + parse_duration(str(self._watched.late_by))
         self._past = Past(self._schema(), span, self._path, self._watch.key, self._time)
         if self.version >= 0:
-            self._past.recall(self.version, self._read_to)
+            self._past.recall(self.version, self._read_to, self._floor)
             self._write(list(self._abandoned()), None)
 
     def _abandoned(self) -> Iterator[Event]:
@@ -133,7 +136,7 @@ class Watchman:
         if self._note.exists():
             note = json.loads(self._note.read_text())
             changes.check(self._path, note["silver_version"])
-            self._received = note.get("received")
+            self._received, self._floor = note.get("received"), note.get("floor")
             return note["silver_version"], note.get("read_to")
         if changes.follows(self._path, -1):
             return -1, None
@@ -141,7 +144,7 @@ class Watchman:
 
     def _write_note(self, version: int, read_to: int | None) -> tuple[int, int | None]:
         note = {"silver": self._watched.name, "silver_version": version}
-        known = {"read_to": read_to, "received": self._received}
+        known = {"read_to": read_to, "received": self._received, "floor": self._floor}
         write_whole(self._note, json.dumps(note | {name: at for name, at in known.items() if at is not None}))
         return version, read_to
 
@@ -187,6 +190,9 @@ class Watchman:
         if self._past.newest != newest:
             now = micros(datetime.now(UTC))
             self._received = now if part.received is None else min(part.received, now)
+        if (floor := newest if part.floor is None else part.floor) is not None:
+            self._past.forget(floor)
+        self._floor = part.floor
         self.version, self._read_to = self._write_note(part.version, part.read_to)
         self._teller.committed(f"{self.name} note")
         return Look(part.rows.num_rows, overtaken, tuple(events))
@@ -203,7 +209,7 @@ class Watchman:
         newest = [(pc.max(rows["moment"]).as_py(), -version) for version, rows in commits]
         received = gain.received[-max(newest)[1]] if newest else None  # of the first that brought the newest
         rows = pa.concat_tables([self._none(), *(rows for _, rows in commits)])
-        yield _Part(Stamp(self.name, gain.version), gain.version, None, rows, received)
+        yield _Part(Stamp(self.name, gain.version), gain.version, None, rows, received, gain.floor)
 
     def _of_the_start(self, read_to: int) -> Iterator[_Part]:
         """The next readings, in the order of time, of what silver held when the watch was first set up."""

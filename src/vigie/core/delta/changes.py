@@ -15,18 +15,22 @@ import pyarrow.parquet as pq
 from vigie.errors import LakeDamaged
 from vigie.lake import PUT_BACK, opened, reading
 
-RECEIVED = "received"  # what a commit notes beside its counts: when the newest of its rows was received
+# What a commit notes beside its counts: when the newest of its rows was received, and, in microseconds after 1970, what
+# every row after it is told to be late by.
+RECEIVED, FLOOR = "received", "floor"
 EARLIEST = -62_135_596_800_000_001  # microseconds: before the first instant that a table can hold
 
 
 @dataclass(frozen=True, slots=True)
 class Gain:
     """What a table gained up to a version: each file with the version that added it, and for each version when the
-    newest of its rows was received, in microseconds after 1970."""
+    newest of its rows was received, in microseconds after 1970. `floor` is what every later row is told to be late by,
+    where that is noted."""
 
     version: int
     files: tuple[tuple[int, str], ...]
     received: Mapping[int, int]
+    floor: int | None = None
 
 
 def gained(path: Path, after: int, most_rows: int, until: int | None = None) -> Gain | None:
@@ -34,24 +38,34 @@ def gained(path: Path, after: int, most_rows: int, until: int | None = None) -> 
     there is no such commit."""
     files: list[tuple[int, str]] = []
     received: dict[int, int] = {}
-    rows, version = 0, after
+    rows, version, floor = 0, after, None
     for version, actions in _commits(path, after):
-        received[version] = _received(actions)
+        note = _noted(actions)
+        received[version] = note.get(RECEIVED, _committed_at(actions))
+        floor = note.get(FLOOR, floor)
         for add in _added(actions):
             files.append((version, unquote(add["path"])))
             rows += int(json.loads(add.get("stats") or "{}").get("numRecords", 0))
         if (rows >= most_rows and until is None) or version == until:
             break
-    return Gain(version, tuple(files), received) if version > after else None
+    return Gain(version, tuple(files), received, floor) if version > after else None
 
 
-def _received(actions: list[dict[str, Any]]) -> int:
-    """As whoever made the commit noted it; the time of the commit where it says nothing of that."""
-    info: dict[str, Any] = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
+def _noted(actions: list[dict[str, Any]]) -> dict[str, int]:
+    """The whole numbers that whoever made a commit noted with it."""
     try:
-        return int(json.loads(info["userMetadata"])[RECEIVED])
-    except (KeyError, TypeError, ValueError):
-        return int(info.get("timestamp", 0)) * 1_000
+        noted = json.loads(_info(actions).get("userMetadata") or "{}")
+    except ValueError:
+        return {}  # somebody else's commit, with words of their own
+    return {name: value for name, value in noted.items() if isinstance(value, int)} if isinstance(noted, dict) else {}
+
+
+def _committed_at(actions: list[dict[str, Any]]) -> int:
+    return int(_info(actions).get("timestamp", 0)) * 1_000
+
+
+def _info(actions: list[dict[str, Any]]) -> dict[str, Any]:
+    return next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
 
 
 def follows(path: Path, after: int) -> bool:

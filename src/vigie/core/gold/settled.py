@@ -22,7 +22,7 @@ from vigie.core import scratch
 from vigie.core.delta import changes, tables
 from vigie.core.delta.snapshot import Snapshot, Within
 from vigie.core.delta.tables import Stamp
-from vigie.core.engine import Engine
+from vigie.core.engine import Engine, NotComputed
 from vigie.core.gold.carried import Carried
 from vigie.core.ingest.silver import MICROSECOND, SEEN, instant, moment, reached_by
 from vigie.core.ledger import Entry
@@ -96,7 +96,15 @@ class SettledTable:
         inputs = [self._schema(each) for each in (self._reads, *self._beside)]
         self._examined = self._models.in_use if self._models else None
         function = partial(self._made, self._trained(self._examined))
-        found = self._engine.evaluate(function, *(schema.empty_table() for schema in inputs))
+        try:
+            found = self._engine.evaluate(function, *(schema.empty_table() for schema in inputs))
+        except NotComputed as problem:
+            raise BadDeclaration(
+                f"the function of gold table '{self._gold.name}' cannot be computed: {problem}",
+                where=str(self._gold.place),
+                do="Mend that line, or name another engine that knows it with --engine.",
+            ) from problem
+        self._check_read(inputs[0])
         self._is_windowed = END in found.column_names
         self._settled_by = END if self._is_windowed else self._time
         if self._settled_by not in found.column_names:
@@ -113,6 +121,15 @@ class SettledTable:
             self._needs[0] |= set(self._gold.last.key)
         tables.ensure(self._to, _nullable(found.schema), self._gold.table, self._context.graph.name)
         self._columns = Snapshot(self._to).schema
+
+    def _check_read(self, rows: pa.Schema) -> None:
+        if isinstance(self._reads, Gold) and END in rows.names:
+            raise BadDeclaration(
+                f"gold table '{self._gold.name}' reads '{self._reads.name}', which gives windows: they appear when "
+                "their time is long settled, and some of them would not be given",
+                where=str(self._gold.place),
+                do="Read the table that those windows are worked out from.",
+            )
 
     def _check_last(self, last: Last, rows: pa.Schema) -> None:
         if missing := [name for name in last.key if name not in rows.names]:
@@ -284,7 +301,7 @@ class SettledTable:
                 database.register("moments", moments)
                 shares = [at / parts for at in range(1, parts)]
                 [(found,)] = database.execute("SELECT quantile_disc(moment, $1) FROM moments", [shares]).fetchall()
-                cuts = [cut for cut in sorted(set(found)) if plan.after < cut < plan.until]
+                cuts = [cut for cut in sorted(set(found or [])) if plan.after < cut < plan.until]
         bounds = [plan.after, *cuts, plan.until]
         yield from zip(bounds[:-1], bounds[1:], strict=True)
 

@@ -211,6 +211,7 @@ class SilverTable:
         if self._table.event_time:
             newest = which[np.argmax(self._times(rows)[which])]
             counts[changes.RECEIVED] = int(messages.arrived[newest])
+            counts[changes.FLOOR] = plan.tables[self.name].floor
             until = told.until[which]
             good = good.append_column(SEEN, pa.array(until, INSTANT, mask=until == NEVER))
         stamp = Stamp(f"{self._declared.name}:{self.address}", plan.batch)
@@ -265,8 +266,8 @@ def instant(micros: int) -> pa.Scalar:
 
 
 def moment(micros: int) -> datetime | None:
-    """As a person reads it; none before anything began."""
-    return None if micros == NEVER else instants.instant(micros)
+    """As a person reads it; none before anything began, or before the first instant that has a name."""
+    return None if micros < instants.FIRST else instants.instant(micros)
 
 
 def tables_of(context: RunContext, engine: Engine, declared: Declared) -> Iterator[SilverTable]:
