@@ -5,6 +5,7 @@ from textwrap import dedent
 from typing import Any, cast
 
 import pytest
+from pyspark.sql import functions as F
 
 from vigie import Last, Pipeline
 from vigie.address import Inbox
@@ -707,3 +708,20 @@ def test_a_feed_that_is_no_function_is_found_before_anybody_feeds(feed: dict[str
 
     assert problem.kind == "BadFunction"
     assert f"{next(iter(feed))}={next(iter(feed.values()))!r} of 'raw' is no function" in str(problem)
+
+
+@pytest.mark.parametrize(("column", "is_refused"), [("told", True), ("TOLD", True), ("at", False), ("AT", False)])
+def test_windows_are_cut_by_the_event_time_which_they_close_by(column: str, is_refused: bool) -> None:
+    pipeline = Pipeline("timed")
+    raw = pipeline.source("raw", schema="k STRING, at TIMESTAMP, told TIMESTAMP", key="k")
+    pipeline.silver(
+        "good", reads=raw, schema="k STRING, at TIMESTAMP, told TIMESTAMP", event_time="at", late_by="1 minute"
+    )(lambda rows: rows)
+    pipeline.gold("counted", reads="good", late_by="1 minute")(
+        lambda rows: rows.groupBy(F.window(column, "1 minute")).count()
+    )
+
+    found = problems(pipeline, functions_too=True)
+
+    assert [problem.kind for problem in found] == (["BadWindow"] if is_refused else [])
+    assert all(f"cuts '{column}' into windows, and they would close by 'at'" in problem.what for problem in found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -15,6 +15,9 @@ from vigie.graph import Gold, Graph, Node, Place, Silver, Source
 from vigie.models import Trained
 from vigie.problem import Problem, nearest
 from vigie.question import Question
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
 
 SPARK_HAS_IT = "Say it with other functions; docs/functions.md lists those that both engines answer alike."
 
@@ -30,7 +33,9 @@ def evaluation_problems(graph: Graph, questions: Iterable[Question]) -> Iterator
             told = f"the rule '{rule}' of silver table '{silver.name}'"
             yield from _refused(told, silver.place, plans.calls_in_sql(condition))
     for gold in graph.gold:
-        yield from _looked_through(f"gold table '{gold.name}'", gold.place, *_called(graph, gold))
+        yield from _looked_through(
+            f"gold table '{gold.name}'", gold.place, *_called(graph, gold), _windows_of(graph, gold)
+        )
     known = {node.name.rpartition("/")[2]: node for node in graph.nodes()}
     for question in questions:
         tables = [_columns(known.get(name)) for name in question.tables]
@@ -67,8 +72,36 @@ def _by_place(question: Question) -> Callable[..., Any]:
     return lambda *rows: question.function(**dict(zip(question.tables, rows, strict=True)))
 
 
+def _windows_of(graph: Graph, gold: Gold) -> Callable[[Message], Iterator[Problem]]:
+    """What is wrong with the windows of a gold table: they close by the event time of silver."""
+    silver = graph.find(gold.reads)
+    columns = _columns(silver)
+
+    def problems(plan: Message) -> Iterator[Problem]:
+        if not isinstance(silver, Silver) or silver.event_time is None or columns is None:
+            return
+        others = {name.lower(): name for name in columns.names if name.lower() != silver.event_time.lower()}
+        for column in sorted(plans.cut_by(plan)):
+            if column.lower() in others:
+                yield Problem(
+                    "BadWindow", f"gold table '{gold.name}' cuts '{column}' into windows, and they would close by "
+                    f"'{silver.event_time}'", gold.place, f"Cut '{silver.event_time}', the event time of "
+                    f"'{silver.name}', or make '{column}' that.",
+                )  # fmt: skip
+
+    return problems
+
+
+def _nothing_else(_plan: Message) -> Iterator[Problem]:
+    yield from ()
+
+
 def _looked_through(
-    what: str, place: Place, function: Callable[..., Any], tables: Sequence[pa.Schema | None]
+    what: str,
+    place: Place,
+    function: Callable[..., Any],
+    tables: Sequence[pa.Schema | None],
+    also: Callable[[Message], Iterator[Problem]] = _nothing_else,
 ) -> Iterator[Problem]:
     try:
         plan = offline.plan(function, tables)
@@ -81,6 +114,7 @@ def _looked_through(
         )  # fmt: skip
     else:
         yield from _refused(what, place, plans.calls(plan))
+        yield from also(plan)
 
 
 def _refused(what: str, place: Place, calls: set[str]) -> Iterator[Problem]:

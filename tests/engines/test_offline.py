@@ -123,3 +123,16 @@ def test_windows_of_which_one_cannot_be_told_are_not_seen(length: str) -> None:
 
 def _cut(function: Callable[[DataFrame], DataFrame]) -> list[Cut]:
     return plans.cut_into(offline.plan(function, [None]))
+
+
+def test_the_columns_that_are_cut_into_windows_are_seen() -> None:
+    def cut(rows: DataFrame) -> DataFrame:
+        by_two = (
+            rows.groupBy(F.window("at", "1 minute"))
+            .count()
+            .union(rows.groupBy(F.window(F.col("`n`"), "1 hour")).count())
+        )
+        by_sql = rows.groupBy(F.expr("window(k, '1 hour')")).count()
+        return by_two.union(by_sql).union(rows.groupBy(F.window(F.timestamp_seconds("n"), "1 minute")).count())
+
+    assert plans.cut_by(offline.plan(cut, [None])) == {"at", "n", "k"}

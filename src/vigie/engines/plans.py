@@ -57,9 +57,17 @@ NO_FUNCTIONS = {
 def cut_into(plan: Message) -> list[Cut]:
     """The windows that it cuts time into; none when that is not written down for one of them."""
     try:
-        return [_cut(texts) for texts in _windows(plan)]
+        return [_cut(spans) for _, *spans in _windows(plan)]
     except (ValueError, SqlglotError):
         return []
+
+
+def cut_by(plan: Message) -> set[str]:
+    """The columns that it cuts into windows, where one is named."""
+    try:
+        return {column for column, *_ in _windows(plan) if column}
+    except SqlglotError:
+        return set()
 
 
 def _cut(spans: Sequence[str]) -> Cut:
@@ -105,10 +113,12 @@ def _may_be_called(token: Token) -> bool:
 
 
 def _windows(plan: Message) -> Iterator[list[str]]:
-    """What each call of `window` is given after the time."""
+    """What each call of `window` is given: the name of a column, and spans; nothing where it is another thing."""
     for field, value in _all(plan):
         if field.name == "unresolved_function" and value.function_name == "window":
-            yield [argument.literal.string for argument in value.arguments[1:]]
+            time, *spans = value.arguments
+            column = time.unresolved_attribute.unparsed_identifier.replace("`", "")
+            yield [column, *(span.literal.string for span in spans)]
         if field.name == "expression_string":
             yield from _windows_in_sql(value.expression)
 
@@ -136,4 +146,4 @@ def _windows_in_sql(text: str) -> Iterator[list[str]]:
     for call in sqlglot.parse_one(text, dialect="spark").find_all(exp.Anonymous, exp.Func):
         if call.sql_name().lower() == "window" or getattr(call, "name", "").lower() == "window":
             arguments = call.expressions or list(call.args.values())
-            yield [each.name for each in arguments[1:]]
+            yield [each.name for each in arguments]
