@@ -13,6 +13,7 @@ from vigie.cli import app
 from vigie.core.request import Request
 from vigie.demo import Together
 from vigie.engine.readings import make_room
+from vigie.errors import RequestError
 from vigie.feed import Progress
 from vigie.lake import Lake
 from vigie.pipeline import load
@@ -40,6 +41,13 @@ def test_beside_a_source_that_was_fed_the_other_s_inbox_is_made_and_told_of(
 
     assert inboxes(tmp_path) == set(BOTH)
     assert f"nothing is there yet; feed it with `vigie feed activity {other}`" in caplog.text
+
+
+def test_a_lake_in_which_no_inbox_can_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "lake").write_text("a file")
+
+    with pytest.raises(RequestError, match="the lake cannot be written: Not a directory"):
+        make_room(load("sensors").graph(), Request(Lake(tmp_path / "lake/below")))
 
 
 def test_beside_a_source_that_was_named_the_other_s_inbox_is_made(tmp_path: Path) -> None:

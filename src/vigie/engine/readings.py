@@ -21,6 +21,7 @@ from vigie.settings import Settings
 from vigie.sources.inbox import InboxSource
 from vigie.sources.kafka import KafkaSource
 from vigie.sources.socket import Receiver
+from vigie.writer import make_folder
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ def make_room(graph: Graph, request: Request) -> None:
         folder = own[source.name]
         if source.name in request.sources or folder.is_dir() or not (source.context or is_fed):
             continue
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         if not source.context:
             log.warning("%s: nothing is there yet; feed it with `vigie feed %s %s`", folder, graph.name, source.name)
 
