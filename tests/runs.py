@@ -202,7 +202,7 @@ def killed_at_random(job: Job, chance: random.Random, *, with_spark: bool) -> in
         if made == wanted:
             break
     with suppress(subprocess.TimeoutExpired):
-        process.wait(chance.random() * 2)
+        process.wait(chance.random() / 2)
     kill = os.killpg if with_spark else os.kill
     with suppress(ProcessLookupError):
         kill(process.pid, signal.SIGKILL)

@@ -123,7 +123,7 @@ def without_a_network() -> list[str]:
 PARTS = {
     "kills": Part(
         "what is tried a few times by day, or not at all: deaths after each commit and at random, servers that go away",
-        lambda: pytest(*longer_by_night()),
+        lambda: pytest("--numprocesses", "2", "--dist", "loadfile", *longer_by_night()),
     ),
     "map": Part(
         "the page of flights in light, dark and 390 px, watched for half a minute at each load, on a busy machine",

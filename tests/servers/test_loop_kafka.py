@@ -60,7 +60,7 @@ def test_a_topic_in_one_batch_and_in_many_and_killed_on_the_way_leaves_the_same_
     assert taken(tmp_path / "many", address, 900).count("ledger") > 3
     seed = random.randrange(2**32)
     chance = random.Random(seed)
-    torn = Job(str(tmp_path / "torn"), address, messages_a_batch=2_000, idle_s=0)
+    torn = Job(str(tmp_path / "torn"), address, messages_a_batch=200, idle_s=0)
     for at in range(KILLS):
         killed_at_random(torn, chance, with_spark=bool(at % 2))
     taken(tmp_path / "torn", address, 4_000)
