@@ -34,7 +34,7 @@ def evaluation_problems(graph: Graph, questions: Iterable[Question]) -> Iterator
             yield from _refused(told, silver.place, plans.calls_in_sql(condition))
     for gold in graph.gold:
         yield from _looked_through(
-            f"gold table '{gold.name}'", gold.place, *_called(graph, gold), _windows_of(graph, gold)
+            f"gold table '{gold.name}'", gold.place, *_called(graph, gold), graph.find(gold.reads)
         )
     known = {node.name.rpartition("/")[2]: node for node in graph.nodes()}
     for question in questions:
@@ -72,36 +72,12 @@ def _by_place(question: Question) -> Callable[..., Any]:
     return lambda *rows: question.function(**dict(zip(question.tables, rows, strict=True)))
 
 
-def _windows_of(graph: Graph, gold: Gold) -> Callable[[Message], Iterator[Problem]]:
-    """What is wrong with the windows of a gold table: they close by the event time of silver."""
-    silver = graph.find(gold.reads)
-    columns = _columns(silver)
-
-    def problems(plan: Message) -> Iterator[Problem]:
-        if not isinstance(silver, Silver) or silver.event_time is None or columns is None:
-            return
-        others = {name.lower(): name for name in columns.names if name.lower() != silver.event_time.lower()}
-        for column in sorted(plans.cut_by(plan)):
-            if column.lower() in others:
-                yield Problem(
-                    "BadWindow", f"gold table '{gold.name}' cuts '{column}' into windows, and they would close by "
-                    f"'{silver.event_time}'", gold.place, f"Cut '{silver.event_time}', the event time of "
-                    f"'{silver.name}', or make '{column}' that.",
-                )  # fmt: skip
-
-    return problems
-
-
-def _nothing_else(_plan: Message) -> Iterator[Problem]:
-    yield from ()
-
-
 def _looked_through(
     what: str,
     place: Place,
     function: Callable[..., Any],
     tables: Sequence[pa.Schema | None],
-    also: Callable[[Message], Iterator[Problem]] = _nothing_else,
+    read: Node | None = None,
 ) -> Iterator[Problem]:
     try:
         plan = offline.plan(function, tables)
@@ -114,7 +90,21 @@ def _looked_through(
         )  # fmt: skip
     else:
         yield from _refused(what, place, plans.calls(plan))
-        yield from also(plan)
+        yield from _wrong_windows(what, place, plan, read)
+
+
+def _wrong_windows(what: str, place: Place, plan: Message, read: Node | None) -> Iterator[Problem]:
+    """Windows over a silver table that are cut by another column than its event time, which they close by."""
+    columns = _columns(read)
+    if not isinstance(read, Silver) or read.event_time is None or columns is None:
+        return
+    others = {name.lower() for name in columns.names} - {read.event_time.lower()}
+    for column in sorted(plans.cut_by(plan)):
+        if column.lower() in others:
+            yield Problem(
+                "BadWindow", f"{what} cuts '{column}' into windows, and they would close by '{read.event_time}'", place,
+                f"Cut '{read.event_time}', the event time of '{read.name}', or make '{column}' that.",
+            )  # fmt: skip
 
 
 def _refused(what: str, place: Place, calls: set[str]) -> Iterator[Problem]:

@@ -13,12 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vigie.errors import LakeDamaged
+from vigie.instants import FIRST
 from vigie.lake import PUT_BACK, opened, reading
 
 # What a commit notes beside its counts: when the newest of its rows was received, and, in microseconds after 1970, what
 # every row after it is told to be late by.
 RECEIVED, FLOOR = "received", "floor"
-EARLIEST = -62_135_596_800_000_001  # microseconds: before the first instant that a table can hold
+EARLIEST = FIRST - 1  # microseconds: before the first instant that a table can hold
 
 
 @dataclass(frozen=True, slots=True)
