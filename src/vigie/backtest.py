@@ -16,9 +16,10 @@ from vigie.alerts import alert_id
 from vigie.detectors import Silent
 from vigie.detectors.judgement import Judgement
 from vigie.detectors.judging import Turn, changes
-from vigie.detectors.readings import MICROSECOND, instant
+from vigie.detectors.readings import instant
 from vigie.errors import RequestError
 from vigie.graph import Detector, Graph, Rule, Watch
+from vigie.instants import MICROSECOND
 from vigie.lake import Lake, is_table, opened, reading
 from vigie.listing import Listing
 from vigie.retuning import Retuned, retuned

@@ -23,8 +23,9 @@ from pyspark.sql.streaming.stateful_processor import (
 from vigie import ddl
 from vigie.detectors import Burst, InARow, Silent
 from vigie.detectors.judging import QUIET, turns
-from vigie.detectors.readings import MICROSECOND, Readings
+from vigie.detectors.readings import Readings
 from vigie.graph import Rule, Watch
+from vigie.instants import MICROSECOND
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Context, Decimal
 from functools import lru_cache, partial
 from pathlib import Path
@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from vigie import ddl
 from vigie.errors import BadDeclaration
+from vigie.instants import MICROSECOND
 from vigie.numerals import decimal_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,7 +26,6 @@ FIRST_US, END_US = FIRST_DAY * DAY_US, (LAST_DAY + 1) * DAY_US
 FLOAT_LIMIT = (2 - 2**-24) * 2.0**127  # from here on, the nearest number of four bytes is infinity
 DECIMAL_BYTES = 256  # a DECIMAL has 38 digits: 16 bytes
 EXACT = Context(prec=700)
-MICROSECOND = timedelta(microseconds=1)
 
 Kind = Any  # a type as fastavro's parser leaves it: a name, a union as a list, or a dict
 Convert = Callable[[Any], Any]

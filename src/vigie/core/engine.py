@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Protocol
 import pyarrow as pa
 
 from vigie.errors import VigieError
+from vigie.instants import MICROSECOND
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-MICROSECOND = timedelta(microseconds=1)
 Function = Callable[..., "DataFrame"]  # of DataFrames: plain PySpark
 
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from vigie.detectors.exact import at_least, more
 from vigie.detectors.judgement import Judgement, Marks, less_than, no_column, no_span, not_above
-from vigie.detectors.readings import MICROSECOND, Bools, Floats, Indices, Readings, Series
+from vigie.detectors.readings import Bools, Floats, Indices, Readings, Series
 from vigie.duration import parse_duration
+from vigie.instants import MICROSECOND
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from datetime import timedelta
 import numpy as np
 
 from vigie.detectors.judgement import Judgement, Marks, Needs, no_column, no_count, no_span, not_above
-from vigie.detectors.readings import EVER, MICROSECOND, Floats, Indices, Readings, Series, Span
+from vigie.detectors.readings import EVER, Floats, Indices, Readings, Series, Span
 from vigie.duration import parse_duration
+from vigie.instants import MICROSECOND
 
 MINUTE = 60e6  # microseconds
 

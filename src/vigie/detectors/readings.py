@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vigie.instants import MICROSECOND
+
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-MICROSECOND = timedelta(microseconds=1)
 EVER = timedelta(days=36_600)
 LARGEST = 1e150  # the square of what is larger is no number any more
 AT_ONCE = 1 << 21  # readings that are laid out beside one another: what fits a processor's cache and no more

@@ -9,8 +9,9 @@ import numpy as np
 
 from vigie import ddl
 from vigie.detectors.judgement import Judgement, Marks, no_condition, no_count, no_span
-from vigie.detectors.readings import EVER, MICROSECOND, Readings
+from vigie.detectors.readings import EVER, Readings
 from vigie.duration import parse_duration
+from vigie.instants import MICROSECOND
 
 
 @dataclass(frozen=True, slots=True)

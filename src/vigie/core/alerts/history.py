@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from vigie.core.by_key import EVER_SINCE, ByKey
 from vigie.core.delta import tables
-from vigie.detectors.readings import MICROSECOND
+from vigie.instants import MICROSECOND
 from vigie.lake import quoted
 
 
@@ -54,7 +54,6 @@ class Past:
         if self.newest is not None:
             self.forget(self.newest if floor is None else floor)
             since = self._time >= _instant(self._forget_before) if self._forget_before > EVER_SINCE else everything
-            self._readings = ByKey(self.schema, ["key"], "moment")
             self._readings.add(self._read(everything & since, version))
 
     def forget(self, floor: int) -> None:

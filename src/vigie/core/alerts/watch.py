@@ -28,12 +28,11 @@ from vigie.core.delta.tables import Stamp
 from vigie.detectors import Silent, judging
 from vigie.detectors.judgement import Judgement
 from vigie.detectors.judging import Turn
-from vigie.detectors.readings import MICROSECOND
 from vigie.disk import write_whole
 from vigie.duration import parse_duration
 from vigie.errors import BadDeclaration
 from vigie.graph import Gold, Graph, Rule, Watch
-from vigie.instants import instant, micros
+from vigie.instants import MICROSECOND, instant, micros
 from vigie.lake import Lake, opened, quoted
 from vigie.oneline import on_one_line
 

@@ -24,7 +24,7 @@ from vigie.core.delta.snapshot import Snapshot, Within
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Engine, NotComputed
 from vigie.core.gold.carried import Carried
-from vigie.core.ingest.silver import MICROSECOND, SEEN, instant, moment, reached_by
+from vigie.core.ingest.silver import SEEN, instant, moment, reached_by
 from vigie.core.ledger import Entry
 from vigie.core.notes import GoldPlan, Notes
 from vigie.core.progress import NEVER
@@ -35,6 +35,7 @@ from vigie.core.whole import check_notes, check_table
 from vigie.duration import parse_duration
 from vigie.errors import BadDeclaration, LakeDamaged, RequestError
 from vigie.graph import Gold, Last, Silver
+from vigie.instants import MICROSECOND
 from vigie.lake import opened
 from vigie.models import Models, Trained
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,13 +32,13 @@ from vigie.duration import parse_duration
 from vigie.errors import RunFailed
 from vigie.graph import Silver
 from vigie.graph import Source as Declared
+from vigie.instants import MICROSECOND
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 SEEN = "seen_until"
 COMPUTED = "cannot be computed"
-MICROSECOND = timedelta(microseconds=1)
 
 log = logging.getLogger(__name__)
 
