@@ -16,7 +16,7 @@ help: ## this list
 setup: environment-runtime ## what runs Vigie on this machine, without Java, and nothing more
 
 setup-dev: environment-dev ## what develops it, too: tests, types, a PostgreSQL, and a whole Spark with its jars
-	@$(RUN) vigie.engine.jars
+	@$(RUN) vigie.engines.spark.jars
 
 demo: setup ## simulated aircraft on a live map; Ctrl-C ends it
 	@.venv/bin/vigie demo flights

@@ -9,7 +9,7 @@ import polars as pl
 from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
-from vigie.core.ingest.silver import SEEN
+from vigie.core.ingest.shaping import SEEN
 
 AVERAGES_AGREE = 1e-6  # sums of floats in another order
 

@@ -23,8 +23,8 @@ from bench.speed import keep
 from bench.topics import create
 from bench.workload import RESULTS, Ages, LiveWorkload, Seen
 from vigie.engine.broker import Broker
-from vigie.engine.jars import kafka_jars
-from vigie.engine.java import java_home
+from vigie.engines.spark.jars import kafka_jars
+from vigie.engines.spark.java import java_home
 from vigie.lake import Lake
 from vigie.settings import read_settings
 

@@ -20,8 +20,8 @@ from bench.footprint import measured
 from bench.programs import Limit, Program, chosen
 from bench.workload import RESULTS, Workload
 from vigie.engine.broker import Broker
-from vigie.engine.jars import kafka_jars, kept
-from vigie.engine.java import java_home
+from vigie.engines.spark.jars import kafka_jars, kept
+from vigie.engines.spark.java import java_home
 from vigie.settings import read_settings
 
 

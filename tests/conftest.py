@@ -33,14 +33,10 @@ def spark() -> Iterator[SparkSession]:
 
 @pytest.fixture(scope="session")
 def _embedded() -> Iterator[Connected]:
-    from vigie.engines.connected import Session
-    from vigie.engines.embedded.engine import SETTINGS
+    from vigie.engines.connected import LOOKS_AT_CALLERS, opened
 
     with _port_of_a_sail() as port:
-        started = Session(f"sc://127.0.0.1:{port}")
-        for name, value in SETTINGS.items():
-            started.conf.set(name, value)
-        yield started
+        yield opened(f"sc://127.0.0.1:{port}", **{LOOKS_AT_CALLERS: "false"})
 
 
 @contextmanager

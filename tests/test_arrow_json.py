@@ -105,7 +105,7 @@ def as_said_here(table: pa.Table, digits: int) -> tuple[list[str], list[list[str
     return found, said
 
 
-@settings(max_examples=by_night(200, few=8), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=by_night(60, few=8), deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=st.lists(ROWS, min_size=1, max_size=20), digits=st.sampled_from([MILLIS, MICROS]))
 def test_rows_are_what_spark_makes_of_them(spark: SparkSession, rows: list[dict[str, Any]], digits: int) -> None:
     table = pa.Table.from_pylist(rows, SCHEMA)

@@ -16,8 +16,8 @@ from pathlib import Path
 from data_generator import CONFIG
 from vigie import VigieError
 from vigie.engine.broker import Broker
-from vigie.engine.jars import kafka_jars
-from vigie.engine.java import java_home
+from vigie.engines.spark.jars import kafka_jars
+from vigie.engines.spark.java import java_home
 from vigie.settings import read_settings
 from vigie.terminal import stop_when_asked
 

@@ -268,6 +268,10 @@ class Graph:
         """The tables that read `node`."""
         return [table for table in self.tables() if self.find(table.reads) is node]
 
+    def fed_by(self, source: Source) -> list[Silver]:
+        """The silver tables that hang on a source."""
+        return [table for table in self.silver if self.source_of(table) is source]
+
     def source_of(self, table: Silver) -> Source:
         """The source of a silver table, in a graph that has passed `check`."""
         found = self.find(table.reads)

@@ -24,10 +24,10 @@ from vigie.core.ingest.shaping import shaped
 from vigie.disk import write_whole
 from vigie.engine.deliveries import AT_ONCE
 from vigie.engine.gold import flat
-from vigie.engine.jars import jars
-from vigie.engine.java import java_home
 from vigie.engine.session import SETTINGS
 from vigie.engine.tables import arrow_schema, spark_schema
+from vigie.engines.spark.jars import jars
+from vigie.engines.spark.java import java_home
 from vigie.errors import RequestError
 from vigie.graph import Silver
 from vigie.settings import Settings, read_settings

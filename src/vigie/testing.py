@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -35,10 +35,15 @@ from vigie.core.run import Run, Wish
 from vigie.core.run_context import RunContext
 from vigie.core.source import Bounds, Position, Span, There
 from vigie.engines.embedded.engine import Embedded
+from vigie.engines.spark.frames import given
 from vigie.errors import RequestError
 from vigie.lake import Lake, is_table, rows
 from vigie.pipeline import Pipeline
 from vigie.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+    from pyspark.sql.connect.session import SparkSession
 
 ORIGIN = pa.schema([("file", pa.string()), ("line", pa.int64())])
 MESSAGES = pa.schema(
@@ -139,6 +144,17 @@ class Given:
 
     def read(self, span: Span) -> pa.Table:
         return self._table if span.part else self._table.slice(0, 0)
+
+    def verify(self, span: Span, messages: int) -> str | None: ...
+
+    def frame(self, spark: SparkSession, span: Span) -> DataFrame:
+        rows = self.read(span)
+        return given(spark, rows.append_column("row", rows["line"]))
+
+    def placed(self, _spark: SparkSession, bronze: DataFrame, _parts: Sequence[Any]) -> DataFrame:
+        from pyspark.sql import functions as F
+
+        return bronze.withColumns({"partition_id": F.lit(PARTITION), "row": F.col("line")})
 
     def in_order(self, _part: Any, bronze: pa.Table) -> pa.Table:
         return bronze.sort_by("line")

@@ -65,8 +65,8 @@ def by_embedded(rows: Path) -> Answers:
 def by_spark(rows: Path) -> Answers:
     from pyspark.sql import SparkSession
 
-    from vigie.engine.java import java_home, spark_home
     from vigie.engine.session import BRIEF, SETTINGS
+    from vigie.engines.spark.java import java_home, spark_home
     from vigie.settings import Settings
 
     cache = Settings().cache

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from vigie.core.source import Bounds, Span, There
+from vigie.engines.spark.frames import given
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+    from pyspark.sql.connect.session import SparkSession
+
+A_PARTITION = 1 << 40  # so many messages it may have
 
 ORIGIN = pa.schema([("topic", pa.string()), ("partition", pa.int32()), ("offset", pa.int64())])
 MESSAGES = pa.schema(
@@ -33,6 +40,24 @@ class Partitions:
     def check(self) -> None: ...
 
     def watch(self) -> None: ...
+
+    def frame(self, spark: SparkSession, span: Span) -> DataFrame:
+        rows = self.read(span)
+        places = [partition * A_PARTITION + at for partition, at in self._places(rows)]
+        return given(spark, rows.append_column("row", pa.array(places, pa.int64())))
+
+    def _places(self, rows: pa.Table) -> Iterator[tuple[int, int]]:
+        return zip(rows["partition"].to_pylist(), rows["offset"].to_pylist(), strict=True)
+
+    def verify(self, span: Span, messages: int) -> str | None:
+        assert messages == span.messages
+        return None
+
+    def placed(self, _spark: SparkSession, bronze: DataFrame, _parts: Sequence[Any]) -> DataFrame:
+        from pyspark.sql import functions as F
+
+        row = F.col("partition").cast("long") * A_PARTITION + F.col("offset")
+        return bronze.withColumns({"partition_id": F.col("partition").cast("string"), "row": row})
 
     def in_order(self, _part: Any, bronze: pa.Table) -> pa.Table:
         return bronze.sort_by([("partition", "ascending"), ("offset", "ascending")])

@@ -16,8 +16,8 @@ from bench.sensors import handwritten, workload
 from bench.speed import ran
 from tests.requirements import unmet
 from vigie.engine.broker import Broker
-from vigie.engine.jars import kafka_jars
-from vigie.engine.java import java_home
+from vigie.engines.spark.jars import kafka_jars
+from vigie.engines.spark.java import java_home
 from vigie.settings import read_settings
 
 ROWS = 50_000  # three minutes of event time: one window closes

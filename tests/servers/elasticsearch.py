@@ -30,8 +30,8 @@ from pydantic import SecretStr
 
 from tests.runs import until
 from tests.sinks.receivers import a_free_port
-from vigie.engine.jars import kept
-from vigie.engine.java import java_home
+from vigie.engines.spark.jars import kept
+from vigie.engines.spark.java import java_home
 from vigie.settings import Settings
 
 PINS = Path(__file__).parent / "pins"

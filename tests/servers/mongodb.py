@@ -17,8 +17,8 @@ from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 from pymongo import MongoClient
 
 from tests.sinks.receivers import a_free_port
-from vigie.engine.jars import kept
-from vigie.engine.java import java_home
+from vigie.engines.spark.jars import kept
+from vigie.engines.spark.java import java_home
 from vigie.settings import Settings
 
 PINS = Path(__file__).parent / "pins"

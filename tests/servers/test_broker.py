@@ -18,8 +18,8 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 
 from vigie.engine.broker import Broker
-from vigie.engine.jars import kafka_jars
-from vigie.engine.java import java_home
+from vigie.engines.spark.jars import kafka_jars
+from vigie.engines.spark.java import java_home
 from vigie.errors import BadAddress, BadSetting, VigieError
 from vigie.settings import read_settings
 

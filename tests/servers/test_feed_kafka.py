@@ -21,8 +21,8 @@ from confluent_kafka.cimpl import NewTopic
 from tests.requirements import wanted
 from vigie.address import Kafka
 from vigie.engine.broker import Broker
-from vigie.engine.jars import kafka_jars
-from vigie.engine.java import java_home
+from vigie.engines.spark.jars import kafka_jars
+from vigie.engines.spark.java import java_home
 from vigie.errors import BadAddress, RunFailed
 from vigie.feed import Pace, Progress, Tick, feed
 from vigie.outlets.kafka import PRODUCER, OnceAMinute

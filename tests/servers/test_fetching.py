@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from vigie.engine import jars as fetching
-from vigie.engine.java import java_home
+from vigie.engines.spark import jars as fetching
+from vigie.engines.spark.java import java_home
 from vigie.errors import VigieError
 
 FETCH = """
 import sys
 from pathlib import Path
-from vigie.engine.jars import jars
-from vigie.engine.java import java_home
+from vigie.engines.spark.jars import jars
+from vigie.engines.spark.java import java_home
 
 cache = Path(sys.argv[1])
 print(sum(jar.stat().st_size for jar in jars(cache, java_home(cache))))

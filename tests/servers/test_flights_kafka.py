@@ -17,8 +17,8 @@ from tests.reference import compare, compare_lakes, tables
 from tests.runs import DIED, GARBAGE, Job, a_state, commits, killed_at_random, simulated
 from tests.tier import NIGHTLY, by_night, nightly
 from vigie.engine.broker import Broker
-from vigie.engine.jars import kafka_jars
-from vigie.engine.java import java_home
+from vigie.engines.spark.jars import kafka_jars
+from vigie.engines.spark.java import java_home
 from vigie.lake import Lake, rows
 from vigie.settings import Settings
 

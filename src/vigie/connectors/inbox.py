@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +23,10 @@ from vigie.core.source import Bounds, Position, Span, There
 from vigie.errors import BadAddress, RunFailed
 from vigie.sources.unread import Unread
 
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+    from pyspark.sql.connect.session import SparkSession
+
 ENDINGS = (b".jsonl", b".json")
 PARTITION = "folder"  # all of it is one sequence
 ORIGIN = pa.schema([("file", pa.string()), ("line", pa.int64())])
@@ -29,6 +34,9 @@ MESSAGES = pa.schema(
     [*ORIGIN, ("partition_id", pa.string()), ("key", pa.binary()), ("value", pa.binary()),
      ("stamp", INSTANT), ("arrived_at", INSTANT)]
 )  # fmt: skip
+
+ROWS = MESSAGES.append(pa.field("row", pa.int64()))  # and their place among all
+FILE_S = 1 << 40  # so many lines one may have, for them to stand before those of the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,7 @@ class Inbox:
             if taken and size + file.size > bounds.bytes:
                 is_cut = True
                 break
-            content = self._content(file)
+            content = content_of(self.folder, file)
             if content is None:
                 continue  # taken away before it was looked at: it was never there for us
             digest = hashlib.sha256(content).hexdigest()
@@ -96,7 +104,7 @@ class Inbox:
         parts = []
         for name, size, modified, lines, digest in span.part:
             file = File(bytes.fromhex(name), size, modified)
-            content = self._content(file)
+            content = content_of(self.folder, file)
             if content is None:
                 raise RunFailed(
                     "a file was taken away before it was read",
@@ -109,6 +117,30 @@ class Inbox:
             self.read_before[file.name] = (size, modified, digest)
             assert parts[-1].num_rows == lines
         return pa.concat_tables(parts) if parts else MESSAGES.empty_table()
+
+    def verify(self, span: Span, messages: int) -> str | None:
+        """Each file was held to its hash as it was read."""
+        assert messages == sum(lines for *_, lines, _ in span.part)
+        return None
+
+    def frame(self, spark: SparkSession, span: Span) -> DataFrame:
+        from pyspark.sql.pandas.types import from_arrow_schema
+
+        for name, size, modified, _, digest in span.part:
+            self.read_before[bytes.fromhex(name)] = (size, modified, digest)
+        files = [(at, name, modified, digest) for at, (name, _, modified, _, digest) in enumerate(span.part)]
+        listed = spark.createDataFrame(files, "at INT, name STRING, modified LONG, digest STRING")
+        return listed.repartition(max(1, len(files))).mapInArrow(partial(_read, self.folder), from_arrow_schema(ROWS))
+
+    def placed(self, spark: SparkSession, bronze: DataFrame, parts: Sequence[Any]) -> DataFrame:
+        from pyspark.sql import functions as F
+
+        names = [name for part in parts for name, *_ in part]
+        files = [(at, File(bytes.fromhex(name), 0, 0).text) for at, name in enumerate(names)]
+        listed = spark.createDataFrame(files, "at INT, file STRING")
+        row = F.col("at").cast("long") * FILE_S + F.col("line")
+        with_row = bronze.join(F.broadcast(listed), "file").withColumn("row", row).drop("at")
+        return with_row.withColumn("partition_id", F.lit(PARTITION))
 
     def in_order(self, part: Any, bronze: pa.Table) -> pa.Table:
         names = pa.array([File(bytes.fromhex(name), 0, 0).text for name, *_ in part], pa.string())
@@ -131,7 +163,7 @@ class Inbox:
         for file in self._files():
             known = self.read_before.get(file.name)
             if known is not None and (file.size, file.modified) != known[:2]:
-                content = self._content(file)
+                content = content_of(self.folder, file)
                 if content is not None and hashlib.sha256(content).hexdigest() != known[2]:
                     raise changed(file.text)
 
@@ -160,11 +192,25 @@ class Inbox:
                 return True
         return False
 
-    def _content(self, file: File) -> bytes | None:
-        try:
-            return Path(os.fsdecode(os.path.join(os.fsencode(self.folder), file.name))).read_bytes()
-        except FileNotFoundError:
-            return None
+
+def content_of(folder: Path, file: File) -> bytes | None:
+    """What is in a file; none when it is gone."""
+    try:
+        return Path(os.fsdecode(os.path.join(os.fsencode(folder), file.name))).read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _read(folder: Path, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The messages of files, by whoever can reach the folder."""
+    for each in (file for batch in batches for file in batch.to_pylist()):
+        file = File(bytes.fromhex(each["name"]), 0, each["modified"])
+        content = content_of(folder, file)
+        if content is None or hashlib.sha256(content).hexdigest() != each["digest"]:
+            raise changed(file.text)
+        rows = _messages(file, content)
+        places = pc.add(rows["line"], each["at"] * FILE_S)
+        yield from rows.append_column("row", places).cast(ROWS).to_batches()
 
 
 def _lines(content: bytes) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ from vigie.sources.kafka import BrokerAway, KafkaSource
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message
+    from pyspark.sql import DataFrame
+    from pyspark.sql.connect.session import SparkSession
 
 ORIGIN = pa.schema([("topic", pa.string()), ("partition", pa.int32()), ("offset", pa.int64()), ("timestamp", INSTANT)])
 MESSAGES = pa.schema(
@@ -38,6 +41,8 @@ WAITS_S = 0.05  # for so many to be there
 ANSWERS_WITHIN_S = 5.0
 AWAY_AFTER_S = 20.0
 BY_THE_BROKER = 2  # a message's timestamp: when it was appended, and not when somebody made it
+APPENDED = 1  # as Spark has it
+PARTITION_S = 1 << 48  # so many offsets one may have, for its messages to stand before those of the next
 FEWEST = 1_000  # of a partition, however many there are
 
 
@@ -122,13 +127,39 @@ class KafkaTopic:
         wanted = {int(at): (after, until) for at, (after, until) in dict(span.part).items() if after < until}
         parts = self._taken(wanted) if wanted else {}
         found = pa.concat_tables([MESSAGES.empty_table(), *(part for at in sorted(parts) for part in parts[at])])
-        noted = self.source.verify(
-            {"from": {str(at): after for at, (after, _) in wanted.items()},
-             "to": {str(at): until for at, (_, until) in wanted.items()}},
-            found.num_rows,
-        )  # fmt: skip
+        noted = self.verify(span, found.num_rows)
         found = found.combine_chunks()
         return found.replace_schema_metadata({NOTED: noted}) if noted else found
+
+    def verify(self, span: Span, messages: int) -> str | None:
+        wanted = {at: (after, until) for at, (after, until) in dict(span.part).items() if after < until}
+        begins, ends = ({at: ends[which] for at, ends in wanted.items()} for which in (0, 1))
+        return self.source.verify({"from": begins, "to": ends}, messages)
+
+    def frame(self, spark: SparkSession, span: Span) -> DataFrame:
+        from pyspark.sql import functions as F
+        from pyspark.sql.pandas.types import from_arrow_schema
+
+        topic = self.source.address.topic
+        wanted = {at: ends for at, ends in dict(span.part).items() if ends[0] < ends[1]}
+        if not wanted:
+            return spark.createDataFrame([], from_arrow_schema(MESSAGES.append(pa.field("row", pa.int64()))))
+        begins, ends = (json.dumps({topic: {at: ends[which] for at, ends in wanted.items()}}) for which in (0, 1))
+        read = (
+            spark.read.format("kafka")
+            .option("kafka.bootstrap.servers", self.source.address.servers)
+            .option("kafka.isolation.level", "read_committed")
+            .option("assign", json.dumps({topic: [int(at) for at in wanted]}))
+            .option("startingOffsets", begins)
+            .option("endingOffsets", ends)
+            .load()
+        )
+        by_the_broker = F.when(F.col("timestampType") == APPENDED, F.col("timestamp"))
+        placed = read.withColumns({"stamp": by_the_broker, "arrived_at": F.col("timestamp")})
+        return _placed(placed).select(*MESSAGES.names, "row")
+
+    def placed(self, _spark: SparkSession, bronze: DataFrame, _parts: Sequence[Any]) -> DataFrame:
+        return _placed(bronze)
 
     def _taken(self, wanted: dict[int, tuple[int, int]]) -> dict[int, list[pa.Table]]:
         """The messages between these offsets, partition by partition. They are laid out as they come, while they are
@@ -241,6 +272,15 @@ class KafkaTopic:
             where=str(self.source.address),
             do="Start the broker, then start again: the run goes on where it stopped.",
         )
+
+
+def _placed(rows: DataFrame) -> DataFrame:
+    from pyspark.sql import functions as F
+
+    partition = F.col("partition").cast("long")
+    return rows.withColumns({
+        "partition_id": F.col("partition").cast("string"), "row": partition * PARTITION_S + F.col("offset"),
+    })  # fmt: skip
 
 
 def _told_apart(messages: list[Message]) -> tuple[dict[int, list[Message]], list[Message]]:

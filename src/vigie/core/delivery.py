@@ -20,7 +20,7 @@ from vigie.core.delivery_id import delivery_id
 from vigie.core.delivery_log import NotedWriter
 from vigie.core.delta import changes, tables
 from vigie.core.ingest.avro_schemas import FollowedSchemas
-from vigie.core.ingest.silver import SEEN
+from vigie.core.ingest.shaping import SEEN
 from vigie.core.left_undone import LeftUndone
 from vigie.core.notes import JsonNotes, Notes
 from vigie.core.run_context import RunContext

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
+
+from vigie.arrow_types import INSTANT
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+    from pyspark.sql.connect.session import SparkSession
 
 NOTED = b"noted"  # what there is to be recorded of a span stands under this in the metadata of what was read
 Position = Any  # what a source needs to go on, as JSON
@@ -73,6 +79,19 @@ class Source(Protocol):
         """
         ...
 
+    def frame(self, spark: SparkSession, span: Span) -> DataFrame:
+        """The same messages as Spark's executors read them, and `row`: their place among all of the source. What was
+        read, and of what `verify` says, is counted by whoever reads it."""
+        ...
+
+    def verify(self, span: Span, messages: int) -> str | None:
+        """RunFailed when so many are not what was there; what there is to be recorded of the span."""
+        ...
+
+    def placed(self, spark: SparkSession, bronze: DataFrame, parts: Sequence[Any]) -> DataFrame:
+        """The rows of bronze that these parts became, with their `partition_id` and `row`."""
+        ...
+
     def in_order(self, part: Any, bronze: pa.Table, /) -> pa.Table:
         """The rows of bronze that this part of the source became, in the order in which they were read."""
         ...
@@ -88,3 +107,9 @@ class Source(Protocol):
     def watch(self) -> None:
         """RunFailed when what was read has changed since."""
         ...
+
+
+def bronze_of(source: Source) -> pa.Schema:
+    """The columns of bronze for what comes from a source."""
+    tail = [("key", pa.binary()), ("value", pa.binary()), ("received_at", INSTANT), ("batch", pa.int64())]
+    return pa.schema([*source.origin, *tail])

@@ -13,8 +13,8 @@ from vigie.core.ingest.avro_schemas import numbers_in
 from vigie.core.observer import Watcher
 from vigie.core.request import Request
 from vigie.engine.broker import Broker
-from vigie.engine.jars import kafka_jars
-from vigie.engine.java import java_home
+from vigie.engines.spark.jars import kafka_jars
+from vigie.engines.spark.java import java_home
 from vigie.errors import RequestError
 from vigie.graph import Graph, Source
 from vigie.settings import Settings

@@ -14,9 +14,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vigie.engine.archive import TAKES_PICTURE, archived
-from vigie.engine.jars import jars
-from vigie.engine.java import java_home, spark_home
+from vigie.engines.spark.class_archive import TAKES_PICTURE, archived
+from vigie.engines.spark.jars import jars
+from vigie.engines.spark.java import java_home, spark_home
 from vigie.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ SETTINGS = {
     "spark.sql.streaming.numRecentProgressUpdates": "50",
     "spark.sql.streaming.fileSource.log.compactInterval": "50",
     "spark.scheduler.mode": "FAIR",
-    "spark.python.daemon.module": "vigie.engine.forker",
+    "spark.python.daemon.module": "vigie.engines.spark.python_daemon",
     # What is taken out of Spark at once must fit its memory; rows that are longer are written by Spark itself.
     "spark.driver.maxResultSize": "400m",
     "spark.ui.enabled": "false",
@@ -67,7 +67,8 @@ def start(settings: Settings, name: str, *, brief: bool = False) -> SparkSession
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     cores = settings.cores or os.cpu_count() or 2
     resources = Path(str(files("vigie.engine")))
-    options = f"-Dlog4j2.configurationFile={resources / 'log4j2.properties'} -XX:+UseParallelGC -XX:MetaspaceSize=256m"
+    quiet = Path(str(files("vigie.engines.spark"))) / "log4j2.properties"
+    options = f"-Dlog4j2.configurationFile={quiet} -XX:+UseParallelGC -XX:MetaspaceSize=256m"
     options = archived(java / "bin" / "java", options, needed, settings.cache)
     if TAKES_PICTURE in options:
         log.info("This run ends up to a minute later than others: Java keeps what it loaded, and then starts faster.")

@@ -35,7 +35,7 @@ class EveryColumn(Exception):
 
 
 def needed(plan: Message) -> dict[str, Names]:
-    """The names that are asked of each table, by the path that it is read from; EveryColumn where it cannot be told.
+    """The names that are asked of each table, by its path or name; EveryColumn where it cannot be told.
 
     Among them may be some that are no columns of it.
     """
@@ -49,10 +49,10 @@ def _of(relation: Any, asked: Names | None) -> Iterator[tuple[str, Names]]:
     """What is asked of the tables below, when what is above asks for these columns of this; none means all."""
     kind = relation.WhichOneof("rel_type")
     this = getattr(relation, kind)
-    if kind == "read" and this.data_source.paths:
+    if kind == "read":
         if asked is None:
             raise EveryColumn
-        yield this.data_source.paths[0], asked
+        yield this.data_source.paths[0] if this.data_source.paths else this.named_table.unparsed_identifier, asked
     elif kind in PASSING:
         yield from _of(this.input, asked)
     elif kind in LOOKING:

@@ -12,6 +12,13 @@ from pyspark.sql.connect.session import SparkSession
 
 BY_CONNECT = "SPARK_CONNECT_MODE_ENABLED"  # tells the functions of PySpark whose columns to make
 
+# What cannot be divided or cast is null, on every engine, and no row stops a batch.
+SETTINGS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "false",
+}
+LOOKS_AT_CALLERS = "spark.python.sql.dataFrameDebugging.enabled"  # at each call: a server's own setting
+
 
 class _Mode:
     """Columns are of the Connect client for as long as any thread is at work with it: the switch is the process's."""
@@ -56,6 +63,14 @@ class Session(SparkSession):
         """Whoever opened it ends the server."""
 
 
+def opened(address: str, **settings: str) -> Session:
+    """A session as declared functions want it."""
+    session = Session(address)
+    for name, value in (SETTINGS | settings).items():
+        session.conf.set(name, value)
+    return session
+
+
 @contextmanager
 def connected(session: SparkSession) -> Iterator[SparkSession]:
     """This session is the active one until it is left: a function asks whoever is (the type of a UDF, say), and the
@@ -68,3 +83,17 @@ def connected(session: SparkSession) -> Iterator[SparkSession]:
     finally:
         _mode.off()
         SparkSession._active_session.session = was_active
+
+
+def is_of_the_connection(problem: BaseException) -> bool:
+    """Whether nobody was there to answer: gRPC says so by its status."""
+    import grpc
+
+    at: BaseException | None = problem
+    while at is not None:
+        if isinstance(at, grpc.RpcError) and isinstance(at, grpc.Call):
+            return at.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+        if "UNAVAILABLE" in str(at) or "Socket closed" in str(at) or "Connection refused" in str(at):
+            return True
+        at = at.__cause__ or at.__context__
+    return False

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +24,12 @@ from tests.runs import NOON, an_inbox
 from vigie import Last, Pipeline
 from vigie.connectors.inbox import Inbox
 from vigie.core.engine import Cut
-from vigie.core.gold import settled
+from vigie.core.ingest.shaping import shaped
 from vigie.core.ledger import Entry, Ledger
 from vigie.core.loop import Loop
 from vigie.core.run_context import RunContext
 from vigie.core.source import Bounds
+from vigie.engines.embedded import closing
 from vigie.engines.embedded.engine import Embedded
 from vigie.errors import BadDeclaration
 from vigie.lake import Lake, rows
@@ -83,19 +85,24 @@ class Following:
         return rows(Lake(self._folder / "lake").gold("made"))
 
 
-class Counting:
-    """An engine that notes how many rows a function is given each time."""
+class Counting(Embedded):
+    """An engine that notes how many rows a gold table's function is given each time."""
 
-    def __init__(self, engine: Embedded) -> None:
-        self._engine, self.given = engine, list[int]()
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[int] = []
 
     def evaluate(self, function: Function, *tables: pa.Table) -> pa.Table:
-        if function.__class__.__name__ == "partial":  # a gold table's
+        if isinstance(function, partial) and function.func is not shaped:
             self.given.append(tables[0].num_rows)
-        return self._engine.evaluate(function, *tables)
+        return super().evaluate(function, *tables)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._engine, name)
+
+@pytest.fixture
+def counting() -> Iterator[Counting]:
+    running = Counting()
+    yield running
+    running.close()
 
 
 @given(
@@ -114,8 +121,7 @@ def test_a_window_ends_in_a_span_when_one_of_all_of_them_does(
     assert found == any(after < end <= after + more for end in ends)
 
 
-def test_while_messages_come_windows_are_looked_at_when_one_of_them_closes(engine: Embedded, tmp_path: Path) -> None:
-    counting = Counting(engine)
+def test_while_messages_come_windows_are_looked_at_when_one_of_them_closes(counting: Counting, tmp_path: Path) -> None:
     following = Following(tmp_path, counting, declared(per_minute))
     following.send((2, 0, "a"))
     following.follow(in_turn=True)
@@ -147,9 +153,8 @@ def test_what_no_window_closed_with_is_counted_when_all_is_to_go_through(engine:
 
 @pytest.mark.parametrize("restarts", [False, True])
 def test_who_looks_back_at_the_last_of_each_is_given_that_and_what_is_new(
-    engine: Embedded, tmp_path: Path, restarts: bool
+    counting: Counting, tmp_path: Path, restarts: bool
 ) -> None:
-    counting = Counting(engine)
     following = Following(tmp_path, counting, declared(before, looks_back=Last(1, of="k", within="10 minutes")))
     sent = [(2 * number, float(number), "abc"[number % 3]) for number in range(90)]
     following.send(*sent)
@@ -275,7 +280,7 @@ def test_rows_do_not_wait_for_what_has_been_silent_for_a_minute(engine: Embedded
 def test_a_span_without_any_row_in_files_with_many_gives_nothing(
     engine: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settled, "AT_ONCE", 2)
+    monkeypatch.setattr(closing, "AT_ONCE", 2)
     following = Following(tmp_path, engine, declared(before, looks_back=Last(1, of="k", within="10 minutes")))
     following.send((2, 0, "a"), (4, 1, "a"), (6, 2, "a"), (8, 100, "a"))
     following.follow(in_turn=True)

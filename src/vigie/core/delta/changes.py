@@ -102,7 +102,8 @@ def _added(actions: list[dict[str, Any]]) -> list[dict[str, Any]]:
     more, and adds none."""
     if any(action.get("remove", {}).get("dataChange") for action in actions):
         return []
-    return [action["add"] for action in actions if action.get("add", {}).get("dataChange")]
+    added = [action["add"] for action in actions if action.get("add", {}).get("dataChange")]
+    return sorted(added, key=lambda add: str(add["path"]))  # whose names count: rows that were written in order stay so
 
 
 def _commits(path: Path, after: int) -> Iterator[tuple[int, list[dict[str, Any]]]]:

@@ -10,13 +10,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from vigie.arrow_types import arrow_schema
-from vigie.core import scratch
-from vigie.core.delta import changes, tables
+from vigie.core.delta import tables
 from vigie.core.delta.tables import Stamp
-from vigie.core.engine import Engine
+from vigie.core.engine import Engine, Read
 from vigie.core.gold.settled import begun
 from vigie.core.ledger import Entry
 from vigie.core.notes import GoldPlan
@@ -26,12 +24,9 @@ from vigie.core.run_context import RunContext
 from vigie.core.user_function import made
 from vigie.errors import BadDeclaration
 from vigie.graph import Gold
-from vigie.lake import quoted
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
-
-AT_ONCE = 500_000  # rows of silver that are merged together
 
 
 class LatestTable:
@@ -78,13 +73,11 @@ class LatestTable:
             self._plan, self._due = planned, True
         plan = self._plan
         assert plan is not None
-        rows = self._gained(plan)
-        for at in range(0, rows.num_rows, AT_ONCE):
-            made_of = self._engine.evaluate(partial(_made, self._gold), rows.slice(at, AT_ONCE))
-            tables.merge(self._newest(made_of), self._to, self._gold.latest_by, _is_later(self._time))
+        gained = Read(self._from, plan.reads[self._silver.table], frozenset(self._columns.names), self._time, None)
+        read = self._engine.latest(partial(_made, self._gold), gained, plan.after, self._to, self._gold.latest_by)
         self._context.committed(self._gold.table)
         offsets = {"upto": plan.upto, "after": plan.after, "version": plan.reads[self._silver.table]}
-        entry = Entry(self._gold.name, self._gold.table, plan.batch, rows.num_rows, offsets=offsets)
+        entry = Entry(self._gold.name, self._gold.table, plan.batch, read, offsets=offsets)
         self._context.ledger.write([entry], Stamp(self._gold.table, plan.batch))
         self._context.committed(f"{self._gold.table} ledger")
         self._due = False
@@ -98,35 +91,6 @@ class LatestTable:
         number = before.batch + 1 if before else 0
         return GoldPlan(number, newest.batch, {self._silver.table: newest.version}, since, NEVER, 0, 0)
 
-    def _gained(self, plan: GoldPlan) -> pa.Table:
-        """The rows that silver gained with this batch."""
-        names, version = self._columns.names, plan.reads[self._silver.table]
-        if plan.after < 0:
-            columns = {name: pc.field(name) for name in names}
-            return tables.reader(self._from, pc.scalar(True), columns, version).read_all()
-        gain = changes.gained(self._from, plan.after, 2**62, version)
-        return self._columns.empty_table() if gain is None else changes.rows_of(self._from, gain, names, self._columns)
-
-    def _newest(self, rows: pa.Table) -> pa.Table:
-        """The newest row of each key; one without a key is nobody's."""
-        keys = ", ".join(map(quoted, self._gold.latest_by))
-        known = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in (*self._gold.latest_by, self._time))
-        with scratch.database() as database:
-            database.execute("SET TimeZone = 'UTC'")
-            database.register("rows", rows)
-            return (
-                database.sql(
-                    f"""FROM rows WHERE {known}
-                QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {quoted(self._time)} DESC) = 1"""
-                )
-                .to_arrow_table()
-                .cast(rows.schema)
-            )
-
 
 def _made(gold: Gold, rows: DataFrame) -> DataFrame:
     return made(gold, rows)
-
-
-def _is_later(time: str) -> str:
-    return f"new.{quoted(time)} > held.{quoted(time)}"

@@ -7,25 +7,22 @@ Up to which moment rows are closed is told by the batches of silver, and so does
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from vigie.arrow_types import arrow_schema
-from vigie.core import scratch
-from vigie.core.delta import changes, tables
-from vigie.core.delta.snapshot import Snapshot, Within
+from vigie.core.delta import tables
 from vigie.core.delta.tables import Stamp
-from vigie.core.engine import Engine, NotComputed
-from vigie.core.gold.carried import Carried
-from vigie.core.ingest.silver import SEEN, instant, moment, reached_by
+from vigie.core.engine import Engine, NotComputed, Read, TooLong, Work
+from vigie.core.gold.windows import END, flat
+from vigie.core.ingest.shaping import SEEN
+from vigie.core.ingest.silver import reached_by
 from vigie.core.ledger import Entry
+from vigie.core.moments import moment
 from vigie.core.notes import GoldPlan, Notes
 from vigie.core.progress import NEVER
 from vigie.core.reached import Journal, Reached
@@ -43,9 +40,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 log = logging.getLogger(__name__)
-
-AT_ONCE = 500_000  # rows that the function is given together
-START, END = "window_start", "window_end"
 
 
 def begun(context: RunContext, gold: Gold) -> tuple[Notes[GoldPlan], GoldPlan | None, bool]:
@@ -72,7 +66,6 @@ class SettledTable:
         self._time = str(graph.silver_of(gold).event_time)
         self._watermark = parse_duration(str(gold.late_by)) // MICROSECOND
         self._models = Models(lake, graph.name) if gold.model else None
-        self._carried = Carried(gold.last, self._time) if gold.last else None
         self._notes, self._plan, self._due = begun(context, gold)
         self._prepare()
         if self._plan is not None and not self._due:
@@ -107,8 +100,8 @@ class SettledTable:
             ) from problem
         self._check_read(inputs[0])
         self._is_windowed = END in found.column_names
-        self._settled_by = END if self._is_windowed else self._time
-        if self._settled_by not in found.column_names:
+        self._closed_by = END if self._is_windowed else self._time
+        if self._closed_by not in found.column_names:
             raise BadDeclaration(
                 f"gold table '{self._gold.name}' gives back rows without their event time, '{self._time}'",
                 where=str(self._gold.place),
@@ -116,12 +109,11 @@ class SettledTable:
             )
         self._cuts = self._engine.windows(function, *inputs) if self._is_windowed else []
         self._looks_back = self._span() // MICROSECOND
-        self._needs = [{*names, self._time} for names in self._engine.columns(function, *inputs)]
+        self._needs = [set(names) for names in self._engine.columns(function, *inputs)]
         if self._gold.last is not None:
             self._check_last(self._gold.last, inputs[0])
             self._needs[0] |= set(self._gold.last.key)
         tables.ensure(self._to, _nullable(found.schema), self._gold.table, self._context.graph.name)
-        self._columns = Snapshot(self._to).schema
 
     def _check_read(self, rows: pa.Schema) -> None:
         if isinstance(self._reads, Gold) and END in rows.names:
@@ -187,7 +179,7 @@ class SettledTable:
         is_given = is_resumed and tables.last_batch(self._to, self._gold.table) >= plan.batch
         if plan.until > plan.after and not is_given:
             plan = self._plan = self._with_a_model(plan)
-            tables.append_arrow(self._closed(plan), self._to, Stamp(self._gold.table, plan.batch))
+            self._given(plan)
         if plan.until > plan.after:
             self._context.committed(self._gold.table)
         stands = self._stands(plan)
@@ -212,7 +204,8 @@ class SettledTable:
         after = before.until if before else NEVER
         if newest.batch <= (before.upto if before else -1) and until <= after:
             return None
-        read, late = self._counted(before.reads[self._reads.table] if before else -1, newest.version)
+        gained = self._read(self._reads, newest.version, set())
+        read, late = self._engine.gained(gained, before.reads[self._reads.table] if before else -1, self._watermark)
         number, reads = before.batch + 1 if before else 0, {self._reads.table: newest.version}
         for each, reached in self._reached_beside():
             there = reached.batch >= 0
@@ -253,109 +246,37 @@ class SettledTable:
             self._notes.commit(plan)
         return plan
 
-    def _counted(self, after: int, version: int) -> tuple[int, int]:
-        """How many rows came after a version, and how many of them too late for this table."""
-        if after < 0:
-            rows = tables.reader(self._from, None, self._judged_by(), version).read_all()
-        elif version == after or (gain := changes.gained(self._from, after, 2**62, version)) is None:
-            return 0, 0
-        else:
-            names = [*self._judged_by()]
-            schema = pa.schema([(name, instant(0).type) for name in names])
-            rows = changes.rows_of(self._from, gain, names, schema)
-        if SEEN not in rows.column_names:
-            return rows.num_rows, 0
-        behind = pc.subtract(rows[SEEN].cast(pa.int64()), self._watermark)
-        late = pc.sum(pc.less(rows[self._time].cast(pa.int64()), behind)).as_py()
-        return rows.num_rows, int(late or 0)
-
-    def _judged_by(self) -> dict[str, pc.Expression]:
-        names = [self._time, SEEN] if isinstance(self._reads, Silver) else [self._time]
-        return {name: pc.field(name) for name in names}
-
-    def _closed(self, plan: GoldPlan) -> pa.Table:
-        """The rows that are closed with this batch, worked out a bounded part at a time."""
-        trained = self._trained(plan.model)
-        lake, version = self._context.lake, plan.reads[self._reads.table]
-        beside = [
-            _whole(Snapshot(lake.path(each.table), plan.reads[each.table]), needs | {str(each.event_time)})
-            for each, needs in zip(self._beside, self._needs[1:], strict=True)
-        ]
-        schema = self._columns
-        parts = [schema.empty_table()]
-        for after, until in self._spans(plan):
-            rows = self._rows(version, after, until)
-            found = self._engine.evaluate(partial(self._made, trained), rows, *beside)
-            parts.append(self._closing(found, after, until).select(schema.names).cast(schema))
-        return pa.concat_tables(parts)
-
-    def _spans(self, plan: GoldPlan) -> Iterator[tuple[int, int]]:
-        """The batch's span of time, in parts that hold about so many rows."""
-        read = Snapshot(self._from, plan.reads[self._reads.table])
-        since, cuts = self._since(plan.after), list[int]()
-        within = Within(self._time, since, plan.until)
-        parts = -(-read.most_rows(within) // AT_ONCE)
-        if parts > 1:
-            moment = {"moment": pc.field(self._time).cast(pa.int64())}
-            moments = read.reader(_between(self._time, since, plan.until), moment, within).read_all()
-            with scratch.database() as database:
-                database.register("moments", moments)
-                shares = [at / parts for at in range(1, parts)]
-                [(found,)] = database.execute("SELECT quantile_disc(moment, $1) FROM moments", [shares]).fetchall()
-                cuts = [cut for cut in sorted(set(found or [])) if plan.after < cut < plan.until]
-        bounds = [plan.after, *cuts, plan.until]
-        yield from zip(bounds[:-1], bounds[1:], strict=True)
-
-    def _since(self, after: int) -> int:
-        """From where on rows are read of which the table is worked out after a moment."""
-        return NEVER if after == NEVER else after - (0 if self._carried else self._looks_back)
-
-    def _rows(self, version: int, after: int, until: int) -> pa.Table:
-        """The rows that what closes in a span is worked out from: those of them that were not late."""
-        read = Snapshot(self._from, version)
-        rows = self._in_time(read, self._since(after), until).read_all()
-        if self._carried is None:
-            return rows
-
-        def span_before() -> Iterator[pa.Table]:
-            reader = self._in_time(read, after - self._looks_back, after)
-            return (pa.Table.from_batches([batch]) for batch in reader if batch.num_rows)
-
-        before = [] if after == NEVER else self._carried.before(after, span_before)
-        rows = pa.concat_tables([*before, rows])
-        self._carried.leave(until, rows, until - self._looks_back)
-        return rows
-
-    def _in_time(self, read: Snapshot, since: int, until: int) -> pa.RecordBatchReader:
-        """The rows from one moment to another, which is not one of them, that were not late for the table."""
-        wanted = _between(self._time, since, until)
-        if isinstance(self._reads, Silver):
-            seen = pc.field(SEEN).cast(pa.int64())
-            in_time = pc.field(self._time).cast(pa.int64()) >= seen - pc.scalar(self._watermark)
-            wanted = wanted & (pc.field(SEEN).is_null() | in_time)
-        return read.reader(wanted, _named(read, self._needs[0]), Within(self._time, since, until))
-
-    def _closing(self, found: pa.Table, after: int, until: int) -> pa.Table:
-        """What closed after one moment and up to another; a row of its own is closed once nothing older can come."""
-        moments = pc.fill_null(found[self._settled_by].cast(instant(0).type).cast(pa.int64()), until).to_numpy()
-        is_closed = (
-            (moments > after) & (moments <= until) if self._is_windowed else (moments >= after) & (moments < until)
+    def _given(self, plan: GoldPlan) -> None:
+        """Give the rows that are closed with this batch."""
+        work = Work(
+            partial(self._made, self._trained(plan.model)),
+            self._read(self._reads, plan.reads[self._reads.table], self._needs[0]),
+            self._watermark,
+            [
+                self._read(each, plan.reads[each.table], needs)
+                for each, needs in zip(self._beside, self._needs[1:], strict=True)
+            ],
+            plan.after,
+            plan.until,
+            self._looks_back,
+            self._gold.last,
+            self._closed_by,
+            self._is_windowed,
         )
-        if self._is_windowed:
-            self._check_whole(found)
-        return found.filter(pa.array(is_closed, pa.bool_()))
-
-    def _check_whole(self, windows: pa.Table) -> None:
-        if START not in windows.column_names or not windows.num_rows:
-            return
-        ends, starts = (windows[name].cast(instant(0).type).cast(pa.int64()).to_numpy() for name in (END, START))
-        if int(np.max(ends - starts)) > self._looks_back:
+        try:
+            self._engine.give(work, self._to, Stamp(self._gold.table, plan.batch))
+        except TooLong as problem:
             raise BadDeclaration(
                 f"gold table '{self._gold.name}' gives windows that are longer than it looks back, "
                 f"{self._gold.looks_back}",
                 where=str(self._gold.place),
                 do="Raise looks_back.",
-            )
+            ) from problem
+
+    def _read(self, table: Silver | Gold, version: int, needs: set[str]) -> Read:
+        time = str(self._context.graph.silver_of(table).event_time if isinstance(table, Gold) else table.event_time)
+        seen = SEEN if isinstance(table, Silver) else None
+        return Read(self._context.lake.path(table.table), version, frozenset({*needs, time}), time, seen)
 
     def _made(self, trained: tuple[Trained, ...], *rows: DataFrame) -> DataFrame:
         return flat(made(self._gold, *rows, *trained))
@@ -365,29 +286,6 @@ class SettledTable:
         if self._models is None or self._gold.model is None:
             return ()
         return (Trained.of(self._models, version) if version is not None else Trained.none(self._gold.model.kinds[0]),)
-
-
-def flat(rows: DataFrame) -> DataFrame:
-    """`window` as two columns, which every reader understands."""
-    from pyspark.sql import functions as F
-
-    if "window" not in rows.columns:
-        return rows
-    bounds = [F.col("window.start").alias(START), F.col("window.end").alias(END)]
-    return rows.select(*bounds, *(name for name in rows.columns if name != "window"))
-
-
-def _between(time: str, since: int, until: int) -> pc.Expression:
-    wanted = pc.field(time) < instant(until)
-    return wanted if since == NEVER else wanted & (pc.field(time) >= instant(since))
-
-
-def _whole(table: Snapshot, needs: set[str]) -> pa.Table:
-    return table.reader(None, _named(table, needs)).read_all()
-
-
-def _named(table: Snapshot, needs: set[str]) -> dict[str, pc.Expression]:
-    return {name: pc.field(name) for name in table.schema.names if name in needs}
 
 
 def _nullable(schema: pa.Schema) -> pa.Schema:

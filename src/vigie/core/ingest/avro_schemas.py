@@ -190,5 +190,9 @@ def _text(file: Path) -> str:
 
 def met_in(messages: pa.ChunkedArray) -> set[int]:
     """The numbers of the schemas that framed messages name."""
-    frames = pc.unique(pc.binary_slice(messages, 0, FRAME)).to_pylist()
-    return {int.from_bytes(frame[1:], "big") for frame in frames if frame and len(frame) == FRAME and not frame[0]}
+    return numbers_of(frame for frame in pc.unique(pc.binary_slice(messages, 0, FRAME)).to_pylist() if frame)
+
+
+def numbers_of(frames: Iterable[bytes]) -> set[int]:
+    """The numbers that are in the first bytes of framed messages."""
+    return {int.from_bytes(frame[1:], "big") for frame in frames if len(frame) == FRAME and not frame[0]}

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from vigie.core.delta import tables
 from vigie.core.delta.tables import Stamp
-from vigie.core.ingest.silver import Messages, SilverTable, micros_in
+from vigie.core.engine import Intake, Taken
+from vigie.core.ingest.silver import SilverTable
 from vigie.core.ledger import Entry
 from vigie.core.notes import Notes, Plan
 from vigie.core.reached import Journal
 from vigie.core.run_context import RunContext
 from vigie.core.source import Bounds, Source
-from vigie.instants import instant
+from vigie.instants import EPOCH
 
 ROWS_AT_ONCE = 200_000
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A batch that bronze holds: its number, which part of the source it was, and how many messages."""
-
-    batch: int
-    part: Any
-    messages: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +23,11 @@ class Backfill:
     """What one table has yet to take of bronze, some batches together."""
 
     context: RunContext
-    bronze: Path
+    intake: Intake
     source: Source
     table: SilverTable
     journal: Journal
-    parsed: Callable[[pa.Table], pa.Table]
+    schemas: Mapping[int, str]
     notes: Notes[Plan]
 
     def fill(self, name: str, missing: list[Taken]) -> Iterator[list[Entry]]:
@@ -52,8 +38,7 @@ class Backfill:
                 due = self._planned(last)
                 self.notes.commit(due)
                 self.context.committed(f"{self.table.address} plan")
-            messages = self._messages(group)
-            entry, reached = self.table.taken(due, messages)
+            entry, reached = self.table.taken(due, self.intake.again(group), self.schemas)
             self.context.ledger.write([entry], Stamp(f"{name}:fill-{self.table.name}", last))
             self.context.committed(f"{self.table.address} ledger")
             self.journal.add(self.table.address, reached)
@@ -62,20 +47,7 @@ class Backfill:
     def _planned(self, batch: int) -> Plan:
         """No partition is idle while what was read before is read again: none may go on without another."""
         idle = dict.fromkeys(self.source.there(None, Bounds(1, 1)).unread, False)
-        began = instant(0)
-        assert began is not None
-        return Plan(batch, began, None, None, None, idle, {self.table.name: self.table.planned(idle)})
-
-    def _messages(self, group: list[Taken]) -> Messages:
-        wanted = (pc.field("batch") >= group[0].batch) & (pc.field("batch") <= group[-1].batch)
-        held = tables.reader(self.bronze, wanted).read_all()
-        parts = []
-        for each in group:
-            rows = held.filter(pc.equal(held["batch"], each.batch))
-            parts.append(self.source.in_order(each.part, rows))
-        bronze = pa.concat_tables(parts)
-        received = micros_in(bronze["received_at"])
-        return Messages(bronze, self.source.partitions_of(bronze), received, received, self.parsed(bronze))
+        return Plan(batch, EPOCH, None, None, None, idle, {self.table.name: self.table.planned(idle)})
 
 
 def _groups(missing: list[Taken], due: int) -> Iterator[list[Taken]]:

@@ -11,7 +11,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from vigie.arrow_types import arrow_schema
 from vigie.core import user_function
-from vigie.errors import BadDeclaration
+from vigie.errors import BadDeclaration, RunFailed
 from vigie.graph import HAS_KEY, HAS_TIME, Silver, Source
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # Anything but blanks of every kind, controls, and what has no width.
 VISIBLE = r"[^\p{Z}\p{Cc}\p{Cf}]"
 ENGINE = ("_origin", "_broken", "received_at")
+SEEN = "seen_until"  # beside each row of silver: how far its partition had come before it
+COMPUTED = "cannot be computed"
 
 
 def shaped(table: Silver, source: Source, rows: DataFrame) -> DataFrame:
@@ -81,3 +83,18 @@ def _rules(table: Silver) -> Column:
     broken = F.array(*(F.when(holds, F.lit(None)).otherwise(F.lit(name)) for name, holds in rules.items()))
     unparsed = F.array("_broken")
     return F.when(F.col("_broken").isNotNull(), unparsed).otherwise(F.array_compact(broken))
+
+
+def broken_by(unread: str | None, why: str) -> list[str]:
+    """What a row breaks that the function raises on; one that could not be parsed breaks that rule already."""
+    return [unread] if unread is not None else [COMPUTED, why]
+
+
+def not_the_same(table: Silver, given: int, back: int) -> RunFailed:
+    """What to raise when a function gave back other rows than it was given."""
+    return RunFailed(
+        f"the function of silver table '{table.name}' was given {given:,} rows and gave back {back:,}"
+        + (", not the same ones" if given == back else ""),
+        where=str(table.place),
+        do="A silver function gives one row for each row: leave bad rows to `expect`, and counting to gold.",
+    )

@@ -20,7 +20,7 @@ Known = Callable[[pa.Table, int, int], pa.Table]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Verdicts:
     """What became of each row, in the order in which they were told."""
 
     verdict: NDArray[np.int8]
@@ -39,7 +39,7 @@ def judged(
     watermark: int,
     keys: pa.Table,
     known: Known,
-) -> Judged:
+) -> Verdicts:
     """The verdict on every row, rows of a partition standing in its order.
 
     `until` is how far each row's partition had come before it; `keys` what is unique within the watermark (no column
@@ -51,7 +51,7 @@ def judged(
     if keys.num_columns:
         good = np.flatnonzero(verdict == ACCEPTED)
         verdict[good[_repeats(keys.take(pa.array(good)), times[good], watermark, known)]] = REPEAT
-    return Judged(verdict)
+    return Verdicts(verdict)
 
 
 def _repeats(keys: pa.Table, times: NDArray[np.int64], watermark: int, known: Known) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,21 +15,22 @@ import pyarrow as pa
 from pyspark.errors import PySparkException
 from pyspark.sql.connect.session import SparkSession
 
-from vigie.core.engine import Cut, EngineDied, Function, NotComputed
-from vigie.core.ingest.silver import SEEN
+from vigie.core.delta.tables import Stamp
+from vigie.core.engine import Cut, EngineDied, Function, NotComputed, Read, Work
+from vigie.core.ingest.shaping import SEEN
+from vigie.core.run_context import RunContext
+from vigie.core.source import Bounds, Source
 from vigie.core.user_function import reason
 from vigie.engines import columns, plans
-from vigie.engines.connected import Session, connected
+from vigie.engines.connected import LOOKS_AT_CALLERS, connected, is_of_the_connection, opened
+from vigie.engines.embedded import closing, latest
+from vigie.engines.embedded.closing import Closing
 from vigie.engines.embedded.exchange import Exchange, read
+from vigie.engines.embedded.intake import ArrowIntake
+from vigie.graph import Source as Declared
 
 STARTS_WITHIN_S = 60.0
 DEADLINE_S = 120.0
-# As Spark's are: what cannot be divided or cast is null, and no row stops a batch.
-SETTINGS = {
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.ansi.enabled": "false",
-    "spark.python.sql.dataFrameDebugging.enabled": "false",  # or the client looks through its callers at each call
-}
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +39,12 @@ class Embedded:
     """Evaluates declared PySpark functions over Arrow tables, for several threads at a time. It starts when it is first
     asked."""
 
+    name = "embedded"
+
     def __init__(self, memory: int = 1 << 30, deadline_s: float = DEADLINE_S) -> None:
         self._memory, self._deadline_s = memory, deadline_s
         self._exchange = Exchange()
+        self._closing: dict[Path, Closing] = {}
         self._child: subprocess.Popen[str] | None = None
         self._port = 0
         self._free: list[SparkSession] = []  # sessions that nobody is at work with
@@ -84,6 +88,23 @@ class Embedded:
             for schema, names in zip(schemas, wanted, strict=True)
         ]
 
+    def intake(
+        self, context: RunContext, declared: Declared, source: Source, bounds: Bounds, schemas: Mapping[int, str] | None
+    ) -> ArrowIntake:
+        """A source, read by this process."""
+        return ArrowIntake(self, context, declared, source, bounds, schemas)
+
+    def gained(self, table: Read, after: int, watermark: int) -> tuple[int, int]:
+        return closing.gained(table, after, watermark)
+
+    def give(self, work: Work, path: Path, stamp: Stamp) -> None:
+        if path not in self._closing:
+            self._closing[path] = Closing(self, path)
+        self._closing[path].give(work, stamp)
+
+    def latest(self, function: Function, table: Read, after: int, path: Path, keys: Sequence[str]) -> int:
+        return latest.latest(self, function, table, after, path, keys)
+
     def close(self) -> None:
         with self._lock:
             self._end()
@@ -104,12 +125,12 @@ class Embedded:
         timer = threading.Timer(self._deadline_s, give_up)
         timer.start()
         try:
-            session = session or self._session()
+            session = session or opened(f"sc://127.0.0.1:{self._port}", **{LOOKS_AT_CALLERS: "false"})
             with connected(session):
                 yield session
         except Exception as problem:
             # What broke the connection may be seen before the process is gone.
-            if too_late.is_set() or _is_of_the_connection(problem):
+            if too_late.is_set() or is_of_the_connection(problem):
                 with self._lock:
                     if self._child is child:
                         self._end()
@@ -131,12 +152,6 @@ class Embedded:
             self._start()
         assert self._child is not None
         return self._child
-
-    def _session(self) -> SparkSession:
-        session = Session(f"sc://127.0.0.1:{self._port}")
-        for name, value in SETTINGS.items():
-            session.conf.set(name, value)
-        return session
 
     def _start(self) -> None:
         pool = {
@@ -171,17 +186,3 @@ class Embedded:
         for stream in (child.stdin, child.stdout):
             if stream is not None:
                 stream.close()
-
-
-def _is_of_the_connection(problem: BaseException) -> bool:
-    """Whether nobody was there to answer: gRPC says so by its status."""
-    import grpc
-
-    at: BaseException | None = problem
-    while at is not None:
-        if isinstance(at, grpc.RpcError) and isinstance(at, grpc.Call):
-            return at.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
-        if "UNAVAILABLE" in str(at) or "Socket closed" in str(at) or "Connection refused" in str(at):
-            return True
-        at = at.__cause__ or at.__context__
-    return False

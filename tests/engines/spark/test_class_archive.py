@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vigie.engine.archive import KEPT, archived
+from vigie.engines.spark.class_archive import KEPT, archived
 
 OPTIONS = "-XX:+UseParallelGC"
 

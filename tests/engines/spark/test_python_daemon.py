@@ -26,5 +26,5 @@ def what_it_is(_rows: Iterable[int]) -> Iterable[str]:
 
 def test_a_python_worker_has_no_archive_to_look_through_before_each_task(spark: SparkSession) -> None:
     rows = spark.sparkContext.parallelize([1], 1)
-    assert rows.mapPartitions(what_it_is).collect() == ["vigie.engine.forker"]
+    assert rows.mapPartitions(what_it_is).collect() == ["vigie.engines.spark.python_daemon"]
     assert rows.mapPartitions(archives_looked_through).collect() == []

@@ -22,8 +22,15 @@ def forget_archives() -> None:
         del sys.path_importer_cache[name]  # it is there again when something is imported from it
 
 
+def import_what_all_need() -> None:
+    """Once, before the first worker is forked."""
+    import vigie.core.ingest.parsing  # noqa: F401
+    import vigie.core.ingest.verdict  # noqa: F401
+
+
 if __name__ == "__main__":
     forget_archives()
+    import_what_all_need()
     from pyspark.daemon import manager
 
     manager()  # type: ignore[no-untyped-call]

@@ -11,8 +11,8 @@ from hashlib import file_digest, sha256
 from importlib.util import find_spec
 from pathlib import Path
 
-from vigie.engine.java import java_home
-from vigie.engine.truststore import truststore
+from vigie.engines.spark.java import java_home
+from vigie.engines.spark.truststore import truststore
 from vigie.errors import VigieError
 from vigie.extras import install_extra
 from vigie.settings import read_settings

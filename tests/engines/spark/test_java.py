@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from vigie.engine.java import java_home
+from vigie.engines.spark.java import java_home
 
 COUNT = """
 import os, sys
 from pathlib import Path
 from pyspark.sql import SparkSession
-from vigie.engine.java import java_home
+from vigie.engines.spark.java import java_home
 
 os.environ["JAVA_HOME"] = str(java_home(Path(sys.argv[1])))
 spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", False).getOrCreate()

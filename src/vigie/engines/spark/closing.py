@@ -1,0 +1,93 @@
+"""What a gold table gives with a batch, worked out and appended by Spark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Window
+from pyspark.sql import functions as F
+
+from vigie.core.delta import changes
+from vigie.core.delta.tables import Stamp
+from vigie.core.engine import Read, TooLong, Work
+from vigie.core.gold.windows import END, START
+from vigie.core.progress import NEVER
+from vigie.engines.spark import frames
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+    from pyspark.sql.connect.session import SparkSession
+
+
+def give(session: SparkSession, work: Work, path: Path, stamp: Stamp) -> None:
+    whole = [frames.read(session, each).select(*sorted(each.columns)) for each in work.beside]
+    there = frames.table(session, path)
+    made = work.function(_rows(session, work), *whole)
+    moment = F.coalesce(F.unix_micros(F.col(work.closed_by)), F.lit(work.until))
+    is_closed = _between(moment, work.after, work.until, ends=work.is_windowed)
+    closed = made.persist()
+    try:
+        if work.is_windowed and START in made.columns:
+            [longest] = closed.agg(F.max(F.unix_micros(END) - F.unix_micros(START))).first() or [None]
+            if longest is not None and longest > work.looks_back:
+                raise TooLong
+        frames.append(closed.where(is_closed).select(*there.columns).to(there.schema), path, stamp, {})
+    finally:
+        closed.unpersist()
+
+
+def _rows(session: SparkSession, work: Work) -> DataFrame:
+    """The rows that what closes is worked out from: those of them that were not late."""
+    time = F.unix_micros(F.col(work.reads.time))
+    rows = _in_time(frames.read(session, work.reads), work)
+    since = NEVER if work.after == NEVER else work.after - (0 if work.last else work.looks_back)
+    new = rows.where(_between(time, since, work.until))
+    if work.last is None or work.after == NEVER:
+        return new
+    span = rows.where(_between(time, work.after - work.looks_back, work.after))
+    newest = Window.partitionBy(*work.last.key).orderBy(F.desc(work.reads.time))
+    before = span.withColumn("_rank", F.rank().over(newest)).where(F.col("_rank") <= work.last.rows)
+    return new.unionByName(before.drop("_rank"))
+
+
+def _in_time(rows: DataFrame, work: Work) -> DataFrame:
+    time, seen = work.reads.time, work.reads.seen
+    if seen is None:
+        return rows
+    late = F.unix_micros(F.col(time)) < F.unix_micros(F.col(seen)) - F.lit(work.watermark)
+    return rows.where(F.col(seen).isNull() | ~late).drop(seen)
+
+
+def _between(moment: Column, since: int, until: int, *, ends: bool = False) -> Column:
+    """From one moment to another, which is not one of them; of ends, it is the first that is not."""
+    before = moment <= until if ends else moment < until
+    if since == NEVER:
+        return before
+    return before & (moment > since if ends else moment >= since)
+
+
+def gained(session: SparkSession, table: Read, after: int, watermark: int) -> tuple[int, int]:
+    """How many rows a table gained after a version, and how many of them came later than a watermark."""
+    rows = gain(session, table, after)
+    if rows is None:
+        return 0, 0
+    late = F.lit(False)
+    if table.seen is not None:
+        behind = F.unix_micros(F.col(table.seen)) - F.lit(watermark)
+        late = F.coalesce(F.unix_micros(F.col(table.time)) < behind, F.lit(False))
+    [read, too_late] = rows.agg(F.count("*"), F.count_if(late)).first() or (0, 0)
+    return int(read), int(too_late)
+
+
+def gain(session: SparkSession, table: Read, after: int) -> DataFrame | None:
+    """The rows that a table gained after a version, all of it after -1; none when it gained none."""
+    if after < 0:
+        return frames.read(session, table)
+    found = None if table.version == after else changes.gained(table.path, after, 2**62, table.version)
+    if found is None or not found.files:
+        return None
+    there = frames.table(session, table.path, table.version)
+    files = [str(table.path / name) for _, name in found.files]
+    wanted = table.columns | ({table.seen} if table.seen else set())
+    return session.read.schema(there.schema).parquet(*files).select(*(name for name in there.columns if name in wanted))

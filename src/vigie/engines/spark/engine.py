@@ -1,0 +1,128 @@
+"""Spark behind its Connect client: rows stay where its executors are, and what comes here are counts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from pyspark.errors import PySparkException
+
+from vigie.core.delta.tables import Stamp
+from vigie.core.engine import Cut, EngineDied, Function, NotComputed, Read, Work
+from vigie.core.run_context import RunContext
+from vigie.core.source import Bounds, Source
+from vigie.core.user_function import reason
+from vigie.engines import columns, plans
+from vigie.engines.connected import connected, is_of_the_connection, opened
+from vigie.engines.spark import closing, frames, latest
+from vigie.engines.spark.intake import SparkIntake
+from vigie.engines.spark.server import Server
+from vigie.graph import Source as Declared
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+    from pyspark.sql.connect.session import SparkSession
+
+
+TABLE = "vigie_table"
+
+
+class Spark:
+    """Evaluates declared PySpark functions where a Connect server does: one that is there, or one that is started when
+    it is first asked."""
+
+    name = "spark"
+
+    def __init__(self, server: Server | str) -> None:
+        self._server = server
+        self._address = server if isinstance(server, str) else ""
+        self._own = threading.local()  # a session for each thread: what it has made belongs to it
+        self._lock = threading.Lock()
+
+    def evaluate(self, function: Function, *tables: pa.Table) -> pa.Table:
+        with self.session() as session:
+            return function(*(frames.given(session, table) for table in tables)).toArrow()
+
+    def windows(self, function: Function, *schemas: pa.Schema) -> list[Cut]:
+        return plans.cut_into(self._plan(function, schemas))
+
+    def columns(self, function: Function, *schemas: pa.Schema) -> list[list[str]]:
+        try:
+            asked = columns.needed(self._plan(function, schemas))
+        except columns.EveryColumn:
+            return [schema.names for schema in schemas]
+        wanted = [asked.get(f"{TABLE}{at}", columns.Names()) for at in range(len(schemas))]
+        return [
+            [name for name in schema.names if name.lower() in names]
+            for schema, names in zip(schemas, wanted, strict=True)
+        ]
+
+    def _plan(self, function: Function, schemas: Sequence[pa.Schema]) -> Message:
+        """What a function of such tables asks for."""
+        with self.session() as session:
+            for at, schema in enumerate(schemas):
+                frames.given(session, schema.empty_table()).createOrReplaceTempView(f"{TABLE}{at}")
+            return plans.plan_of(function(*(session.table(f"{TABLE}{at}") for at in range(len(schemas)))))
+
+    def intake(
+        self, context: RunContext, declared: Declared, source: Source, bounds: Bounds, schemas: Mapping[int, str] | None
+    ) -> SparkIntake:
+        """A source, read by Spark's executors."""
+        return SparkIntake(self, self.session, context, declared, source, bounds, is_avro=schemas is not None)
+
+    def gained(self, table: Read, after: int, watermark: int) -> tuple[int, int]:
+        with self.session() as session:
+            return closing.gained(session, table, after, watermark)
+
+    def give(self, work: Work, path: Path, stamp: Stamp) -> None:
+        with self.session() as session:
+            closing.give(session, work, path, stamp)
+
+    def latest(self, function: Function, table: Read, after: int, path: Path, keys: Sequence[str]) -> int:
+        with self.session() as session:
+            return latest.latest(session, function, table, after, path, keys)
+
+    def close(self) -> None:
+        with self._lock:
+            self._end()
+
+    @contextmanager
+    def session(self) -> Iterator[SparkSession]:
+        """This thread's session, for a piece of work; EngineDied when its server is gone, NotComputed for what it
+        cannot do."""
+        with self._lock:
+            address = self._started()
+        try:
+            with connected(self._opened(address)) as session:
+                yield session
+        except Exception as problem:
+            if is_of_the_connection(problem):
+                with self._lock:
+                    if self._address == address:
+                        self._end()
+                raise EngineDied(f"the Spark server at {address} went away") from problem
+            if isinstance(problem, PySparkException):
+                raise NotComputed(reason(str(problem))) from problem
+            raise
+
+    def _opened(self, address: str) -> SparkSession:
+        if getattr(self._own, "address", None) != address:
+            self._own.session, self._own.address = opened(address), address
+        session: SparkSession = self._own.session
+        return session
+
+    def _started(self) -> str:
+        if isinstance(self._server, Server) and not self._server.is_alive:
+            self._end()
+            self._address = self._server.start()
+        return self._address
+
+    def _end(self) -> None:
+        self._own = threading.local()
+        if isinstance(self._server, Server):
+            self._address = ""
+            self._server.stop()

@@ -1,0 +1,59 @@
+"""Tables and moments as Spark's columns, and appends that are made once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from vigie.core.delta import tables
+from vigie.core.delta.tables import Stamp
+from vigie.core.engine import Read
+from vigie.core.progress import NEVER
+from vigie.lake import opened
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+    from pyspark.sql.connect.session import SparkSession
+
+
+def given(session: SparkSession, rows: pa.Table) -> DataFrame:
+    """A few rows of ours. Of none, Spark would not know the columns."""
+    return session.createDataFrame(rows, from_arrow_schema(rows.schema))
+
+
+def table(session: SparkSession, path: Path, version: int | None = None) -> DataFrame:
+    """A Delta table as it is, or was at a version."""
+    reader = session.read.format("delta")
+    return (reader if version is None else reader.option("versionAsOf", version)).load(str(path))
+
+
+def read(session: SparkSession, what: Read) -> DataFrame:
+    """The columns that are asked for, in the order of the table."""
+    there = table(session, what.path, what.version)
+    wanted = what.columns | ({what.seen} if what.seen else set())
+    return there.select(*(name for name in there.columns if name in wanted))
+
+
+def micros(column: str) -> Column:
+    """An instant as microseconds after 1970; one that is missing is that of no row that is judged by its time."""
+    return F.coalesce(F.unix_micros(F.col(column)), F.lit(NEVER))
+
+
+def append(rows: DataFrame, path: Path, stamp: Stamp, noted: Mapping[str, int]) -> tuple[int, int]:
+    """Append rows, unless they are there already; how many the commit says it wrote, and a version that has them."""
+    if not tables.committed(path, stamp):
+        options = {"txnAppId": stamp.app, "txnVersion": str(stamp.batch)}
+        said = tables.note_of(stamp, dict(noted))
+        rows.write.format("delta").mode("append").options(**options, userMetadata=said).save(str(path))
+    there = opened(path)
+    return tables.rows_written(there, path, stamp, dict(noted)), int(there.version())
+
+
+def nulls(schema: pa.Schema) -> list[Column]:
+    """A null for each column."""
+    return [F.lit(None).cast(field.dataType).alias(field.name) for field in from_arrow_schema(schema)]
