@@ -9,8 +9,8 @@ from vigie import Pipeline
 from vigie.address import Kafka
 from vigie.core.observer import Watcher
 from vigie.core.request import Request
-from vigie.embedded import run
 from vigie.lake import Lake
+from vigie.running import run
 from vigie.settings import read_settings
 
 

@@ -138,10 +138,10 @@ def take(
 
 def run_once(pipeline: Pipeline, lake: Path, **inboxes: Path) -> None:
     """The loop over the embedded engine, in this process, until all that is in these folders has gone through."""
-    from vigie import embedded
+    from vigie import running
 
     sources: dict[str, Address] = {name: Inbox(folder) for name, folder in inboxes.items()}
-    embedded.run(pipeline, Request(Lake(lake), sources, once=True), Settings())
+    running.run(pipeline, Request(Lake(lake), sources, once=True), Settings())
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +219,7 @@ def until(holds: Any, seconds: float = 200) -> None:
 
 
 def _run(job: Job) -> None:
-    from vigie import embedded
+    from vigie import running
     from vigie.cli import runner
     from vigie.core import away
     from vigie.core.ingest import batch
@@ -230,7 +230,7 @@ def _run(job: Job) -> None:
     from vigie.pipeline import load
     from vigie.sources import inbox, kafka
 
-    embedded.BOUNDS = Bounds(job.messages_a_batch, 1)
+    running.BOUNDS = Bounds(job.messages_a_batch, 1)
     inbox.BYTES_PER_BATCH = 1  # every file is a batch of its own
     kafka.MESSAGES_PER_BATCH = job.messages_a_batch
     revival.PATIENCE_S = away.PATIENCE_S = job.patience_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -188,17 +189,21 @@ def run(  # noqa: PLR0913  (each is a flag)
 
 def runner(engine: str) -> Callable[..., None]:
     """What runs a pipeline on the engine of that name."""
-    if engine == "embedded":
-        need_embedded()
-        from vigie.embedded import run as on_this_machine
+    if engine == "embedded" or engine.startswith("sc://"):
+        from vigie.running import run as by_the_loop
 
-        return on_this_machine
+        if engine == "embedded":
+            need_embedded()
+            return by_the_loop
+        from vigie.engines.spark.engine import Spark, answering
+
+        return partial(by_the_loop, engine=partial(Spark, answering(engine)))
     if engine == "spark":
         need_spark()
         from vigie.engine.run import run as on_spark
 
         return on_spark
-    raise BadSetting(f"there is no engine '{engine}'", where="--engine", do="Name embedded or spark.")
+    raise BadSetting(f"there is no engine '{engine}'", where="--engine", do="Name embedded, spark or sc://host:port.")
 
 
 @app.command()

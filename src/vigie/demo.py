@@ -21,7 +21,6 @@ from vigie.core.observer import Watcher, both
 from vigie.core.request import OwnKafka, Request
 from vigie.dashboard import serving
 from vigie.duration import parse_duration
-from vigie.embedded import run
 from vigie.errors import BadSetting, RequestError, VigieError
 from vigie.feed import Pace, Progress, Simulation, feed
 from vigie.feeding import fields_of, framed
@@ -29,6 +28,7 @@ from vigie.graph import Graph, Source
 from vigie.lake import Lake
 from vigie.monitoring.glance import glance, is_context
 from vigie.pipeline import SHIPPED, Pipeline
+from vigie.running import run
 from vigie.screen import Screen
 from vigie.settings import Settings
 from vigie.terminal import say

@@ -30,7 +30,12 @@ At = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="JSON alone on standard output, for programs.")]
 Kafka = Annotated[bool, typer.Option("--kafka", help="Start a real Kafka on this machine, and use it.")]
 EngineName = Annotated[
-    str, typer.Option("--engine", help="What evaluates the functions: embedded (this machine, no Java) or spark.")
+    str,
+    typer.Option(
+        "--engine",
+        help="What evaluates the functions: embedded (this machine, no Java), spark, or a Spark Connect server, "
+        "sc://host:port.",
+    ),
 ]
 KafkaPort = Annotated[
     int | None,

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from tests.engine.numbers import a_number, numbers
 from tests.runs import an_inbox, run_once
-from vigie import Pipeline, embedded
+from vigie import Pipeline, running
 from vigie.address import Inbox
 from vigie.core.request import Request
 from vigie.lake import Lake, rows
@@ -44,7 +44,7 @@ def test_a_table_that_was_added_is_filled_by_a_live_run_though_nothing_comes(tmp
 
     stop, begins = threading.Event(), time.monotonic()
     request = Request(lake, {"raw": Inbox(folder)}, once=False)
-    live = threading.Thread(target=embedded.run, args=(declared("one", "two"), request, Settings(), stop))
+    live = threading.Thread(target=running.run, args=(declared("one", "two"), request, Settings(), stop))
     live.start()
     while live.is_alive() and not _windows(lake) and time.monotonic() - begins < WITHIN_S:
         time.sleep(0.05)

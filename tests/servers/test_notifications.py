@@ -54,7 +54,7 @@ KILLED = """
 import os, signal, sys, threading
 from pathlib import Path
 from vigie.core.request import Request
-from vigie.embedded import run
+from vigie.running import run
 from vigie.core.observer import Watcher
 from vigie.lake import Lake
 from vigie.pipeline import load

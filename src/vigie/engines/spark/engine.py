@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +23,7 @@ from vigie.engines.connected import connected, is_of_the_connection, opened
 from vigie.engines.spark import closing, frames, latest
 from vigie.engines.spark.intake import SparkIntake
 from vigie.engines.spark.server import Server
+from vigie.errors import BadSetting
 from vigie.graph import Source as Declared
 
 if TYPE_CHECKING:
@@ -29,6 +32,27 @@ if TYPE_CHECKING:
 
 
 TABLE = "vigie_table"
+
+
+ANSWERS_WITHIN_S = 15.0
+
+
+def answering(address: str) -> str:
+    """The address of a Connect server; BadSetting when it is none, or nobody is there."""
+    found = re.fullmatch(r"sc://(?P<host>[\w.-]+):(?P<port>\d{1,5})/?", address)
+    if found is None:
+        raise BadSetting(
+            f"'{address}' is no address of a Spark Connect server", where="--engine", do="Write sc://host:port."
+        )
+    try:
+        socket.create_connection((found["host"], int(found["port"])), ANSWERS_WITHIN_S).close()
+    except (OSError, OverflowError) as problem:
+        raise BadSetting(
+            f"no Spark Connect server answers at {address}: {problem}",
+            where="--engine",
+            do="Start it (`start-connect-server.sh` comes with Spark), or name another.",
+        ) from problem
+    return address
 
 
 class Spark:

@@ -130,9 +130,12 @@ class Judge:
                 low, high = min(low for low, _ in times), max(high for _, high in times)
                 judged_rows = self._repeats(session, judged_rows, plan, low, high)
             judged_rows = judged_rows.persist()
-            counts = {verdict: rows for verdict, rows in judged_rows.groupBy(VERDICT).count().collect()}
+            newest = F.max_by(ARRIVED, F.struct(F.col(TIME), -F.col(ROW)))
+            counted = judged_rows.groupBy(VERDICT).agg(F.count("*"), newest).collect()
             told.unpersist()
-        return JudgedRows(self.sessions, self.declared, self.table, messages, judged_rows, progress, counts)
+        counts = {verdict: rows for verdict, rows, _ in counted}
+        arrived = max((at for verdict, _, at in counted if verdict == ACCEPTED), default=NEVER)
+        return JudgedRows(self.sessions, self.declared, self.table, messages, judged_rows, progress, arrived, counts)
 
     def _is_late(self) -> Column:
         if self.watermark is None:
@@ -196,14 +199,8 @@ class JudgedRows:
     messages: DataFrame
     rows: DataFrame
     progress: dict[str, int]
+    arrived: int
     counts: Mapping[int, int]
-
-    @property
-    def arrived(self) -> int:
-        with self.sessions():
-            newest = F.max_by(ARRIVED, F.struct(F.col(TIME), -F.col(ROW)))
-            [(arrived,)] = self.rows.where(F.col(VERDICT) == ACCEPTED).agg(newest).collect()
-        return int(arrived)
 
     def count(self, verdict: int) -> int:
         return self.counts.get(verdict, 0)

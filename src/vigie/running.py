@@ -1,8 +1,9 @@
-"""`vigie run` on one machine, without Java: the loop over the embedded engine."""
+"""`vigie run`: the loop over an engine, until a stop is asked for or all has gone through."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from vigie.connectors.tcp import Received
 from vigie.contracts import Surroundings
 from vigie.core import lake_format
 from vigie.core.delivery_log import Receipts
+from vigie.core.engine import Engine
 from vigie.core.ingest.avro_schemas import Schemas, numbers_in
 from vigie.core.ledger import Ledger
 from vigie.core.notes import JsonNotes
@@ -42,6 +44,7 @@ def run(
     settings: Settings,
     stop: threading.Event | None = None,
     watcher: Watcher = THE_LOG,
+    engine: Callable[[], Engine] = Embedded,
 ) -> None:
     """Run until `stop` is set, or with `once` until all that is there has gone through."""
     # Arrow's own keeps what it was given in the busiest moment; what lives for weeks gives it back.
@@ -64,15 +67,15 @@ def run(
                 schemas[declared.name] = Schemas(folder, source.source.registry, notes, stop)
         lake_format.claim(request.lake, graph.name, lake_format.LOOPED)
         closing.enter_context(only_writer(request.lake, graph.name))
-        engine = Embedded()
-        closing.callback(engine.close)
-        ledger = Ledger(request.lake.ledger(graph.name), graph.name, "embedded")
+        evaluator = engine()
+        closing.callback(evaluator.close)
+        ledger = Ledger(request.lake.ledger(graph.name), graph.name, evaluator.name)
         context = RunContext(
             graph, request.lake, ledger, watcher.committed, Receipts(watcher.taken, watcher.put_off), watcher.report
         )
         around = Surroundings(settings, kafka, graph.name)
         wish = Wish(request.once, request.every, BOUNDS)
-        Run(context, engine, sources, wish, around, stop, watcher, schemas).go()
+        Run(context, evaluator, sources, wish, around, stop, watcher, schemas).go()
 
 
 def _source(  # noqa: PLR0913
