@@ -65,6 +65,7 @@ def house(tmp_path: Path) -> Path:
     (tmp_path / "tools").mkdir()
     (tmp_path / "locks").mkdir()
     (tmp_path / "wheels").mkdir()
+    (tmp_path / "index").mkdir()  # without anything
     shutil.copy(HOUSE / "tools/install.py", tmp_path / "tools")
     shutil.copy(LOCKS / "uv.lock", tmp_path / "locks")
     sails = a_wheel(tmp_path / "wheels", "sails", "1.0", requires="ropes[more]>=1")
@@ -79,7 +80,8 @@ def installed(house: Path, name: str = "dbt", **settings: str) -> subprocess.Com
     uv = Path(uv_program(cache_folder())).parent
     own = {
         "PATH": f"{uv}:{os.environ['PATH']}", "HOME": str(house), "VIGIE_CACHE": str(house / "cache"),
-        "UV_CACHE_DIR": str(house / "uv"), "UV_NO_INDEX": "1", "UV_FIND_LINKS": str(house / "wheels"),
+        "UV_CACHE_DIR": str(house / "uv"), "UV_DEFAULT_INDEX": (house / "index").as_uri(),
+        "UV_FIND_LINKS": str(house / "wheels"),
     }  # fmt: skip
     command = [sys.executable, str(house / "tools/install.py"), name]
     return subprocess.run(command, env=own | settings, cwd=house, capture_output=True, text=True, check=False)
@@ -207,7 +209,7 @@ def test_bytecode_is_compiled_even_where_python_is_told_to_write_none(house: Pat
 def test_a_package_that_cannot_be_fetched_is_said_and_leaves_nothing(house: Path) -> None:
     shutil.rmtree(house / "wheels")
 
-    answer = installed(house, UV_OFFLINE="1", UV_NO_INDEX="0", UV_FIND_LINKS="")
+    answer = installed(house, UV_OFFLINE="1", UV_FIND_LINKS="")
 
     assert answer.returncode == 2
     assert "Packages could not be fetched" in answer.stderr
