@@ -16,9 +16,8 @@ from typing import IO
 
 from vigie import tied
 from vigie.engines.connected import LOOKS_AT_CALLERS
-from vigie.engines.spark.class_archive import archived
 from vigie.engines.spark.jars import jars
-from vigie.engines.spark.java import java_home, spark_home
+from vigie.engines.spark.java import java_home
 from vigie.errors import BadSetting, RunFailed
 from vigie.extras import need_spark
 from vigie.settings import Settings
@@ -63,13 +62,12 @@ class Server:
         port = _free_port()
         java = java_home(self.settings.cache)
         needed = jars(self.settings.cache, java)
-        home = spark_home(java / "bin" / "java", self.settings.cache)
         command = [str(_spark() / "bin" / "spark-submit"), "--class", MAIN, "--name", "vigie"]
-        for name, value in self._conf(port, needed, home).items():
+        for name, value in self._conf(port, needed).items():
             command += ["--conf", f"{name}={value}"]
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (for as long as it runs)
         around = {
-            "JAVA_HOME": str(home), "SPARK_HOME": str(_spark()), "PYSPARK_PYTHON": sys.executable,
+            "JAVA_HOME": str(java), "SPARK_HOME": str(_spark()), "PYSPARK_PYTHON": sys.executable,
             "PYSPARK_DRIVER_PYTHON": sys.executable, "SPARK_LOCAL_IP": os.environ.get("SPARK_LOCAL_IP", "127.0.0.1"),
         }  # fmt: skip
         self._process = tied.started(
@@ -80,10 +78,9 @@ class Server:
         self._wait(port)
         return f"sc://127.0.0.1:{port}"
 
-    def _conf(self, port: int, needed: list[Path], home: Path) -> Mapping[str, str]:
+    def _conf(self, port: int, needed: list[Path]) -> Mapping[str, str]:
         cores = self.settings.cores or os.cpu_count() or 2
         options = f"-Dlog4j2.configurationFile={Path(__file__).parent / 'log4j2.properties'} -XX:+UseParallelGC"
-        options = archived(home / "bin" / "java", f"{options} -XX:MetaspaceSize=256m", needed, self.settings.cache)
         return SETTINGS | {
             "spark.master": self.master or f"local[{cores}]",
             "spark.connect.grpc.binding.address": "127.0.0.1",
@@ -92,7 +89,7 @@ class Server:
             "spark.default.parallelism": str(cores),
             "spark.driver.memory": self.settings.driver_memory or "1200m",
             "spark.driver.extraClassPath": os.pathsep.join(map(str, needed)),
-            "spark.driver.extraJavaOptions": options,
+            "spark.driver.extraJavaOptions": f"{options} -XX:MetaspaceSize=256m",
             "spark.jars": ",".join(map(str, needed)),
             "spark.sql.warehouse.dir": str(Path(tempfile.gettempdir()) / "vigie-warehouse"),
         }
@@ -123,6 +120,7 @@ class Server:
         process, self._process = self._process, None
         if process is not None:
             tied.ended(process, STOPS_WITHIN_S)
+            self._said.close()
 
 
 def _spark() -> Path:
