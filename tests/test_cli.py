@@ -355,6 +355,9 @@ def test_maintain_says_what_it_did(tmp_path: Path) -> None:
         (["--from", "inbox:a", "--from", "things_raw=inbox:b"], "given twice"),
         (["--from", "inbox:a", "--kafka"], "one of --kafka and --from"),
         (["--lake", "s3a://bucket"], "later version"),
+        (["--engine", "flink"], "no engine 'flink'"),
+        (["--engine", "sc://nowhere"], "no address of a Spark Connect server"),
+        (["--engine", "sc://127.0.0.1:1"], "no Spark Connect server answers at sc://127.0.0.1:1"),
     ],
 )
 def test_a_wrong_flag_of_run_is_exit_2_before_spark_starts(tmp_path: Path, flags: list[str], says: str) -> None:

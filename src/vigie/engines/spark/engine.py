@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import grpc
 import pyarrow as pa
+from pyspark import __version__
 from pyspark.errors import PySparkException
 
 from vigie.core.delta.tables import Stamp
@@ -19,7 +21,7 @@ from vigie.core.run_context import RunContext
 from vigie.core.source import Bounds, Source
 from vigie.core.user_function import reason
 from vigie.engines import columns, plans
-from vigie.engines.connected import connected, is_of_the_connection, opened
+from vigie.engines.connected import Session, connected, is_of_the_connection, opened
 from vigie.engines.spark import closing, frames, latest
 from vigie.engines.spark.intake import SparkIntake
 from vigie.engines.spark.server import Server
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 TABLE = "vigie_table"
 
 
-ANSWERS_WITHIN_S = 15.0
+ANSWERS_WITHIN_S = 7.0  # to a call, and as much to a word of gRPC
 
 
 def answering(address: str) -> str:
@@ -46,12 +48,21 @@ def answering(address: str) -> str:
         )
     try:
         socket.create_connection((found["host"], int(found["port"])), ANSWERS_WITHIN_S).close()
-    except (OSError, OverflowError) as problem:
+        with grpc.insecure_channel(f"{found['host']}:{found['port']}") as channel:
+            grpc.channel_ready_future(channel).result(ANSWERS_WITHIN_S)
+    except (OSError, OverflowError, grpc.FutureTimeoutError) as problem:
         raise BadSetting(
-            f"no Spark Connect server answers at {address}: {problem}",
+            f"no Spark Connect server answers at {address}",
             where="--engine",
             do="Start it (`start-connect-server.sh` comes with Spark), or name another.",
         ) from problem
+    there = Session(address).version
+    if there.split(".")[:2] != __version__.split(".")[:2]:
+        raise BadSetting(
+            f"the server at {address} is Spark {there}, and this Vigie speaks to {__version__}",
+            where="--engine",
+            do="Start a Spark of that version, or name another server.",
+        )
     return address
 
 
