@@ -62,9 +62,9 @@ def write_down(name: str, outcome: str, said: str, seconds: float) -> None:
     RESULTS.write_text("\n".join(kept if row in kept else [*kept, row]) + "\n")
 
 
-def pytest(*paths: str) -> tuple[bool, str]:
+def pytest(*paths: str, **settings: str) -> tuple[bool, str]:
     command = [PYTHON, "-m", "pytest", "-q", "--no-header", *paths]
-    return outcome_of(command, HOUSE, os.environ | {"VIGIE_NIGHTLY": "1"})
+    return outcome_of(command, HOUSE, os.environ | {"VIGIE_NIGHTLY": "1"} | settings)
 
 
 def longer_by_night() -> list[str]:
@@ -124,6 +124,10 @@ PARTS = {
     "kills": Part(
         "what is tried a few times by day, or not at all: deaths after each commit and at random, servers that go away",
         lambda: pytest("--numprocesses", "2", "--dist", "loadfile", *longer_by_night()),
+    ),
+    "spark": Part(
+        "the core's own tests over a Spark Connect server: any cut, deaths, what is added, looks back or is poison",
+        lambda: pytest("--timeout", "3600", "tests/core", VIGIE_NIGHTLY="", VIGIE_TESTS_ENGINE="spark"),
     ),
     "map": Part(
         "the page of flights in light, dark and 390 px, watched for half a minute at each load, on a busy machine",

@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 from tests.core.loops import run
 from tests.core.partitions import Partitions
 from vigie import Pipeline
+from vigie.core.engine import Engine
 from vigie.engines.embedded.engine import Embedded
 from vigie.errors import RunFailed
 
@@ -47,9 +48,10 @@ def a_message(at: int, n: int | None) -> bytes:
     return json.dumps({"id": "a", "t": (NOON + timedelta(seconds=at)).isoformat(), "n": n}).encode()
 
 
-def test_poison_rows_are_found_among_the_others_and_named_with_the_error(engine: Embedded, tmp_path: Path) -> None:
+def test_poison_rows_are_found_among_the_others_and_named_with_the_error(engine: Engine, tmp_path: Path) -> None:
     chance = random.Random(3)
-    poison = {at: chance.choice([0, 13]) for at in chance.sample(range(300), 4)}
+    deadly = [0, 13] if isinstance(engine, Embedded) else [13]  # Spark gives null beyond the end of a list
+    poison = {at: chance.choice(deadly) for at in chance.sample(range(300), 4)}
     values = [a_message(at, poison.get(at, at + 20)) for at in range(300)]
     values[7] = b"{"
     poison.pop(7, None)
