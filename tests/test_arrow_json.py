@@ -105,7 +105,7 @@ def as_said_here(table: pa.Table, digits: int) -> tuple[list[str], list[list[str
     return found, said
 
 
-@settings(max_examples=by_night(60, few=8), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=by_night(200, few=8), deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=st.lists(ROWS, min_size=1, max_size=20), digits=st.sampled_from([MILLIS, MICROS]))
 def test_rows_are_what_spark_makes_of_them(spark: SparkSession, rows: list[dict[str, Any]], digits: int) -> None:
     table = pa.Table.from_pylist(rows, SCHEMA)
@@ -129,6 +129,17 @@ def test_every_type_is_what_spark_makes_of_it(spark: SparkSession) -> None:
 
     for digits in (MILLIS, MICROS):
         assert as_said_here(table, digits) == as_spark_says(spark, table, digits)
+
+
+def test_bytes_that_are_no_text_have_as_many_unreadable_characters_as_spark_gives_them(spark: SparkSession) -> None:
+    seconds, thirds = b"\x00A\x7f\x80\x8f\x90\x9f\xa0\xbf\xc0\xed\xff", [b"", b"A", b"\x80", b"\xbf", b"\xed"]
+    drawn = [bytes([first, second]) + third for first in range(128, 256) for second in seconds for third in thirds]
+    table = pa.table({"bytes": pa.array(drawn, pa.binary())})
+
+    said = [text for batch in table.to_batches() for text in texts(batch["bytes"]).to_pylist()]
+
+    rows = spark.createDataFrame(table).coalesce(1)
+    assert said == [row[0] for row in rows.selectExpr("CAST(bytes AS STRING)").collect()]
 
 
 def test_moments_beyond_the_calendar_have_the_years_that_spark_gives_them(spark: SparkSession) -> None:

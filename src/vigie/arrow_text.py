@@ -7,6 +7,7 @@ digit or two more of some.
 from __future__ import annotations
 
 import math
+import re
 from decimal import Decimal
 from typing import Literal
 
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 
 TEXT = pa.large_string()  # the offsets of a plain one count two gigabytes, and a batch may hold more
 NULL = pa.scalar(None, TEXT)
+HALF_A_SURROGATE, UNREADABLE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]?"), "\ufffd".encode()
 # The years that Arrow writes as Java does, 0000 to 9999: in days and in microseconds after 1970.
 DAYS = (-719_528, 2_932_896)
 MICROS = (DAYS[0] * 86_400_000_000, (DAYS[1] + 1) * 86_400_000_000 - 1)
@@ -62,8 +64,13 @@ def mended(column: pa.Array) -> pa.Array:
         found.validate(full=True)
     except pa.ArrowInvalid:
         raw = found.cast(pa.large_binary()).to_pylist()
-        return pa.array([None if each is None else each.decode(errors="replace") for each in raw], TEXT)
+        return pa.array([None if each is None else _decoded(each) for each in raw], TEXT)
     return found
+
+
+def _decoded(value: bytes) -> str:
+    """Half a surrogate that is written like a character is one that cannot be read, as for Java; for Python several."""
+    return HALF_A_SURROGATE.sub(UNREADABLE, value).decode(errors="replace")
 
 
 def is_text(kind: pa.DataType) -> bool:

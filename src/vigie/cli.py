@@ -14,7 +14,7 @@ from vigie.cli_models import models, train
 from vigie.cli_monitoring import dashboard, measured, status
 from vigie.cli_papers import handin, report
 from vigie.errors import BadSetting, RequestError
-from vigie.extras import need_embedded, need_spark
+from vigie.extras import need_client, need_embedded, need_spark
 from vigie.flags import (
     At,
     DrawnAs,
@@ -190,10 +190,10 @@ def run(  # noqa: PLR0913  (each is a flag)
 def runner(engine: str) -> Callable[..., None]:
     """What runs a pipeline on the engine of that name."""
     if engine == "embedded" or engine.startswith("sc://"):
+        need_client() if engine != "embedded" else need_embedded()
         from vigie.running import run as by_the_loop
 
         if engine == "embedded":
-            need_embedded()
             return by_the_loop
         from vigie.engines.spark.engine import Spark, answering
 

@@ -33,6 +33,12 @@ def need_embedded() -> None:
         raise BadSetting("the embedded engine is not installed", where="pysail", do=install_extra("embedded", "pysail"))
 
 
+def need_client() -> None:
+    """BadSetting when Spark's Connect client is not there."""
+    if not is_installed("pyspark.sql.connect"):
+        raise BadSetting("Spark's client is not installed", where="pyspark", do=install_extra("embedded", "pyspark"))
+
+
 def need_spark() -> None:
     """BadSetting when Spark itself is not there: its client alone is no Spark."""
     spec = importlib.util.find_spec("pyspark")

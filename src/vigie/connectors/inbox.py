@@ -36,6 +36,7 @@ MESSAGES = pa.schema(
 )  # fmt: skip
 
 ROWS = MESSAGES.append(pa.field("row", pa.int64()))  # and their place among all
+MOST_TASKS = 64  # that read the files of a batch
 FILE_S = 1 << 40  # so many lines one may have, for them to stand before those of the next
 
 
@@ -130,7 +131,9 @@ class Inbox:
             self.read_before[bytes.fromhex(name)] = (size, modified, digest)
         files = [(at, name, modified, digest) for at, (name, _, modified, _, digest) in enumerate(span.part)]
         listed = spark.createDataFrame(files, "at INT, name STRING, modified LONG, digest STRING")
-        return listed.repartition(max(1, len(files))).mapInArrow(partial(_read, self.folder), from_arrow_schema(ROWS))
+        return listed.repartition(max(1, min(len(files), MOST_TASKS))).mapInArrow(
+            partial(_read, self.folder.resolve()), from_arrow_schema(ROWS)
+        )
 
     def placed(self, spark: SparkSession, bronze: DataFrame, parts: Sequence[Any]) -> DataFrame:
         from pyspark.sql import functions as F

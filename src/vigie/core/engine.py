@@ -9,19 +9,19 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import pyarrow as pa
-
-from vigie.core.delta.tables import Stamp
-from vigie.core.notes import TablePlan
-from vigie.core.run_context import RunContext
-from vigie.core.source import Bounds, Position, Source, Span, There
 from vigie.errors import VigieError
-from vigie.graph import Last, Silver
-from vigie.graph import Source as Declared
 from vigie.instants import MICROSECOND
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.sql import DataFrame
+
+    from vigie.core.delta.tables import Stamp
+    from vigie.core.notes import TablePlan
+    from vigie.core.run_context import RunContext
+    from vigie.core.source import Bounds, Position, Source, Span, There
+    from vigie.graph import Last, Silver
+    from vigie.graph import Source as Declared
 
 Function = Callable[..., "DataFrame"]  # of DataFrames: plain PySpark
 

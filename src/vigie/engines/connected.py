@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,9 @@ SETTINGS = {
     "spark.sql.ansi.enabled": "false",
 }
 LOOKS_AT_CALLERS = "spark.python.sql.dataFrameDebugging.enabled"  # at each call: a server's own setting
+AWAY = re.compile("UNAVAILABLE|Socket closed|Connection refused")
+# A server that was started anew, or has forgotten a session that was quiet for an hour.
+GONE = re.compile(r"\[INVALID_HANDLE\.|\[NO_ACTIVE_SESSION\]|Received incorrect (server side )?session id")
 
 
 class _Mode:
@@ -86,14 +90,20 @@ def connected(session: SparkSession) -> Iterator[SparkSession]:
 
 
 def is_of_the_connection(problem: BaseException) -> bool:
-    """Whether nobody was there to answer: gRPC says so by its status."""
+    """Whether nobody was there to answer, or nobody who knows of this session: gRPC says so by its status, and by words
+    where it has none; what a server says of its own accord may have any words."""
     import grpc
 
-    at: BaseException | None = problem
-    while at is not None:
-        if isinstance(at, grpc.RpcError) and isinstance(at, grpc.Call):
-            return at.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
-        if "UNAVAILABLE" in str(at) or "Socket closed" in str(at) or "Connection refused" in str(at):
-            return True
-        at = at.__cause__ or at.__context__
-    return False
+    chain = list(_chain(problem))
+    if any(GONE.search(str(each)) for each in chain):
+        return True
+    statuses = [each.code() for each in chain if isinstance(each, grpc.RpcError) and isinstance(each, grpc.Call)]
+    if statuses:
+        return bool({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED} & {*statuses})
+    return any(AWAY.search(str(each)) for each in chain)
+
+
+def _chain(problem: BaseException | None) -> Iterator[BaseException]:
+    while problem is not None:
+        yield problem
+        problem = problem.__cause__ or problem.__context__

@@ -7,6 +7,7 @@ Up to which moment rows are closed is told by the batches of silver, and so does
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -253,7 +254,7 @@ class SettledTable:
             self._read(self._reads, plan.reads[self._reads.table], self._needs[0]),
             self._watermark,
             [
-                self._read(each, plan.reads[each.table], needs)
+                replace(self._read(each, plan.reads[each.table], needs), seen=None)
                 for each, needs in zip(self._beside, self._needs[1:], strict=True)
             ],
             plan.after,
@@ -274,9 +275,11 @@ class SettledTable:
             ) from problem
 
     def _read(self, table: Silver | Gold, version: int, needs: set[str]) -> Read:
-        time = str(self._context.graph.silver_of(table).event_time if isinstance(table, Gold) else table.event_time)
+        silver = self._context.graph.silver_of(table) if isinstance(table, Gold) else table
+        time = str(silver.event_time)
         seen = SEEN if isinstance(table, Silver) else None
-        return Read(self._context.lake.path(table.table), version, frozenset({*needs, time}), time, seen)
+        wanted = frozenset({*needs, time} if silver.event_time else needs)
+        return Read(self._context.lake.path(table.table), version, wanted, time, seen)
 
     def _made(self, trained: tuple[Trained, ...], *rows: DataFrame) -> DataFrame:
         return flat(made(self._gold, *rows, *trained))

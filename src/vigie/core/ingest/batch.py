@@ -97,7 +97,7 @@ class Ingest:
 
         Whatever it dies of, the same batch is due when it is called again.
         """
-        if (filled := next(self._filling, None)) is not None:
+        if (filled := self._filled()) is not None:
             return filled
         if not self._due:
             planned = self._planned(now)
@@ -164,6 +164,15 @@ class Ingest:
         for table, (_, reached) in zip(self._tables, taken, strict=True):
             self._journal.add(table.address, reached)
         return entries
+
+    def _filled(self) -> list[Entry] | None:
+        """The next of what added tables have yet to take of bronze. What it dies of ends it in the middle: it is looked
+        for anew."""
+        try:
+            return next(self._filling, None)
+        except BaseException:
+            self._filling = self._fills(*self._look_back())
+            raise
 
     def _fills(self, bronze: list[Taken], done: dict[str, int]) -> Iterator[list[Entry]]:
         """What tables have yet to take of bronze that were added since."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def give(session: SparkSession, work: Work, path: Path, stamp: Stamp) -> None:
-    whole = [frames.read(session, each).select(*sorted(each.columns)) for each in work.beside]
+    whole = [frames.read(session, each) for each in work.beside]
     there = frames.table(session, path)
     made = work.function(_rows(session, work), *whole)
     moment = F.coalesce(F.unix_micros(F.col(work.closed_by)), F.lit(work.until))
@@ -32,7 +32,7 @@ def give(session: SparkSession, work: Work, path: Path, stamp: Stamp) -> None:
             [longest] = closed.agg(F.max(F.unix_micros(END) - F.unix_micros(START))).first() or [None]
             if longest is not None and longest > work.looks_back:
                 raise TooLong
-        frames.append(closed.where(is_closed).select(*there.columns).to(there.schema), path, stamp, {})
+        frames.append(closed.where(is_closed).to(there.schema), path, stamp, {})
     finally:
         closed.unpersist()
 
@@ -88,6 +88,6 @@ def gain(session: SparkSession, table: Read, after: int) -> DataFrame | None:
     if found is None or not found.files:
         return None
     there = frames.table(session, table.path, table.version)
-    files = [str(table.path / name) for _, name in found.files]
+    files = [str(table.path.absolute() / name) for _, name in found.files]
     wanted = table.columns | ({table.seen} if table.seen else set())
     return session.read.schema(there.schema).parquet(*files).select(*(name for name in there.columns if name in wanted))

@@ -66,6 +66,10 @@ def answering(address: str) -> str:
     return address
 
 
+# Spark's own default is a form of instant that other readers cannot hold.
+INSTANTS = {"spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS"}
+
+
 class Spark:
     """Evaluates declared PySpark functions where a Connect server does: one that is there, or one that is started when
     it is first asked."""
@@ -122,8 +126,8 @@ class Spark:
             return latest.latest(session, function, table, after, path, keys)
 
     def close(self) -> None:
-        with self._lock:
-            self._end()
+        if isinstance(self._server, Server):
+            self._server.stop()
 
     @contextmanager
     def session(self) -> Iterator[SparkSession]:
@@ -136,9 +140,7 @@ class Spark:
                 yield session
         except Exception as problem:
             if is_of_the_connection(problem):
-                with self._lock:
-                    if self._address == address:
-                        self._end()
+                self._own.address = None  # other threads find out by themselves
                 raise EngineDied(f"the Spark server at {address} went away") from problem
             if isinstance(problem, PySparkException):
                 raise NotComputed(reason(str(problem))) from problem
@@ -146,18 +148,12 @@ class Spark:
 
     def _opened(self, address: str) -> SparkSession:
         if getattr(self._own, "address", None) != address:
-            self._own.session, self._own.address = opened(address), address
+            self._own.session, self._own.address = opened(address, **INSTANTS), address
         session: SparkSession = self._own.session
         return session
 
     def _started(self) -> str:
         if isinstance(self._server, Server) and not self._server.is_alive:
-            self._end()
+            self._server.stop()
             self._address = self._server.start()
         return self._address
-
-    def _end(self) -> None:
-        self._own = threading.local()
-        if isinstance(self._server, Server):
-            self._address = ""
-            self._server.stop()

@@ -29,7 +29,14 @@ def given(session: SparkSession, rows: pa.Table) -> DataFrame:
 def table(session: SparkSession, path: Path, version: int | None = None) -> DataFrame:
     """A Delta table as it is, or was at a version."""
     reader = session.read.format("delta")
-    return (reader if version is None else reader.option("versionAsOf", version)).load(str(path))
+    return (reader if version is None else reader.option("versionAsOf", version)).load(str(path.absolute()))
+
+
+def let_go(session: SparkSession, rows: DataFrame) -> None:
+    """Nobody needs what is held of it any more; a session that is gone holds nothing."""
+    held_by: object = rows.sparkSession
+    if held_by is session:
+        rows.unpersist()
 
 
 def read(session: SparkSession, what: Read) -> DataFrame:
@@ -49,7 +56,7 @@ def append(rows: DataFrame, path: Path, stamp: Stamp, noted: Mapping[str, int]) 
     if not tables.committed(path, stamp):
         options = {"txnAppId": stamp.app, "txnVersion": str(stamp.batch)}
         said = tables.note_of(stamp, dict(noted))
-        rows.write.format("delta").mode("append").options(**options, userMetadata=said).save(str(path))
+        rows.write.format("delta").mode("append").options(**options, userMetadata=said).save(str(path.absolute()))
     there = opened(path)
     return tables.rows_written(there, path, stamp, dict(noted)), int(there.version())
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+from pyspark.sql import Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
@@ -84,7 +85,8 @@ class SparkIntake:
         with self.sessions() as session:
             held = frames.table(session, self.bronze).where(F.col("batch").between(batches[0].batch, batches[-1].batch))
             placed = self._source.placed(session, held, [each.part for each in batches])
-            return self._held(placed.withColumn("arrived_at", F.col("received_at")), None)
+            in_turn = F.row_number().over(Window.orderBy("batch", "row")).cast("long")  # batch by batch, as they came
+            return self._held(placed.withColumns({"row": in_turn, "arrived_at": F.col("received_at")}), None)
 
     def _held(self, rows: DataFrame, span: Span | None) -> SparkBatch:
         self.close()
@@ -93,9 +95,9 @@ class SparkIntake:
 
     def close(self) -> None:
         """What is held of the last batch is let go."""
-        if self._batch is not None:
-            self._batch.close()
-            self._batch = None
+        batch, self._batch = self._batch, None
+        if batch is not None:
+            batch.close()
 
     def judge(self, table: Silver) -> Judge:
         return self._judges[table.table]
@@ -105,7 +107,8 @@ class SparkIntake:
         avro = partial(decoder, self._fields, dict(schemas)) if self._is_avro else None
         parse = parsing.parser(self._fields, tuple(ORIGIN.names), avro)
         tail = [("received_at", INSTANT), ("_origin", pa.struct(ORIGIN)), ("_broken", pa.string())]
-        told = messages.withColumns({"received": frames.micros("received_at"), "arrived": frames.micros("arrived_at")})
+        arrived = F.unix_micros(F.coalesce("arrived_at", "received_at"))
+        told = messages.withColumns({"received": frames.micros("received_at"), "arrived": arrived})
         return told.select("value", "received_at", *ORIGIN.names).mapInArrow(
             parse, from_arrow_schema(pa.schema([*self._fields, *tail]))
         )
@@ -119,6 +122,7 @@ class SparkBatch:
     source: Source
     rows: DataFrame
     span: Span | None
+    noted: str | None = None
     _told: list[tuple[str, int, int]] | None = None
     _judged: list[JudgedRows] = field(default_factory=list)
 
@@ -135,15 +139,13 @@ class SparkBatch:
                     f"Spark could not read what was planned: {problem}", where=self.source.identity
                 ) from problem
             self._told = [(name, rows, newest) for name, rows, newest in found]
+            if self.span is not None:  # before anything of it is written
+                self.noted = self.source.verify(self.span, sum(rows for _, rows, _ in self._told))
         return self._told
 
     @property
     def count(self) -> int:
         return sum(rows for _, rows, _ in self._partitions())
-
-    @property
-    def noted(self) -> str | None:
-        return None if self.span is None else self.source.verify(self.span, self.count)
 
     @property
     def arrived(self) -> dict[str, int]:
@@ -168,7 +170,6 @@ class SparkBatch:
         return judged
 
     def close(self) -> None:
-        with self.intake.sessions():
-            for each in self._judged:
-                each.close()
-            self.rows.unpersist()
+        with self.intake.sessions() as session:
+            for rows in (self.rows, *(each.rows for each in self._judged)):
+                frames.let_go(session, rows)

@@ -65,7 +65,13 @@ class Judge:
         try:
             return self._judged(messages, self._shaped(parsed), count, plan)
         except NotComputed:
-            return self._judged(messages, self._computed(parsed), count, plan)
+            with self.sessions():
+                kept = parsed.persist()
+            try:
+                return self._judged(messages, self._computed(kept), count, plan)
+            finally:
+                with self.sessions() as session:
+                    frames.let_go(session, kept)
 
     def _shaped(self, parsed: DataFrame) -> DataFrame:
         """What the table's function makes of each message, with what it carries of it."""
@@ -106,36 +112,45 @@ class Judge:
     def _judged(self, messages: DataFrame, rows: DataFrame, count: int, plan: TablePlan) -> JudgedRows:
         ahead = parse_duration(self.declared.future) // MICROSECOND
         with self.sessions() as session:
-            placed = partial(place, dict(plan.progress), plan.floor, ahead)
-            schema = StructType([*rows.schema, StructField(UNTIL, LongType()), StructField(AGAIN, BooleanType())])
-            told = rows.repartition(PARTITION).sortWithinPartitions(PARTITION, ROW).mapInArrow(placed, schema).persist()
-            broken, is_late = F.size(RULES) > 0, self._is_late()
-            good = F.when(~broken & ~is_late, F.col(TIME))
-            credible = F.when(~broken & (F.col(TIME) <= F.col(RECEIVED) + ahead), F.col(TIME))
-            found = (
-                told.groupBy(PARTITION)
-                .agg(F.count("*"), F.count_if(AGAIN), F.max(credible), F.min(good), F.max(good))
-                .collect()
-            )
-            given = sum(rows for _, rows, *_ in found)
-            if given != count or any(again for _, _, again, *_ in found):
-                raise not_the_same(self.table, count, given)
-            progress = dict(plan.progress)
-            for partition, _, _, newest, *_ in found:
-                progress[partition] = max(progress.get(partition, NEVER), NEVER if newest is None else newest)
-            times = [(low, high) for *_, low, high in found if low is not None]
-            verdict = F.when(broken, BROKEN).when(is_late, LATE).otherwise(ACCEPTED).cast("byte")
-            judged_rows = told.withColumn(VERDICT, verdict)
-            if self.table.unique and self.watermark is not None and times:
-                low, high = min(low for low, _ in times), max(high for _, high in times)
-                judged_rows = self._repeats(session, judged_rows, plan, low, high)
-            judged_rows = judged_rows.persist()
-            newest = F.max_by(ARRIVED, F.struct(F.col(TIME), -F.col(ROW)))
-            counted = judged_rows.groupBy(VERDICT).agg(F.count("*"), newest).collect()
-            told.unpersist()
+            told = self._told(rows, plan, ahead).persist()
+            try:
+                progress, times = self._seen(told, plan, ahead, count)
+                judged_rows = self._with_verdict(session, told, plan, times).persist()
+                newest = F.max_by(ARRIVED, F.struct(F.col(TIME), -F.col(ROW)))
+                counted = judged_rows.groupBy(VERDICT).agg(F.count("*"), newest).collect()
+            finally:
+                told.unpersist()
         counts = {verdict: rows for verdict, rows, _ in counted}
         arrived = max((at for verdict, _, at in counted if verdict == ACCEPTED), default=NEVER)
         return JudgedRows(self.sessions, self.declared, self.table, messages, judged_rows, progress, arrived, counts)
+
+    def _told(self, rows: DataFrame, plan: TablePlan, ahead: int) -> DataFrame:
+        """The rows, each with how far its partition had come before it."""
+        placed = partial(place, dict(plan.progress), plan.floor, ahead)
+        schema = StructType([*rows.schema, StructField(UNTIL, LongType()), StructField(AGAIN, BooleanType())])
+        return rows.repartition(PARTITION).sortWithinPartitions(PARTITION, ROW).mapInArrow(placed, schema)
+
+    def _seen(self, told: DataFrame, plan: TablePlan, ahead: int, count: int) -> tuple[dict[str, int], list[int]]:
+        """How far each partition has come with them, and the first and last event times of those that may be accepted;
+        RunFailed when they are not the rows that the function was given."""
+        good = F.when(~_is_broken() & ~self._is_late(), F.col(TIME))
+        credible = F.when(~_is_broken() & (F.col(TIME) <= F.col(RECEIVED) + ahead), F.col(TIME))
+        ends = F.max(credible), F.min(good), F.max(good)
+        found = told.groupBy(PARTITION).agg(F.count("*"), F.count_if(AGAIN), *ends).collect()
+        given = sum(rows for _, rows, *_ in found)
+        if given != count or any(again for _, _, again, *_ in found):
+            raise not_the_same(self.table, count, given)
+        progress = dict(plan.progress)
+        for partition, _, _, newest, *_ in found:
+            progress[partition] = max(progress.get(partition, NEVER), NEVER if newest is None else newest)
+        return progress, [time for *_, first, last in found for time in (first, last) if time is not None]
+
+    def _with_verdict(self, session: SparkSession, told: DataFrame, plan: TablePlan, times: list[int]) -> DataFrame:
+        verdict = F.when(_is_broken(), BROKEN).when(self._is_late(), LATE).otherwise(ACCEPTED).cast("byte")
+        rows = told.withColumn(VERDICT, verdict)
+        if not self.table.unique or self.watermark is None or not times:
+            return rows
+        return self._repeats(session, rows, plan, min(times), max(times))
 
     def _is_late(self) -> Column:
         if self.watermark is None:
@@ -154,6 +169,10 @@ class Judge:
         by = [F.col(key) + 0.0 if isinstance(kinds[key], FloatType | DoubleType) else F.col(key) for key in keys]
         judge = partial(judge_repeats, keys, watermark)
         return both.repartition(*by).mapInArrow(judge, rows.schema)
+
+
+def _is_broken() -> Column:
+    return F.size(RULES) > 0
 
 
 def place(before: Mapping[str, int], floor: int, ahead: int, batches: Batches) -> Iterator[pa.RecordBatch]:
@@ -206,14 +225,14 @@ class JudgedRows:
         return self.counts.get(verdict, 0)
 
     def accept(self, path: Path, stamp: Stamp, noted: Mapping[str, int]) -> tuple[int, int]:
-        with self.sessions():
+        with self.sessions() as session:
             columns = [F.col(name) for name in arrow_schema(self.table.schema).names]
             if self.table.event_time:
                 until = F.when(F.col(UNTIL) != NEVER, F.col(UNTIL))
                 columns.append(F.timestamp_micros(until).alias(SEEN))
             # A watch judges a key's rows in the order in which its partition gave them.
             good = self.rows.where(F.col(VERDICT) == ACCEPTED).orderBy(ROW).select(*columns)
-            return frames.append(good, path, stamp, noted)
+            return frames.append(good.to(frames.table(session, path).schema), path, stamp, noted)
 
     def set_aside(self, verdict: int, path: Path, stamp: Stamp) -> int:
         schema = quarantine.QUARANTINE if verdict == BROKEN else quarantine.LATE
@@ -227,6 +246,3 @@ class JudgedRows:
             nulls = dict(zip(schema.names, frames.nulls(schema), strict=True))
             columns = [there[name].alias(name) if name in there else nulls[name] for name in schema.names]
             return frames.append(taken.select(*columns), path, stamp, {})[0]
-
-    def close(self) -> None:
-        self.rows.unpersist()

@@ -24,13 +24,15 @@ def latest(session: SparkSession, function: Function, table: Read, after: int, p
     if gained is None:
         return 0
     held = frames.table(session, path)
-    made = function(gained).dropna(subset=[*keys, table.time]).select(*held.columns).to(held.schema)
+    made = function(gained).to(held.schema)
+    for name in (*keys, table.time):
+        made = made.where(F.col(name).isNotNull())
     both = held.withColumn(NEW, F.lit(False)).unionByName(made.withColumn(NEW, F.lit(True)))
     newest = Window.partitionBy(*keys).orderBy(F.desc(table.time), NEW)
     rows = both.withColumn("_rank", F.row_number().over(newest)).where(F.col("_rank") == 1).drop("_rank").persist()
     try:
         if rows.where(NEW).limit(1).count():
-            rows.drop(NEW).write.format("delta").mode("overwrite").save(str(path))
+            rows.drop(NEW).write.format("delta").mode("overwrite").save(str(path.absolute()))
     finally:
         rows.unpersist()
     return int(gained.count())
