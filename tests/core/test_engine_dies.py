@@ -68,12 +68,12 @@ def dying() -> Iterator[Dying]:
     running.close()
 
 
-def run(lake: Path, engine: Dying, told: list[Entry], restarts: list[EngineDied]) -> None:
+def run(lake: Path, engine: Dying, told: list[Entry], restarts: list[EngineDied], pipeline: Pipeline = stoves) -> None:
     values = [
         json.dumps({"id": "a", "t": (NOON + timedelta(seconds=10 * at)).isoformat(), "c": at}) for at in range(60)
     ]
     source = Partitions([[(value.encode(), NOON + timedelta(hours=1)) for value in values]], lambda _left: [20])
-    place, graph = Lake(lake), stoves.graph()
+    place, graph = Lake(lake), pipeline.graph()
     context = RunContext(graph, place, Ledger(place.ledger(graph.name), graph.name, "embedded"))
     loop = Loop.over(context, engine, {"heat": source}, Bounds(100, 10**9), told.extend, restarts.append)
     while loop.ingest() or loop.follow():
@@ -102,3 +102,19 @@ def test_a_batch_that_it_always_dies_of_ends_the_run_and_the_next_goes_on_with_i
     run(tmp_path, dying, told, restarts)
 
     assert sorted(row["c"] for row in rows(Lake(tmp_path).silver("readings"))) == [float(at) for at in range(60)]
+
+
+def test_a_table_that_is_being_filled_as_it_dies_is_filled_to_its_end(dying: Dying, tmp_path: Path) -> None:
+    told, restarts = list[Entry](), list[EngineDied]()
+    run(tmp_path, dying, told, restarts)
+    more, columns = Pipeline("stoves"), "id STRING, t TIMESTAMP, c DOUBLE"
+    source = more.source("heat", schema=columns, key="id")
+    more.silver("readings", reads=source, schema=columns, event_time="t", late_by="1 minute")(readings)
+    more.silver("again", reads=source, schema=columns, event_time="t", late_by="1 minute")(lambda rows: rows)
+    more.gold("counts", reads=readings, late_by="1 minute")(counts)
+    dying.asked, dying.dies_at = 0, frozenset({4})  # three are asked before anything is filled
+
+    run(tmp_path, dying, told, restarts, more)
+
+    assert len(restarts) == 1
+    assert sorted(row["c"] for row in rows(Lake(tmp_path).silver("again"))) == [float(at) for at in range(60)]
