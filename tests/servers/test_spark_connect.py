@@ -43,11 +43,18 @@ def two_batches(folder: Path) -> Path:
     )
 
 
-@pytest.mark.timeout(900)
-def test_a_lake_filled_by_spark_is_what_an_independent_computation_and_the_embedded_engine_give(
+@pytest.mark.timeout(by_night(3_000, few=900))
+def test_a_lake_that_spark_filled_between_deaths_is_what_an_independent_computation_and_the_embedded_engine_give(
     server: str, tmp_path: Path
 ) -> None:
     address = f"inbox:{two_batches(tmp_path / 'inbox')}"
+    ahead = by_night(EVERY_COMMIT, few=[f"{SILVER} quarantine"])
+    while ahead:
+        code, written, complained = Job(str(tmp_path / "spark"), address, die_after=ahead, engine=server).finish(600)
+        died_after = written.split("\n")[-2]
+        assert (code, died_after in ahead) == (DIED, True), complained
+        ahead = [each for each in ahead if each != died_after]
+
     for name, engine in (("spark", server), ("embedded", "embedded")):
         code, _, complained = Job(str(tmp_path / name), address, engine=engine).finish(600)
         assert code == 0, complained
@@ -57,24 +64,6 @@ def test_a_lake_filled_by_spark_is_what_an_independent_computation_and_the_embed
     told = rows(Lake(tmp_path / "spark").ledger("flights"))
     assert {row["engine"] for row in told} == {"spark"}
     assert json.loads((Lake(tmp_path / "spark").vigie("flights") / "format.json").read_text()) == {"format": 2}
-
-
-@pytest.mark.timeout(by_night(3_000, few=900))
-def test_a_run_over_spark_that_dies_after_its_commits_leaves_what_an_undisturbed_one_leaves(
-    server: str, tmp_path: Path
-) -> None:
-    address = f"inbox:{two_batches(tmp_path / 'inbox')}"
-    ahead = by_night(EVERY_COMMIT, few=["bronze/flights_raw", SILVER])
-    while ahead:
-        code, written, complained = Job(str(tmp_path / "torn"), address, die_after=ahead, engine=server).finish(600)
-        died_after = written.split("\n")[-2]
-        assert (code, died_after in ahead) == (DIED, True), complained
-        ahead = [each for each in ahead if each != died_after]
-
-    code, _, complained = Job(str(tmp_path / "torn"), address, engine=server).finish(600)
-
-    assert code == 0, complained
-    assert compare(tmp_path / "torn") == []
 
 
 @nightly
