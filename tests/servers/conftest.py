@@ -6,7 +6,8 @@ import pytest
 
 LONGEST = (
     "test_flights_kafka", "test_course", "test_predictions", "test_live_map", "test_avro", "test_raw_lake",
-    "test_flights_survive", "test_example_activity", "test_notifications", "test_sensors_survive", "test_dashboard",
+    "test_flights_survive", "test_spark_connect", "test_example_activity", "test_notifications",
+    "test_sensors_survive", "test_dashboard",
     "test_airflow", "test_dbt", "test_example_sensors", "test_elastic", "test_dashboard_pages", "test_mongo",
     "test_silence", "test_prometheus", "test_feed_kafka", "test_install_elsewhere", "test_stop",
     "test_map_page", "test_broker",
