@@ -6,9 +6,10 @@ table and the first of them. Where anything lies between that may look at every 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import sqlglot
 from sqlglot import TokenType
 from sqlglot.errors import SqlglotError
@@ -43,6 +44,12 @@ def needed(plan: Message) -> dict[str, Names]:
     for path, names in _of(plan.root, None):
         found[path] = found.get(path, Names()) | names
     return found
+
+
+def of_each(asked: Mapping[str, Names], tables: Mapping[str, pa.Schema]) -> list[list[str]]:
+    """The columns of these tables that are among the names which are asked of each, in their order."""
+    wanted = [(asked.get(name, Names()), schema) for name, schema in tables.items()]
+    return [[column for column in schema.names if column.lower() in names] for names, schema in wanted]
 
 
 def _of(relation: Any, asked: Names | None) -> Iterator[tuple[str, Names]]:

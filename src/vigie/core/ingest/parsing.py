@@ -18,6 +18,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from vigie.arrow_types import INSTANT
 from vigie.graph import IS_JSON, MATCHES
 from vigie.numerals import Numeral, json_decoder
 
@@ -55,6 +56,12 @@ def parser(
             )
 
     return parse
+
+
+def parsed_schema(fields: pa.Schema, origin: pa.Schema) -> pa.Schema:
+    """The columns of what a parser gives."""
+    tail = [("received_at", INSTANT), ("_origin", pa.struct(origin)), ("_broken", pa.string())]
+    return pa.schema([*fields, *tail])
 
 
 def _starts(messages: pa.Array) -> range:

@@ -82,11 +82,7 @@ class Embedded:
                 asked = columns.needed(plans.plan_of(made))
             except columns.EveryColumn:
                 return [schema.names for schema in schemas]
-        wanted = [asked.get(str(folder), columns.Names()) for folder in inputs]
-        return [
-            [name for name in schema.names if name.lower() in names]
-            for schema, names in zip(schemas, wanted, strict=True)
-        ]
+        return columns.of_each(asked, {str(folder): schema for folder, schema in zip(inputs, schemas, strict=True)})
 
     def intake(
         self, context: RunContext, declared: Declared, source: Source, bounds: Bounds, schemas: Mapping[int, str] | None

@@ -119,6 +119,7 @@ class ArrowBatch:
     arrived_at: pa.ChunkedArray
     noted: str | None = None
     parsed: pa.Table | None = None
+    _messages: Messages | None = None
 
     @property
     def count(self) -> int:
@@ -137,11 +138,11 @@ class ArrowBatch:
         return met_in(self.bronze["value"])
 
     def judged(self, table: Silver, plan: TablePlan, schemas: Schemas) -> JudgedRows:
-        if self.parsed is None:
-            self.parsed = self.intake.parsed(self.bronze, schemas)
-        received, arrived = micros_in(self.bronze["received_at"]), micros_in(self.arrived_at)
-        messages = Messages(self.bronze, self.partitions, received, arrived, self.parsed)
-        return self.intake.judged(messages, table, plan, self.number)
+        if self._messages is None:
+            parsed = self.intake.parsed(self.bronze, schemas) if self.parsed is None else self.parsed
+            received, arrived = micros_in(self.bronze["received_at"]), micros_in(self.arrived_at)
+            self._messages = Messages(self.bronze, self.partitions, received, arrived, parsed)
+        return self.intake.judged(self._messages, table, plan, self.number)
 
 
 def _received(parsed: pa.Table, received_at: pa.ChunkedArray) -> pa.Table:

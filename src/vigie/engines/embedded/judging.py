@@ -19,6 +19,7 @@ from vigie.core.delta.snapshot import Within
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Engine, NotComputed
 from vigie.core.ingest import quarantine
+from vigie.core.ingest.parsing import parsed_schema
 from vigie.core.ingest.shaping import SEEN, broken_by, not_the_same, shaped
 from vigie.core.ingest.verdict import ACCEPTED, BROKEN, Verdicts, judged
 from vigie.core.moments import instant, micros_in
@@ -189,6 +190,4 @@ class JudgedRows:
 
 def nothing(fields: pa.Schema) -> pa.Table:
     """No messages, parsed."""
-    origin = pa.struct([("row", pa.int64())])
-    tail = [("received_at", INSTANT), ("_origin", origin), ("_broken", pa.string())]
-    return pa.schema([*fields, *tail]).empty_table()
+    return parsed_schema(fields, pa.schema([("row", pa.int64())])).empty_table()

@@ -94,11 +94,7 @@ class Spark:
             asked = columns.needed(self._plan(function, schemas))
         except columns.EveryColumn:
             return [schema.names for schema in schemas]
-        wanted = [asked.get(f"{TABLE}{at}", columns.Names()) for at in range(len(schemas))]
-        return [
-            [name for name in schema.names if name.lower() in names]
-            for schema, names in zip(schemas, wanted, strict=True)
-        ]
+        return columns.of_each(asked, {f"{TABLE}{at}": schema for at, schema in enumerate(schemas)})
 
     def _plan(self, function: Function, schemas: Sequence[pa.Schema]) -> Message:
         """What a function of such tables asks for."""

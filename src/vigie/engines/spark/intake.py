@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -14,7 +13,7 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from vigie.arrow_types import INSTANT, arrow_schema
+from vigie.arrow_types import arrow_schema
 from vigie.avro.reading import FRAME, decoder
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Engine, Look, NotComputed, Taken
@@ -25,16 +24,14 @@ from vigie.core.notes import TablePlan
 from vigie.core.run_context import RunContext
 from vigie.core.source import Bounds, Position, Source, Span, bronze_of
 from vigie.engines.spark import frames
-from vigie.engines.spark.judging import Judge, JudgedRows
+from vigie.engines.spark.judging import Judge, JudgedRows, Sessions
 from vigie.errors import RunFailed
 from vigie.graph import Silver
 from vigie.graph import Source as Declared
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
-    from pyspark.sql.connect.session import SparkSession
 
-Sessions = Callable[[], "AbstractContextManager[SparkSession]"]
 Schemas = Mapping[int, str]
 
 # What a row carries of its message while it is judged: its partition, its place among all, when it was received and
@@ -68,8 +65,7 @@ class SparkIntake:
         self._batch: SparkBatch | None = None
 
     def check(self, table: Silver) -> None:
-        tail = [("received_at", INSTANT), ("_origin", pa.struct(ORIGIN)), ("_broken", pa.string())]
-        nothing = pa.schema([*self._fields, *tail]).empty_table()
+        nothing = parsing.parsed_schema(self._fields, ORIGIN).empty_table()
         self._engine.evaluate(partial(shaped, table, self.declared), nothing)
 
     def look(self, position: Position | None, now: datetime | None) -> Look:
@@ -106,11 +102,10 @@ class SparkIntake:
         """Messages as the fields that the source declares, read with these schemas."""
         avro = partial(decoder, self._fields, dict(schemas)) if self._is_avro else None
         parse = parsing.parser(self._fields, tuple(ORIGIN.names), avro)
-        tail = [("received_at", INSTANT), ("_origin", pa.struct(ORIGIN)), ("_broken", pa.string())]
         arrived = F.unix_micros(F.coalesce("arrived_at", "received_at"))
         told = messages.withColumns({"received": frames.micros("received_at"), "arrived": arrived})
         return told.select("value", "received_at", *ORIGIN.names).mapInArrow(
-            parse, from_arrow_schema(pa.schema([*self._fields, *tail]))
+            parse, from_arrow_schema(parsing.parsed_schema(self._fields, ORIGIN))
         )
 
 
