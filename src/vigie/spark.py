@@ -19,11 +19,11 @@ from py4j.protocol import Py4JError
 
 from vigie.contracts import RemoteSink, Surroundings
 from vigie.core.delivery_id import delivery_id
+from vigie.core.gold.windows import flat
 from vigie.core.ingest import parsing
 from vigie.core.ingest.shaping import shaped
 from vigie.disk import write_whole
 from vigie.engine.deliveries import AT_ONCE
-from vigie.engine.gold import flat
 from vigie.engine.session import SETTINGS
 from vigie.engine.tables import arrow_schema, spark_schema
 from vigie.engines.spark.jars import jars

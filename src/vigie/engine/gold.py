@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from vigie.core.gold.windows import flat
 from vigie.core.ledger import Entry
 from vigie.core.user_function import made
 from vigie.duration import parse_duration
@@ -64,14 +65,6 @@ def silver_version(checkpoint: Checkpoint, number: int) -> int:
     _, end = checkpoint.offsets(number)
     said = json.loads(end)
     return int(said["reservoirVersion"]) - (1 if said["index"] < 0 else 0)
-
-
-def flat(rows: DataFrame) -> DataFrame:
-    """`window` as two columns, which every reader understands."""
-    if "window" not in rows.columns:
-        return rows
-    bounds = [F.col("window.start").alias("window_start"), F.col("window.end").alias("window_end")]
-    return rows.select(*bounds, *(name for name in rows.columns if name != "window"))
 
 
 class Settled:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from vigie.core.gold.windows import flat
 from vigie.core.ledger import Entry
 from vigie.core.user_function import made
 from vigie.engine import tables
 from vigie.engine.checkpoints import Checkpoint
-from vigie.engine.gold import flat, silver_stream
+from vigie.engine.gold import silver_stream
 from vigie.engine.tables import Stamp
 from vigie.engine.workshop import Workshop
 from vigie.graph import Gold
