@@ -15,8 +15,9 @@ from pyspark.sql import functions as F
 from tests.tier import nightly
 from vigie import Pipeline
 from vigie.check import checked
+from vigie.core.gold.windows import flat
 from vigie.core.ledger import Entry, Ledger
-from vigie.engine import gold, tables
+from vigie.engine import tables
 from vigie.engine.gold import Settled
 from vigie.engine.workshop import Workshop
 from vigie.errors import BadDeclaration
@@ -238,7 +239,7 @@ def test_a_batch_that_runs_again_is_given_what_lay_beside_its_rows_the_first_tim
 def test_a_window_becomes_two_columns_and_a_table_without_one_stays_as_it_is(spark: SparkSession) -> None:
     rows = spark.createDataFrame([("a", 1, NOON)], "k STRING, n BIGINT, at TIMESTAMP")
 
-    counted = gold.flat(rows.groupBy(F.window("at", "1 minute"), "k").count())
+    counted = flat(rows.groupBy(F.window("at", "1 minute"), "k").count())
 
     assert counted.columns == ["window_start", "window_end", "k", "count"]
-    assert gold.flat(rows).columns == ["k", "n", "at"]
+    assert flat(rows).columns == ["k", "n", "at"]

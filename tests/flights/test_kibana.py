@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vigie.engine.gold import flat
+from vigie.core.gold.windows import flat
 from vigie.engine.tables import arrow_schema
 from vigie.flights import kibana
 from vigie.flights.pipeline import FLIGHTS_ML, anomaly_alerts, flight_phase_counts

@@ -20,8 +20,8 @@ from tests.servers.elasticsearch import Server, an_elasticsearch, an_opensearch
 from tests.tier import by_night
 from vigie.backoff import Backoff, Clock
 from vigie.contracts import Surroundings, Writer
+from vigie.core.gold.windows import flat
 from vigie.engine.deliveries import Step
-from vigie.engine.gold import flat
 from vigie.flights import kibana
 from vigie.flights.pipeline import FLIGHTS_ML, anomaly_alerts, flight_phase_counts, flights
 from vigie.settings import Settings
