@@ -22,9 +22,9 @@ from bench.scale import judged
 from bench.speed import keep
 from bench.topics import create
 from bench.workload import RESULTS, Ages, LiveWorkload, Seen
-from vigie.engine.broker import Broker
 from vigie.engines.spark.jars import kafka_jars
 from vigie.engines.spark.java import java_home
+from vigie.engines.spark.kafka_broker import Broker
 from vigie.lake import Lake
 from vigie.settings import read_settings
 

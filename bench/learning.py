@@ -27,7 +27,8 @@ from rich.console import Console
 from rich.table import Table
 
 from vigie import ddl
-from vigie.engine import session, tables
+from vigie.arrow_types import arrow_schema
+from vigie.engines.spark import session
 from vigie.feed import Simulation
 from vigie.flights import opensky, simulator
 from vigie.flights.features import KINDS, LABEL
@@ -112,7 +113,7 @@ def _vigie(*words: str, lake: Path) -> None:
 def _written(simulation: Simulation, hours: float, folder: Path) -> int:
     """The messages of so many hours as files of columns; how many there are."""
     decoder = msgspec.json.Decoder()
-    schema = tables.arrow_schema(tables.spark_schema(opensky.STATE_VECTOR))
+    schema = arrow_schema(opensky.STATE_VECTOR)
     schema = pa.schema([field for field in schema if field.name in COLUMNS])
     count = 0
     for number, messages in enumerate(_parts(_messages(simulation, hours))):

@@ -19,9 +19,9 @@ from bench import began, page
 from bench.footprint import measured
 from bench.programs import Limit, Program, chosen
 from bench.workload import RESULTS, Workload
-from vigie.engine.broker import Broker
 from vigie.engines.spark.jars import kafka_jars, kept
 from vigie.engines.spark.java import java_home
+from vigie.engines.spark.kafka_broker import Broker
 from vigie.settings import read_settings
 
 

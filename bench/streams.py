@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vigie.sources.kafka import MESSAGES_PER_BATCH
-
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+MESSAGES_PER_BATCH = 500_000
+
 
 def topic_of(spark: SparkSession, servers: str, topic: str) -> DataFrame:
-    """The topic as a stream, fetched in pieces as large as Vigie's."""
+    """The topic as a stream, fetched in large pieces."""
     return (
         spark.readStream.format("kafka")
         .option("kafka.bootstrap.servers", servers)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from vigie.engine.broker import Broker
+from vigie.engines.spark.kafka_broker import Broker
 
 PATIENCE_S = 60.0
 

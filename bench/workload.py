@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 
 from bench.programs import Limit, Program
 from bench.topics import fill
-from vigie.engine.broker import Broker
+from vigie.engines.spark.kafka_broker import Broker
 from vigie.lake import Lake
 
 RESULTS = Path(__file__).parent / "results"

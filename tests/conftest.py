@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.sail import a_sail
-from vigie.engine.session import BRIEF
+from vigie.engines.spark.session import BRIEF
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -23,7 +23,7 @@ os.environ.setdefault("SPARK_SUBMIT_OPTS", BRIEF)
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
-    from vigie.engine import session
+    from vigie.engines.spark import session
     from vigie.settings import Settings
 
     started = session.start(Settings(), "tests")
@@ -36,7 +36,7 @@ def _embedded() -> Iterator[Connected]:
     from vigie.engines.connected import LOOKS_AT_CALLERS, opened
 
     with _port_of_a_sail() as port:
-        yield opened(f"sc://127.0.0.1:{port}", **{LOOKS_AT_CALLERS: "false"})
+        yield opened(f"sc://127.0.0.1:{port}", {LOOKS_AT_CALLERS: "false"})
 
 
 @contextmanager

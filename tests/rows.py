@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from types import SimpleNamespace
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from vigie.arrow_types import arrow_schema
+from vigie.contracts import Writer
+from vigie.core.delivery import ROWS_AT_ONCE
 
 
 def a_table(ddl: str, *rows: Sequence[Any]) -> pa.Table:
@@ -20,9 +21,9 @@ def a_table(ddl: str, *rows: Sequence[Any]) -> pa.Table:
     )
 
 
-def a_frame(table: pa.Table) -> Any:
-    """What the engine is given: something that Arrow can be had of."""
-    return SimpleNamespace(toArrow=lambda: table)
+def a_batch(writer: Writer, rows: pa.Table, number: int) -> Callable[[], None]:
+    """The rows as a batch of a delivery, to be written as often as it takes."""
+    return lambda: writer.write(rows.to_reader(max_chunksize=ROWS_AT_ONCE), number)
 
 
 def texts_as_they_are(*values: bytes) -> pa.Array:

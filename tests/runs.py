@@ -1,4 +1,4 @@
-"""Inboxes to run on, and runs of a pipeline: beside the tests' Spark, or in a process that may be killed."""
+"""Inboxes to run on, and runs of a pipeline: in this process, or in one that may be killed."""
 
 from __future__ import annotations
 
@@ -15,24 +15,16 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vigie.address import Address, Inbox
-from vigie.check import checked
-from vigie.core.ingest.avro_schemas import Schemas
-from vigie.core.ledger import Entry, Ledger
 from vigie.core.request import Request
-from vigie.engine.hotpath import HotPath
-from vigie.engine.workshop import Workshop
 from vigie.errors import VigieError
 from vigie.feed import Simulation
 from vigie.flights.simulator import simulate
 from vigie.lake import Lake
 from vigie.pipeline import Pipeline
 from vigie.settings import Settings
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
 
 ROOT = Path(__file__).parents[1]
 # Long past for whoever runs the tests, so that nothing here is from the future but what is meant to be.
@@ -95,45 +87,6 @@ def an_inbox(folder: Path, *files: Iterable[bytes]) -> Path:
         path.write_bytes(b"".join(line + b"\n" for line in lines))
         os.utime(path, (NOON.timestamp() + number,) * 2)
     return folder
-
-
-def take(
-    spark: SparkSession,
-    pipeline: Pipeline,
-    lake: Path,
-    reading: Any,
-    of: str | None = None,
-    schemas: Schemas | None = None,
-) -> list[Entry]:
-    """Everything that waits, through the hot path of a source, or of the pipeline's one; what the ledger was told.
-
-    What the hot path raises is raised here as it is.
-    """
-    graph = checked(pipeline)
-    [source] = [source for source in graph.main_sources if of in {None, source.name}]
-    told: list[Entry] = []
-    failed: list[Exception] = []
-    place = Lake(lake)
-    ledger = Ledger(place.ledger(graph.name), graph.name, "spark")
-    path = HotPath(Workshop(spark, graph, place, ledger), source, reading, schemas)
-    told += path.fill()
-
-    def step(batch: DataFrame, number: int) -> None:
-        try:
-            told.extend(path(batch, number))
-        except Exception as problem:
-            failed.append(problem)
-            raise
-
-    writer = path.stream().writeStream.foreachBatch(step).trigger(availableNow=True)
-    query = writer.option("checkpointLocation", str(path.checkpoint.folder)).start()
-    try:
-        query.awaitTermination()
-    except Exception:
-        if failed:
-            raise failed[0] from None
-        raise
-    return told
 
 
 def run_once(pipeline: Pipeline, lake: Path, **inboxes: Path) -> None:
@@ -225,15 +178,11 @@ def _run(job: Job) -> None:
     from vigie.core.ingest import batch
     from vigie.core.observer import Watcher
     from vigie.core.source import Bounds
-    from vigie.engine import revival
     from vigie.flags import addresses
     from vigie.pipeline import load
-    from vigie.sources import inbox, kafka
 
-    running.BOUNDS = Bounds(job.messages_a_batch, 1)
-    inbox.BYTES_PER_BATCH = 1  # every file is a batch of its own
-    kafka.MESSAGES_PER_BATCH = job.messages_a_batch
-    revival.PATIENCE_S = away.PATIENCE_S = job.patience_s
+    running.BOUNDS = Bounds(job.messages_a_batch, 1)  # every file is a batch of its own
+    away.PATIENCE_S = job.patience_s
     batch.IDLE = timedelta(seconds=job.idle_s)
 
     def committed(name: str) -> None:
@@ -245,8 +194,9 @@ def _run(job: Job) -> None:
     pipeline = load(job.pipeline)
     sources = addresses(job.address.split(), pipeline.graph())
     request = Request(Lake(Path(job.lake)), sources, once=job.once)
+    settings = Settings()
     for _ in range(job.times):
-        runner(job.engine)(pipeline, request, Settings(), watcher=Watcher(committed=committed))
+        runner(job.engine, None, settings)(pipeline, request, settings, watcher=Watcher(committed=committed))
 
 
 if __name__ == "__main__":

@@ -95,12 +95,12 @@ def said(pipeline: str, lake: Lake) -> tuple[Any, ...]:
 def test_ledger_and_status_say_the_same_when_its_small_files_are_put_together(
     tmp_path: Path, keep: Callable[[Lake], object]
 ) -> None:
+    from vigie.core.delta.tables import Stamp
     from vigie.core.ledger import Entry
     from vigie.core.ledger import Ledger as Written
-    from vigie.engine.tables import Stamp
 
     pipeline, lake = a_pipeline(tmp_path), Lake.at(tmp_path / "lake")
-    ledger = Written(lake.ledger("mine"), "mine", "spark")
+    ledger = Written(lake.ledger("mine"), "mine", "embedded")
     for batch in range(50):
         ledger.write([Entry("things_raw", "silver/things", batch, 10, 7, 1, 1, 1)], Stamp("query", batch))
     before = said(pipeline, lake)

@@ -6,16 +6,23 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import StructType
 
 from vigie.arrow_types import arrow_schema, spark_name
 from vigie.ddl import NotSql
-from vigie.engine.tables import arrow_schema as of_spark
-from vigie.engine.tables import spark_schema
 from vigie.graph import Silver, Source
 from vigie.pipeline import SHIPPED, load
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+
+def of_spark(ddl: str) -> StructType:
+    """The columns as Spark reads them; it needs a session."""
+    schema = StructType.fromDDL(ddl)
+    assert isinstance(schema, StructType)
+    return schema
 
 
 @pytest.mark.parametrize(
@@ -27,7 +34,7 @@ if TYPE_CHECKING:
     ],
 )
 def test_a_schema_is_what_spark_makes_of_it(ddl: str, spark: SparkSession) -> None:  # noqa: ARG001
-    assert arrow_schema(ddl) == of_spark(spark_schema(ddl))
+    assert arrow_schema(ddl) == to_arrow_schema(of_spark(ddl))
 
 
 @pytest.mark.parametrize(
@@ -38,7 +45,7 @@ def test_a_schema_is_what_spark_makes_of_it(ddl: str, spark: SparkSession) -> No
 def test_a_type_has_the_name_that_spark_gives_it(name: str, spark: SparkSession) -> None:  # noqa: ARG001
     ddl = f"x {name}".replace("b c", "`b c`")
 
-    assert spark_name(arrow_schema(ddl).field("x").type) == name == spark_schema(ddl)["x"].dataType.simpleString()
+    assert spark_name(arrow_schema(ddl).field("x").type) == name == of_spark(ddl)["x"].dataType.simpleString()
 
 
 @pytest.mark.parametrize("kind", [pa.duration("us"), pa.time64("us"), pa.uint8()])
@@ -53,4 +60,4 @@ def test_so_are_those_of_the_shipped_pipelines(pipeline: str, spark: SparkSessio
 
     nodes: list[Source | Silver] = [*graph.sources, *graph.silver]
     for node in nodes:
-        assert arrow_schema(node.schema) == of_spark(spark_schema(node.schema)), node.name
+        assert arrow_schema(node.schema) == to_arrow_schema(of_spark(node.schema)), node.name

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from itertools import repeat
+from itertools import product, repeat
 from pathlib import Path
 
 import duckdb
@@ -16,15 +16,15 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
-from py4j.protocol import Py4JError
+from pyspark.errors.exceptions.connect import SparkConnectGrpcException
 
 from vigie import lake as lakes
 from vigie.address import Inbox
 from vigie.commands import ACK, Command, give
+from vigie.core.delta import tables
+from vigie.core.delta.tables import Stamp
+from vigie.core.notes import JsonNotes
 from vigie.disk import is_full, written
-from vigie.engine import failures, tables
-from vigie.engine.checkpoints import Checkpoint
-from vigie.engine.tables import Stamp
 from vigie.errors import BadSetting, LakeDamaged, VigieError
 from vigie.lake import Lake, rows
 from vigie.maintenance import SHORTEST, maintain
@@ -45,7 +45,7 @@ FULL = [
     DeltaError("Failed to parse parquet: External: Unable to copy data to file: No space left on device (os error 28)"),
     duckdb.IOException('IO Error: Could not write file "/tmp/x": No space left on device'),
     pa.ArrowException("[Errno 28] Error writing bytes to file"),
-    Py4JError("An error occurred while calling o1.save.\n: java.io.IOException: No space left on device\n\tat x.Y"),
+    SparkConnectGrpcException("(java.io.IOException) No space left on device"),
 ]
 
 
@@ -92,7 +92,7 @@ WRITES: dict[str, Callable[[Lake], object]] = {
     "a batch": lambda lake: tables.append_arrow(NOISE, lake.silver("things"), Stamp("query", 7)),
     "rows that may be there": lambda lake: tables.append_again(NOISE, lake.silver("things")),
     "a merge": lambda lake: tables.merge(pa.table({"n": [b"x" * 500]}), lake.silver("things"), ("n",), "true"),
-    "a note": lambda lake: Checkpoint(lake.checkpoint("p", "raw")).commit(1, {"a": "b" * 5_000}),
+    "a note": lambda lake: JsonNotes(lake.notes("p") / "raw").commit(1, {"a": "b" * 5_000}),
     "a command": a_command,
     "a feed that begins": a_feed,
     "a lock": a_lock,
@@ -104,7 +104,7 @@ def test_whatever_is_written_to_a_full_disk_says_so_and_works_with_room(
     small_disk: Path, write: Callable[[Lake], object]
 ) -> None:
     lake = Lake.at(small_disk / "lake")
-    for folder in (lake.checkpoint("p", "raw") / "plans", lake.inbox("raw")):
+    for folder in (lake.notes("p") / "raw", lake.inbox("raw")):
         make_folder(folder)
     write_deltalake(lake.silver("things"), NOISE.slice(0, 1))
     ballast = filled(small_disk)
@@ -135,7 +135,7 @@ def test_a_feed_to_a_full_disk_says_how_many_messages_arrived_whole(small_disk: 
 
 
 @pytest.mark.parametrize("raised", FULL, ids=lambda problem: type(problem).__name__)
-@pytest.mark.parametrize("where", [written, lakes.reading, lambda path: failures.explained(Lake(path))])
+@pytest.mark.parametrize("where", [written, lakes.reading])
 def test_no_word_of_a_full_disk_is_taken_for_a_damaged_lake(
     tmp_path: Path, where: Callable[[Path], object], raised: Exception
 ) -> None:
@@ -149,15 +149,6 @@ def test_what_is_no_full_disk_stays_what_it_was(tmp_path: Path) -> None:
         raise DeltaError("no log")
     with pytest.raises(VigieError, match="cannot be kept"), written(tmp_path):
         raise VigieError("jars cannot be kept: No space left on device")
-
-
-def test_a_query_of_spark_that_died_of_a_full_disk_names_the_disk(tmp_path: Path) -> None:
-    said = str(FULL[-1])
-
-    problem = failures.died("flights_raw", said, Lake(tmp_path))
-
-    assert (problem.exit_code, problem.what.partition(":")[0]) == (2, "the disk is full")
-    assert "MB are free" in problem.what
 
 
 def test_maintain_makes_room_where_there_is_none_to_put_files_together(small_disk: Path) -> None:
@@ -192,13 +183,16 @@ def test_a_command_that_meets_a_full_disk_is_exit_2_and_no_surprise(small_disk: 
 
 
 @nightly
-@pytest.mark.parametrize("size", ["200k", "400k", "500k", "600k", "800k"])
+@pytest.mark.parametrize(
+    ("engine", "size"),
+    [*product(["embedded"], ["200k", "400k", "500k", "600k", "800k"]), *product(["spark"], ["500k", "800k"])],
+)
 def test_a_run_that_filled_its_disk_goes_on_with_room_and_loses_nothing(
-    tmp_path: Path, small_disk: Path, size: str
+    tmp_path: Path, small_disk: Path, engine: str, size: str
 ) -> None:
     messages = simulated(3_000)
     folder = an_inbox(tmp_path / "inbox", *(messages[first : first + 500] for first in range(0, 3_000, 500)))
-    job = Job(str(small_disk / "lake"), f"inbox:{folder}")
+    job = Job(str(small_disk / "lake"), f"inbox:{folder}", engine=engine)
     resized(small_disk, size)
 
     code, _, complained = job.finish()

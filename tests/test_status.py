@@ -94,11 +94,9 @@ def place(tmp_path: Path) -> list[str]:
     write_deltalake(lake.silver("things"), pa.table({"at": times}))
     alerts = [an_alert("a", severity="critical"), an_alert("b", severity="critical"), an_alert("c").closed(NOW)]
     write_deltalake(lake.alerts("mine"), pa.Table.from_pylist([alert.row() for alert in alerts], ALERTS))
-    notes = lake.checkpoint("mine", "things-to-parquet-0") / "commits"
-    notes.mkdir(parents=True)
-    for name in ("9", "10", ".10.crc"):
-        (notes / name).touch()
-    os.utime(notes / "10", (ago(20).timestamp(),) * 2)
+    done = lake.notes("mine") / "things-to-parquet-0" / "done"
+    write_whole(done, "10")
+    os.utime(done, (ago(20).timestamp(),) * 2)
     return [a_pipeline(tmp_path), *flags]
 
 

@@ -68,7 +68,7 @@ def shipped(wheel: Path) -> Iterator[str]:
 def test_the_wheel_is_the_package_and_nothing_else_of_the_repository(wheel: Path) -> None:
     assert {path.name.split("-")[0] for path in wheel.iterdir()} == {"vigie"}
 
-    assert {path.name for path in (wheel / "vigie").iterdir() if path.is_dir()} >= {"engine", "flights", "dashboard"}
+    assert {path.name for path in (wheel / "vigie").iterdir() if path.is_dir()} >= {"engines", "flights", "dashboard"}
     assert not [name for name in shipped(wheel) if "__pycache__" in name or name.endswith((".log", "~"))]
     notebooks = [name for name in shipped(wheel) if name.endswith(".ipynb")]
     assert all(name.startswith("vigie/examples/flights/notebooks/") for name in notebooks)

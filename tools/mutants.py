@@ -52,7 +52,7 @@ HEAD = """# Mutants
 """  # noqa: E501
 DEAR = (
     "hypothesis", "numpy", "pandas", "polars", "pyarrow", "duckdb", "sqlglot", "deltalake", "httpx",
-    "pyspark.sql.functions", "pyspark.sql.connect.session", "vigie.engine.session",
+    "pyspark.sql.functions", "pyspark.sql.connect.session", "vigie.engines.spark.session",
 )  # fmt: skip
 PLUGINS = ("pytest_timeout", "_hypothesis_pytestplugin")  # of pytest: to load the others takes a second
 PASSED, FAILED, INTERRUPTED, NOT_BEGUN = 0, 1, 2, 4  # pytest's own; it does not begin where a conftest breaks
@@ -318,7 +318,7 @@ def judge(module: str, mutant: Mutant, tests: Sequence[str], shared: SparkSessio
 
 def the_spark() -> SparkSession:
     """One Spark for all forks, or the one that there is already."""
-    from vigie.engine import session
+    from vigie.engines.spark import session
     from vigie.settings import Settings
 
     os.environ.setdefault("SPARK_SUBMIT_OPTS", session.BRIEF)
@@ -327,7 +327,7 @@ def the_spark() -> SparkSession:
 
 def borrow(shared: SparkSession) -> None:
     """In a fork: talk to the parent's Spark over a connection of our own, and leave it running."""
-    from vigie.engine import session
+    from vigie.engines.spark import session
 
     gateway = shared.sparkContext._gateway
     assert gateway is not None

@@ -21,7 +21,7 @@ from bench.sensors.pipeline import bench
 from bench.sensors.workload import opened_by_hand, opened_by_vigie
 from bench.streams import write
 from vigie.core.alerts.watch import Watchman
-from vigie.engine.session import start
+from vigie.engines.spark.session import start
 from vigie.lake import Lake
 from vigie.settings import read_settings
 

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from bench.began import begin
 from bench.sensors.operator import alerts
 from bench.streams import checkpoint, topic_of, write
-from vigie.engine.session import start
+from vigie.engines.spark.session import start
 from vigie.settings import read_settings
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from data_generator import CONFIG
 from vigie import VigieError
-from vigie.engine.broker import Broker
+from vigie.engines.spark.kafka_broker import Broker
 from vigie.engines.spark.jars import kafka_jars
 from vigie.engines.spark.java import java_home
 from vigie.settings import read_settings

@@ -14,11 +14,12 @@ from vigie.cli_models import models, train
 from vigie.cli_monitoring import dashboard, measured, status
 from vigie.cli_papers import handin, report
 from vigie.errors import BadSetting, RequestError
-from vigie.extras import need_client, need_embedded, need_spark
+from vigie.extras import need_client, need_embedded
 from vigie.flags import (
     At,
     DrawnAs,
     EngineName,
+    EngineToFetch,
     Every,
     Faults,
     Form,
@@ -30,6 +31,7 @@ from vigie.flags import (
     Keys,
     Labels,
     Live,
+    Master,
     MayCost,
     MetricsHost,
     MetricsPort,
@@ -55,6 +57,7 @@ from vigie.terminal import STOPPING, able_to_say_anything, command, leave, meter
 if TYPE_CHECKING:
     from vigie.core.request import OwnKafka
     from vigie.pipeline import Pipeline
+    from vigie.settings import Settings
 
 
 app = typer.Typer(
@@ -156,7 +159,8 @@ def run(  # noqa: PLR0913  (each is a flag)
     every: Every = "500ms",
     kafka: Kafka = False,
     kafka_port: KafkaPort = None,
-    engine: EngineName = "embedded",
+    engine: EngineName = None,
+    master: Master = None,
     metrics_port: MetricsPort = None,
     metrics_host: MetricsHost = "127.0.0.1",
     lake: At = None,
@@ -167,6 +171,7 @@ def run(  # noqa: PLR0913  (each is a flag)
     [dim]vigie run flights --from kafka://localhost:9092/flights-raw --every 5s[/dim]
     [dim]vigie run path/to/mine.py --from inbox:./inbox --once[/dim]
     [dim]vigie run flights --metrics-port 9464 --log-format json[/dim]
+    [dim]vigie run flights --master 'local[4]'[/dim]
     """
     seconds = span(every, "--every").total_seconds()
     if seconds <= 0:
@@ -184,26 +189,47 @@ def run(  # noqa: PLR0913  (each is a flag)
 
     request = Request(place, sources, once, seconds, _own_kafka(kafka, kafka_port))
     with measured(declared, place, metrics_port, metrics_host) as beside:
-        runner(engine)(declared, request, settings, stop_when_asked(STOPPING), both(THE_LOG, beside))
+        runner(engine, master, settings)(declared, request, settings, stop_when_asked(STOPPING), both(THE_LOG, beside))
 
 
-def runner(engine: str) -> Callable[..., None]:
-    """What runs a pipeline on the engine of that name."""
-    if engine == "embedded" or engine.startswith("sc://"):
-        need_client() if engine != "embedded" else need_embedded()
-        from vigie.running import run as by_the_loop
+def runner(engine: str | None, master: str | None, settings: Settings) -> Callable[..., None]:
+    """What runs a pipeline on the engine that was asked for."""
+    if master is not None and engine not in {None, "spark"}:
+        raise BadSetting(f"--engine {engine} is started on no master", where="--master", do="Use --engine spark.")
+    master = master or settings.spark_master
+    name = engine or ("spark" if master else "embedded")
+    if name == "embedded":
+        need_embedded()
+        from vigie.running import run
 
-        if engine == "embedded":
-            return by_the_loop
-        from vigie.engines.spark.engine import Spark, answering
+        return run
+    if name == "spark":
+        need_client()
+        from vigie.engines.spark.engine import started
+        from vigie.engines.spark.server import Server
+        from vigie.running import run
 
-        return partial(by_the_loop, engine=partial(Spark, answering(engine)))
-    if engine == "spark":
-        need_spark()
-        from vigie.engine.run import run as on_spark
+        return partial(run, engine=partial(started, Server(settings, master)))
+    if name.startswith("sc://"):
+        need_client()
+        from vigie.engines.spark.engine import reached
+        from vigie.running import run
 
-        return on_spark
-    raise BadSetting(f"there is no engine '{engine}'", where="--engine", do="Name embedded, spark or sc://host:port.")
+        return partial(run, engine=partial(reached, name))
+    raise BadSetting(f"there is no engine '{name}'", where="--engine", do="Name embedded, spark or sc://host:port.")
+
+
+@app.command()
+@command
+def engine(name: EngineToFetch) -> None:
+    """Fetch Spark into an environment of its own, once, where its client alone is installed; --engine spark finds it.
+
+    [dim]vigie engine spark[/dim]
+    """
+    from vigie.engines.spark.environment import made
+    from vigie.settings import read_settings
+
+    put(f"{name.value} is in {made(read_settings().cache, say)}")
 
 
 @app.command()

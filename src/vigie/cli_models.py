@@ -50,10 +50,10 @@ def train(  # noqa: PLR0913  (each is a flag)
     [dim]vigie train flights --kind report --rows 100000[/dim]
     """
     need_spark()
-    from vigie.engine.training import Wish
-    from vigie.engine.training import train as learn
     from vigie.models import Models
     from vigie.settings import read_settings
+    from vigie.training import Wish
+    from vigie.training import train as learn
 
     graph, learning = _learning(pipeline)
     if kind is not None and kind not in learning.kinds:

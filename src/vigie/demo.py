@@ -74,7 +74,7 @@ def demo(  # noqa: PLR0913
     for source in shown:
         make_folder(lake.inbox(source.name))
     refuse_a_second(lake, pipeline.name)
-    request = Request(lake, every=1.0, kafka=kafka, brief=True)
+    request = Request(lake, every=1.0, kafka=kafka)
 
     def follow(source: Source, address: Address) -> None:
         for feeding in feeds:

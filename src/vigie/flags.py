@@ -30,11 +30,27 @@ At = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="JSON alone on standard output, for programs.")]
 Kafka = Annotated[bool, typer.Option("--kafka", help="Start a real Kafka on this machine, and use it.")]
 EngineName = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--engine",
         help="What evaluates the functions: embedded (this machine, no Java), spark, or a Spark Connect server, "
-        "sc://host:port.",
+        "sc://host:port. embedded unless said, or spark with a master.",
+    ),
+]
+
+
+class Fetched(StrEnum):
+    SPARK = "spark"
+
+
+EngineToFetch = Annotated[Fetched, typer.Argument(metavar="ENGINE", help="Which one: spark.")]
+Master = Annotated[
+    str | None,
+    typer.Option(
+        "--master",
+        metavar="URL",
+        help="Where Spark is started: local[4], spark://host:7077, yarn or k8s://...; VIGIE_SPARK_MASTER, or this "
+        "machine, unless said.",
     ),
 ]
 KafkaPort = Annotated[

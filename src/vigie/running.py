@@ -9,10 +9,13 @@ from contextlib import ExitStack
 import pyarrow as pa
 
 from vigie.address import Address, Kafka, Tcp
+from vigie.addressing import addresses_of
 from vigie.avro.registry import registry_of
 from vigie.check import checked
 from vigie.connectors.inbox import Inbox
 from vigie.connectors.kafka import KafkaTopic
+from vigie.connectors.kafka_source import KafkaSource
+from vigie.connectors.socket import Receiver
 from vigie.connectors.tcp import Received
 from vigie.contracts import Surroundings
 from vigie.core import lake_format
@@ -26,13 +29,11 @@ from vigie.core.request import Request
 from vigie.core.run import Run, Wish
 from vigie.core.run_context import RunContext
 from vigie.core.source import Bounds, Source
-from vigie.engine.readings import addresses_of
 from vigie.engines.embedded.engine import Embedded
+from vigie.failures import explained
 from vigie.graph import Source as Declared
 from vigie.pipeline import Pipeline
 from vigie.settings import Settings
-from vigie.sources.kafka import KafkaSource
-from vigie.sources.socket import Receiver
 from vigie.writer import only_writer
 
 BOUNDS = Bounds(messages=200_000, bytes=96 << 20)
@@ -51,7 +52,7 @@ def run(
     pa.set_memory_pool(pa.system_memory_pool())
     graph = checked(pipeline, functions_too=True)
     stop = stop or threading.Event()
-    with ExitStack() as closing:
+    with ExitStack() as closing, explained(request.lake):
         sources: dict[str, Source] = {}
         schemas: dict[str, Schemas] = {}
         kafka = ""
@@ -65,10 +66,11 @@ def run(
                 notes = JsonNotes(request.lake.notes(graph.name) / declared.name / "schemas")
                 folder = request.lake.schemas(graph.name, declared.name)
                 schemas[declared.name] = Schemas(folder, source.source.registry, notes, stop)
-        lake_format.claim(request.lake, graph.name, lake_format.LOOPED)
-        closing.enter_context(only_writer(request.lake, graph.name))
+        lake_format.hold_to(request.lake, graph.name)
         evaluator = engine()
         closing.callback(evaluator.close)
+        lake_format.claim(request.lake, graph.name)
+        closing.enter_context(only_writer(request.lake, graph.name))
         ledger = Ledger(request.lake.ledger(graph.name), graph.name, evaluator.name)
         context = RunContext(
             graph, request.lake, ledger, watcher.committed, Receipts(watcher.taken, watcher.put_off), watcher.report

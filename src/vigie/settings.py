@@ -171,6 +171,9 @@ class Settings(BaseSettings):
         description="memory for Spark, for example 1200m or 2g",
     )
     cores: int | None = Field(default=None, ge=1, description="how many cores Spark may use, for example 2")
+    spark_master: str | None = Field(
+        default=None, description="the master that Spark is started on, for example local[2] or spark://host:7077"
+    )
     kafka: Annotated[str, AfterValidator(_servers)] | None = Field(
         default=None, description="host:port of the Kafka that sinks write to, for example localhost:9092"
     )

@@ -23,7 +23,7 @@ def spark_over(lake: str | Path | None = None) -> SparkSession:
     from vigie.extras import need_spark
 
     need_spark()
-    from vigie.engine import session
+    from vigie.engines.spark import session
     from vigie.lake import Lake
     from vigie.settings import read_settings
 

@@ -15,19 +15,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from py4j.protocol import Py4JError
-
+from vigie.arrow_types import arrow_schema
 from vigie.contracts import RemoteSink, Surroundings
 from vigie.core.delivery_id import delivery_id
 from vigie.core.gold.windows import flat
 from vigie.core.ingest import parsing
 from vigie.core.ingest.shaping import shaped
 from vigie.disk import write_whole
-from vigie.engine.deliveries import AT_ONCE
-from vigie.engine.session import SETTINGS
-from vigie.engine.tables import arrow_schema, spark_schema
 from vigie.engines.spark.jars import jars
 from vigie.engines.spark.java import java_home
+from vigie.engines.spark.session import OURS
 from vigie.errors import RequestError
 from vigie.graph import Silver
 from vigie.settings import Settings, read_settings
@@ -49,6 +46,7 @@ STATE = {
     "RocksDBStateStoreProvider"
 }
 LOOK_EVERY_S = 1
+AT_ONCE = 10_000  # rows that a sink is given together
 KAFKA = "org/apache/spark/sql/kafka010/KafkaSourceProvider.class"
 
 
@@ -63,7 +61,7 @@ def session(name: str) -> SparkSession:
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     is_local = (SparkConf().get("spark.master") or "local").startswith("local")
-    own = {key: SETTINGS[key] for key in EVERYWHERE + (ON_THIS_MACHINE if is_local else ())} | STATE
+    own = {key: OURS[key] for key in EVERYWHERE + (ON_THIS_MACHINE if is_local else ())} | STATE
     if is_local:
         own["spark.sql.shuffle.partitions"] = str(os.cpu_count() or 2)
     builder = SparkSession.builder.appName(name)
@@ -90,17 +88,18 @@ def judged(messages: DataFrame, pipeline: Pipeline, silver: Function, registry: 
     of it alone: the query says so, by `withWatermark` and `dropDuplicatesWithinWatermark`. With a registry, messages
     are framed Avro, each by the schema that it names.
     """
+    from pyspark.sql.pandas.types import from_arrow_schema
     from pyspark.sql.types import StructType
 
     graph = pipeline.graph()
     table = graph.find(silver)
     assert isinstance(table, Silver), f"{silver} is no silver table of {graph.name}"
     source = graph.source_of(table)
-    fields = spark_schema(source.schema)
+    fields = arrow_schema(source.schema)
     origin = StructType([messages.schema["value"]])
-    parsed = StructType([*fields]).add("received_at", "timestamp").add("_origin", origin).add("_broken", "string")
-    avro = None if registry is None else partial(_avro, arrow_schema(fields), registry)
-    parse = parsing.parser(arrow_schema(fields), ("value",), avro)
+    parsed = from_arrow_schema(fields).add("received_at", "timestamp").add("_origin", origin).add("_broken", "string")
+    avro = None if registry is None else partial(_avro, fields, registry)
+    parse = parsing.parser(fields, ("value",), avro)
     return shaped(table, source, messages.select("value", "received_at").mapInArrow(parse, parsed))
 
 
@@ -151,7 +150,7 @@ def goes_on(spark: SparkSession, stop: threading.Event) -> None:
     try:
         while not stop.is_set():
             spark.streams.awaitAnyTermination(LOOK_EVERY_S)
-    except Py4JError:
+    except Exception:
         if not stop.wait(LOOK_EVERY_S):
             raise
 

@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from vigie.address import Inbox
+from vigie.addressing import make_room
 from vigie.cli import app
 from vigie.core.request import Request
 from vigie.demo import Together
-from vigie.engine.readings import make_room
 from vigie.errors import RequestError
 from vigie.feed import Progress
 from vigie.lake import Lake

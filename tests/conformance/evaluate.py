@@ -43,7 +43,7 @@ def main(engine: str, folder: Path) -> None:
 
 
 def by_embedded(rows: Path) -> Answers:
-    from vigie.engine.session import SETTINGS
+    from vigie.engines.connected import SETTINGS
     from vigie.engines.embedded.engine import Embedded
 
     table = pq.read_table(rows)
@@ -65,8 +65,8 @@ def by_embedded(rows: Path) -> Answers:
 def by_spark(rows: Path) -> Answers:
     from pyspark.sql import SparkSession
 
-    from vigie.engine.session import BRIEF, SETTINGS
     from vigie.engines.spark.java import java_home, spark_home
+    from vigie.engines.spark.session import BRIEF, OURS
     from vigie.settings import Settings
 
     cache = Settings().cache
@@ -74,7 +74,7 @@ def by_spark(rows: Path) -> Answers:
     os.environ["JAVA_HOME"] = str(spark_home(java / "bin" / "java", cache))
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     builder = SparkSession.builder.master("local[1]").config("spark.driver.extraJavaOptions", BRIEF)
-    for name, value in SETTINGS.items():
+    for name, value in OURS.items():
         if "delta" not in value + name and "scheduler" not in name:
             builder = builder.config(name, value)
     for name, value in INTERPRETED.items():

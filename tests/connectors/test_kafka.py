@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from vigie.address import Kafka
 from vigie.connectors import kafka
 from vigie.connectors.kafka import KafkaTopic
+from vigie.connectors.kafka_source import KafkaSource
 from vigie.core.source import Bounds
-from vigie.sources.kafka import KafkaSource
 
 
 @dataclass(slots=True)

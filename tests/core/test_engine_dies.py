@@ -4,17 +4,23 @@ the run."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
 
+from tests.core.loops import unexpected
 from tests.core.partitions import Partitions
 from vigie import Pipeline
-from vigie.core.engine import EngineDied, Function
+from vigie.backoff import Clock
+from vigie.core.away import Away
+from vigie.core.delta.tables import Stamp
+from vigie.core.engine import EngineAway, EngineDied, Function, Work
 from vigie.core.ledger import Entry, Ledger
 from vigie.core.loop import Loop
 from vigie.core.run_context import RunContext
@@ -69,15 +75,25 @@ def dying() -> Iterator[Dying]:
 
 
 def run(lake: Path, engine: Dying, told: list[Entry], restarts: list[EngineDied], pipeline: Pipeline = stoves) -> None:
+    loop = begun(lake, engine, told, restarts.append, pipeline)
+    while loop.ingest() or loop.follow():
+        pass
+
+
+def begun(
+    lake: Path,
+    engine: Embedded,
+    told: list[Entry],
+    restarted: Callable[[EngineDied], None],
+    pipeline: Pipeline = stoves,
+) -> Loop:
     values = [
         json.dumps({"id": "a", "t": (NOON + timedelta(seconds=10 * at)).isoformat(), "c": at}) for at in range(60)
     ]
     source = Partitions([[(value.encode(), NOON + timedelta(hours=1)) for value in values]], lambda _left: [20])
     place, graph = Lake(lake), pipeline.graph()
     context = RunContext(graph, place, Ledger(place.ledger(graph.name), graph.name, "embedded"))
-    loop = Loop.over(context, engine, {"heat": source}, Bounds(100, 10**9), told.extend, restarts.append)
-    while loop.ingest() or loop.follow():
-        pass
+    return Loop.over(context, engine, {"heat": source}, Bounds(100, 10**9), told.extend, restarted)
 
 
 def test_it_is_started_again_and_every_row_is_there_once(dying: Dying, tmp_path: Path) -> None:
@@ -118,3 +134,64 @@ def test_a_table_that_is_being_filled_as_it_dies_is_filled_to_its_end(dying: Dyi
 
     assert len(restarts) == 1
     assert sorted(row["c"] for row in rows(Lake(tmp_path).silver("again"))) == [float(at) for at in range(60)]
+
+
+class Distant(Embedded):
+    """One that somebody else runs: while nobody is there, none of its work is done."""
+
+    is_away = False
+
+    def give(self, work: Work, path: Path, stamp: Stamp) -> None:
+        if self.is_away:
+            raise EngineAway("the server went away")
+        super().give(work, path, stamp)
+
+    def evaluate(self, function: Function, *tables: pa.Table) -> pa.Table:
+        if self.is_away:
+            raise EngineAway("the server went away")
+        return super().evaluate(function, *tables)
+
+
+def test_one_that_somebody_else_runs_is_waited_for_and_nothing_of_its_work_is_lost_or_doubled(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine, told = Distant(), list[Entry]()
+    now = 1_000.0
+    with closing(engine):
+        loop = begun(tmp_path, engine, told, unexpected)
+        loop.away = Away(Clock(lambda: now, Event.wait))
+        loop.ingest()
+        engine.is_away = True
+
+        assert not loop.ingest()
+        assert not loop.follow()
+        assert loop.away
+        assert "heat: the server went away. It is asked for again in 5 s; given up in 10 minutes." in caplog.text
+        assert "gold/counts: the server went away." in caplog.text
+        engine.is_away = False
+        assert not loop.ingest(), "it is not asked before its time"
+
+        now += 5
+        while loop.ingest() or loop.follow():
+            pass
+
+    assert not loop.away
+    assert [row["c"] for row in sorted(rows(Lake(tmp_path).silver("readings")), key=lambda row: row["c"])] == [
+        *map(float, range(60))
+    ]
+    assert sorted(row["n"] for row in rows(Lake(tmp_path).gold("counts"))) == [6] * 8
+    assert sum(entry.read for entry in told if entry.table == "silver/readings") == 60
+
+
+def test_one_that_stays_away_is_given_up_after_ten_minutes(tmp_path: Path) -> None:
+    engine = Distant()
+    now = 1_000.0
+    with closing(engine):
+        loop = begun(tmp_path, engine, [], unexpected)
+        loop.away = Away(Clock(lambda: now, Event.wait))
+        engine.is_away = True
+        loop.ingest()
+        now += 601
+
+        with pytest.raises(EngineAway):
+            loop.ingest()

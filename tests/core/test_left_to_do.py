@@ -10,7 +10,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from tests.engine.numbers import a_number, numbers
+from tests.core.numbers import a_number, numbers
 from tests.runs import an_inbox, run_once
 from vigie import Pipeline, running
 from vigie.address import Inbox

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vigie.core.gold.windows import flat
-from vigie.engine.tables import arrow_schema
 from vigie.flights import kibana
 from vigie.flights.pipeline import FLIGHTS_ML, anomaly_alerts, flight_phase_counts
 from vigie.sinks.elastic_templates import fields
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql.connect.session import SparkSession
 
 SHIPPED = Path(__file__).parents[2] / "config/kibana/flights.ndjson"
 OBJECTS = list(kibana.objects())
@@ -95,11 +94,11 @@ def test_every_chart_stands_on_axes_and_metrics_that_it_has() -> None:
         assert all(each["params"].get("orderBy", "1") in metrics for each in state["aggs"])
 
 
-def test_every_field_is_one_of_its_index_and_of_a_kind_that_can_be_asked_so(spark: SparkSession) -> None:
-    reports = spark.createDataFrame([], FLIGHTS_ML)
+def test_every_field_is_one_of_its_index_and_of_a_kind_that_can_be_asked_so(sail: SparkSession) -> None:
+    reports = sail.createDataFrame([], FLIGHTS_ML)
     made = {
-        f"vigie-{kibana.PHASES}": fields(arrow_schema(flat(flight_phase_counts(reports)).schema)),
-        f"vigie-{kibana.ANOMALIES}": fields(arrow_schema(flat(anomaly_alerts(reports)).schema)),
+        f"vigie-{kibana.PHASES}": fields(flat(flight_phase_counts(reports)).toArrow().schema),
+        f"vigie-{kibana.ANOMALIES}": fields(flat(anomaly_alerts(reports)).toArrow().schema),
     }
     kinds = {"terms": {"keyword"}, "date_histogram": {"date"}, **dict.fromkeys(SUMS, {"long", "double"})}
 

@@ -29,7 +29,6 @@ from vigie.core.delivery_log import NotedReceiver, NotedWriter, Receipts
 from vigie.core.ledger import Entry
 from vigie.core.observer import Report
 from vigie.disk import write_whole
-from vigie.engine.reports import Reports, report_of
 from vigie.lake import Lake
 from vigie.monitoring.gauges import Gauges
 from vigie.monitoring.metrics import OUTCOMES, Metrics
@@ -53,9 +52,8 @@ def an_entry(table: str = "silver/sensor_readings", **changes: Any) -> Entry:
     return Entry("iot_sensors", table, 0, **(fields | changes))
 
 
-def a_report(seconds: float, **changes: Any) -> Report:
-    fields: dict[str, Any] = {"ended_at": NOON, "state_rows": None, "state_bytes": None}
-    return Report("iot_sensors", 0, 10, seconds, **(fields | changes))
+def a_report(seconds: float) -> Report:
+    return Report("iot_sensors", 0, 10, seconds, NOON)
 
 
 def scraped(text: str) -> Samples:
@@ -110,11 +108,11 @@ def test_every_table_and_rule_is_there_before_anything_happened() -> None:
     assert {number for (name, _), number in found.items() if name.endswith("_total")} == {0}
 
 
-def test_durations_the_last_batch_and_the_state_are_what_spark_says() -> None:
+def test_durations_and_the_last_batch_are_what_the_loop_reports() -> None:
     metrics = Metrics(SENSORS)
 
-    for report in (a_report(0.1), a_report(0.2), a_report(400), a_report(2, state_rows=7, state_bytes=900)):
-        metrics.report(report)
+    for seconds in (0.1, 0.2, 400, 2):
+        metrics.report(a_report(seconds))
 
     found = samples(metrics)
     at_most = {
@@ -125,14 +123,12 @@ def test_durations_the_last_batch_and_the_state_are_what_spark_says() -> None:
     assert value(found, "vigie_batch_duration_seconds_count", query="iot_sensors") == 4
     assert value(found, "vigie_batch_duration_seconds_sum", query="iot_sensors") == pytest.approx(402.3)
     assert value(found, "vigie_last_batch_timestamp_seconds", query="iot_sensors") == NOON.timestamp()
-    assert value(found, "vigie_state_rows", query="iot_sensors") == 7
-    assert value(found, "vigie_state_memory_bytes", query="iot_sensors") == 900
 
 
 def test_the_age_of_a_watermark_grows_between_two_scrapes_though_nothing_happens() -> None:
     now = [NOON]
     metrics = Metrics(SENSORS, lambda: now[0])
-    metrics.batch([an_entry(late_before=NOON - timedelta(minutes=10))])
+    metrics.batch([an_entry(progress=NOON - timedelta(minutes=10))])
 
     first = value(samples(metrics), "vigie_watermark_age_seconds", table="silver/sensor_readings")
     now[0] += timedelta(seconds=30)
@@ -208,51 +204,6 @@ def test_a_scrape_never_sees_half_of_a_batch() -> None:
     sums = [sum(value(found, "vigie_rows_total", **silver, outcome=each) for each in OUTCOMES) for found in seen]
     assert sums == [value(found, "vigie_rows_read_total", **silver) for found in seen]
     assert sums[0] < sums[-1]
-
-
-class Query:
-    """What Reports asks of a query of PySpark."""
-
-    def __init__(self) -> None:
-        self.said: list[Said] = []
-        self._jsq = self
-
-    def recentProgress(self) -> list[Said]:  # noqa: N802  (Spark's name)
-        return self.said[-3:]  # it keeps the last few
-
-
-class Said:
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def json(self) -> str:
-        return self._text
-
-
-def test_what_spark_says_is_told_once_and_in_order() -> None:
-    query = Query()
-    reports = Reports("q", query)  # type: ignore[arg-type]
-
-    seen: list[list[str]] = []
-    for times in (["a", "b"], [], ["c"], ["d", "e", "f", "g"]):
-        query.said += [Said(f'{{"timestamp": "{at}"}}') for at in times]
-        seen.append([said["timestamp"] for said in reports.look()])
-
-    assert seen == [["a", "b"], [], ["c"], ["e", "f", "g"]], "d was no longer kept"
-
-
-def test_a_report_is_of_a_batch_that_ran() -> None:
-    said: dict[str, Any] = {
-        "name": "room_means", "batchId": 3, "numInputRows": 10, "timestamp": "2026-11-21T12:00:00.000Z",
-        "durationMs": {"addBatch": 900, "triggerExecution": 1_500},
-        "stateOperators": [{"numRowsTotal": 4, "memoryUsedBytes": 100}, {"numRowsTotal": 1, "memoryUsedBytes": 10}],
-    }  # fmt: skip
-    idle = said | {"durationMs": {"triggerExecution": 3}}
-    stateless = said | {"stateOperators": []}
-
-    assert report_of(idle) is None
-    assert report_of(said) == Report("room_means", 3, 10, 1.5, NOON + timedelta(seconds=1.5), 5, 110)
-    assert report_of(stateless) == Report("room_means", 3, 10, 1.5, NOON + timedelta(seconds=1.5), None, None)
 
 
 def fill(lake: Lake, table: str, column: str, times: Iterable[datetime]) -> None:
@@ -377,8 +328,8 @@ def test_the_page_on_monitoring_names_every_metric_with_its_labels(tmp_path: Pat
     told = dict(re.findall(r"^\| ((?:`vigie_\w+` ?)+)\|([^|]*)\|", page, re.MULTILINE))
     described = {name: set(re.findall(r"`(\w+)`", told[names])) for names in told for name in re.findall(r"\w+", names)}
     metrics = Metrics(SENSORS)
-    metrics.batch([an_entry(late_before=NOON)])
-    metrics.report(a_report(1, state_rows=1, state_bytes=1))
+    metrics.batch([an_entry(progress=NOON)])
+    metrics.report(a_report(1))
     metrics.taken("means-to-postgres-0")
     lake = Lake(tmp_path)
     fill(lake, "silver/sensor_readings", "event_timestamp", [NOON])

@@ -15,9 +15,9 @@ from bench.programs import Program
 from bench.sensors import handwritten, workload
 from bench.speed import ran
 from tests.requirements import unmet
-from vigie.engine.broker import Broker
 from vigie.engines.spark.jars import kafka_jars
 from vigie.engines.spark.java import java_home
+from vigie.engines.spark.kafka_broker import Broker
 from vigie.settings import read_settings
 
 ROWS = 50_000  # three minutes of event time: one window closes

@@ -91,16 +91,16 @@ class Expected:
 def expected(lake: Path) -> Expected:
     """Every table below bronze, recomputed; only which batches there were is taken from the ledger."""
     bronze = _bronze(lake)
-    judgement = judge(bronze, _batches(lake, bronze), by_row=SEEN in tables.rows(lake, SILVER).columns)
+    judgement = judge(bronze)
     judged = judgement.rows()
     kept = [*ORIGIN, "key", "value", "batch"]
     silver = _silver(judgement)
-    until = _until(lake, bronze, judgement) if judgement.come else gold.newest(silver)
+    until = _until(lake, bronze, judgement)
     return Expected(
-        silver=silver if judgement.seen_until else silver.drop(SEEN),
+        silver=silver,
         quarantine=judged.filter(pl.col("verdict") == "broken").select(*kept, "rules"),
         late=judged.filter(pl.col("verdict") == "late").select(kept),
-        ledger=_ledger(judgement, judged),
+        ledger=_ledger(_batches(lake, bronze), judged),
         flight_phase_counts=gold.flight_phase_counts(silver, until),
         anomaly_alerts=gold.anomaly_alerts(silver, until),
         movements=gold.movements(silver, until),
@@ -108,14 +108,16 @@ def expected(lake: Path) -> Expected:
 
 
 def _until(lake: Path, bronze: pl.DataFrame, judgement: Judgement) -> int:
-    """Up to where windows are given by the loop: how far the partitions have come to which a message came within a
-    minute, or else the one that came furthest."""
-    last = tables.rows(lake, LEDGER)["at"].max()
-    heard = bronze.group_by("partition").agg(pl.col("timestamp").max())
-    assert isinstance(last, datetime)
-    alive = {at for at, stamp in heard.iter_rows() if stamp is not None and last - stamp <= timedelta(minutes=1)}
+    """Up to where windows are given: how far the partitions have come to which a message came within a minute, or else
+    the one that came furthest."""
+    ledger = tables.rows(lake, LEDGER)
+    last = ledger["at"].max() if "at" in ledger.columns else None
+    heard = (
+        bronze.group_by("partition").agg(pl.col("timestamp").max()).iter_rows() if isinstance(last, datetime) else ()
+    )
+    alive = {at for at, stamp in heard if stamp is not None and last - stamp <= timedelta(minutes=1)}
     if not alive:
-        return max(judgement.come.values())
+        return max(judgement.come.values(), default=0)
     return min(judgement.come.get(at, 0) for at in alive)  # one that has said nothing credible holds all of them back
 
 
@@ -126,11 +128,8 @@ def compare(lake: Path) -> list[str]:
     found = []
     for table, wanted in expected(lake).tables().items():
         held = tables.rows(lake, table)
-        if table == LEDGER and "late_before" in held.columns:
-            held = held.filter(pl.col("table").is_in([BRONZE, SILVER])).with_columns(
-                # Nothing can be late for bronze, so what its rows say of a limit is nobody's promise.
-                late_before=pl.when(pl.col("table") == SILVER).then("late_before")
-            )
+        if table == LEDGER and held.columns:
+            held = held.filter(pl.col("table").is_in([BRONZE, SILVER]))
         if table in EXACT and held.columns and held.columns != wanted.columns:
             found.append(f"{table}: its columns are {held.columns}, expected {wanted.columns}")
         found += tables.differences(table, held, wanted, KEYS[table])
@@ -153,7 +152,7 @@ def _batches(lake: Path, bronze: pl.DataFrame) -> list[int]:
     return sorted({*bronze["batch"], *held.filter(pl.col("table").is_in([BRONZE, SILVER]))["batch"]})
 
 
-def _ledger(judgement: Judgement, judged: pl.DataFrame) -> pl.DataFrame:
+def _ledger(batches: list[int], judged: pl.DataFrame) -> pl.DataFrame:
     def entry(table: str, batch: int) -> dict[str, object]:
         counts = counted.get(batch, {})
         read = sum(counts.values())
@@ -166,17 +165,16 @@ def _ledger(judgement: Judgement, judged: pl.DataFrame) -> pl.DataFrame:
             "quarantined": counts.get("broken", 0) if silver else 0,
             "duplicate": counts.get("repeat", 0) if silver else 0,
             "late": counts.get("late", 0) if silver else 0,
-            "late_before": judgement.late_before[batch] if silver else None,
         }
 
     counted: dict[int, dict[str, int]] = {}
     for batch, verdict, count in judged.group_by("batch", "verdict").len().iter_rows():
         counted.setdefault(batch, {})[verdict] = count
-    numbers = ["batch", "read", "accepted", "quarantined", "duplicate", "late", "late_before"]
+    numbers = ["batch", "read", "accepted", "quarantined", "duplicate", "late"]
     return pl.DataFrame(
-        [entry(table, batch) for batch in judgement.late_before for table in (BRONZE, SILVER)],
+        [entry(table, batch) for batch in batches for table in (BRONZE, SILVER)],
         schema={"table": pl.String(), **dict.fromkeys(numbers, pl.Int64())},
-    ).with_columns(pl.col("late_before").cast(INSTANT))
+    )
 
 
 def _silver(judgement: Judgement) -> pl.DataFrame:
@@ -219,7 +217,7 @@ def _silver(judgement: Judgement) -> pl.DataFrame:
         .when(category.is_between(7, 20))
         .then(pl.lit("Other"))
         .alias("aircraft_class"),
-        pl.Series(SEEN, judgement.seen_until or [None] * len(judgement.accepted), pl.Int64).cast(INSTANT),
+        pl.Series(SEEN, judgement.seen_until, pl.Int64).cast(INSTANT),
     )
 
 

@@ -24,15 +24,9 @@ def _windows(silver: pl.DataFrame, newest: int, minutes: int, late_by: int) -> p
 
 
 def _in_time(silver: pl.DataFrame, late_by: int) -> pl.DataFrame:
-    """The rows that did not come too late for a table, by how far their partition had come; by Spark's streams, all."""
+    """The rows that did not come too late for a table, by how far their partition had come."""
     limit = pl.col("seen_until").to_physical() - late_by
     return silver.filter(limit.is_null() | (pl.col("event_timestamp").to_physical() >= limit))
-
-
-def newest(silver: pl.DataFrame) -> int:
-    """The newest event time of all."""
-    times = silver["event_timestamp"].to_physical().to_list()
-    return max(times, default=0)
 
 
 def _instant(column: str) -> pl.Expr:
@@ -92,10 +86,8 @@ def movements(silver: pl.DataFrame, until: int) -> pl.DataFrame:
     """Each report with the one just before it of the same aircraft, at most a quarter of an hour earlier."""
     carried = ["event_timestamp", "latitude", "longitude", "velocity_kmh", "altitude_meters"]
     micros = pl.col("event_timestamp").to_physical() - pl.col("previous_event_timestamp").to_physical()
-    limit = until - 2 * MINUTE
-    at, is_looped = pl.col("event_timestamp").to_physical(), silver["seen_until"].is_not_null().any()
-    # The loop gives a row once nothing of its very moment can come any more.
-    is_settled = at < limit if is_looped else at <= limit
+    # A row is given once nothing of its very moment can come any more.
+    is_settled = pl.col("event_timestamp").to_physical() < until - 2 * MINUTE
     return (
         _in_time(silver, 2 * MINUTE)
         .filter(is_settled)

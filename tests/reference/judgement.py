@@ -1,8 +1,4 @@
-"""Row by row: broken, late, a repeat, or accepted.
-
-For the loop a row is late by how far its own partition had come before it, for Spark's streams by how far silver had
-come before the batch.
-"""
+"""Row by row: broken, late by how far its own partition had come before it, a repeat, or accepted."""
 
 from __future__ import annotations
 
@@ -36,7 +32,6 @@ class Judgement:
     rules: list[list[str]] = field(default_factory=list)
     accepted: list[Report] = field(default_factory=list)
     seen_until: list[int | None] = field(default_factory=list)  # of the accepted ones, by row
-    late_before: dict[int, int | None] = field(default_factory=dict)
     come: dict[int | None, int] = field(default_factory=dict)  # how far each partition has, by row
 
     def rows(self) -> pl.DataFrame:
@@ -80,30 +75,14 @@ def broken_rules(report: Report, received_at: int) -> list[str]:
     return [rule for rule, held in holds.items() if not held]
 
 
-def judge(bronze: pl.DataFrame, batches: list[int], *, by_row: bool = False) -> Judgement:
-    """Each of these batches in ascending order, and in each the rows by where they came from."""
-    if by_row:
-        return _judge_by_row(Judgement(bronze.sort("batch", *ORIGIN)), batches)
+def judge(bronze: pl.DataFrame) -> Judgement:
+    """Each batch in ascending order, and in each the rows by where they came from.
+
+    A partition of Kafka is a sequence, and a folder is one. A report's event time is part of its key, so a row that is
+    not late can only repeat rows that are within `LATE_BY` too: every key ever accepted may be kept here, without a
+    limit.
+    """
     judgement = Judgement(bronze.sort("batch", *ORIGIN))
-    rows = judgement.bronze.partition_by("batch", as_dict=True, maintain_order=True)
-    none = judgement.bronze.clear()
-    # A report's event time is part of its key, so a row that is not late can only repeat rows that are within
-    # `late_by` too: every key ever accepted may be kept here, without a limit.
-    seen: set[tuple[str, int]] = set()
-    newest: int | None = None
-    for batch in sorted(batches):
-        within = rows.get((batch,), none)
-        judgement.late_before[batch] = _late_before(newest, within)
-        earlier = len(judgement.accepted)
-        _judge_batch(judgement, within, judgement.late_before[batch], seen)
-        times = [report["time_position"] * SECOND for report in judgement.accepted[earlier:]]
-        newest = max(times if newest is None else [newest, *times], default=None)
-    return judgement
-
-
-def _judge_by_row(judgement: Judgement, batches: list[int]) -> Judgement:
-    """A partition of Kafka is a sequence, and a folder is one."""
-    judgement.late_before = dict.fromkeys(sorted(batches))
     seen: set[tuple[str, int]] = set()
     come = judgement.come
     columns = (judgement.bronze[name] for name in ("value", "received_at", "partition"))
@@ -123,26 +102,6 @@ def _judge_by_row(judgement: Judgement, batches: list[int]) -> Judgement:
             judgement.seen_until.append(until)
             seen.add((report["icao24"], report["time_position"]))
     return judgement
-
-
-def _late_before(newest: int | None, within: pl.DataFrame) -> int | None:
-    if newest is None:
-        return None
-    received: list[int] = within["received_at"].to_physical().to_list()
-    return min([newest, *received]) - LATE_BY
-
-
-def _judge_batch(
-    judgement: Judgement, within: pl.DataFrame, late_before: int | None, seen: set[tuple[str, int]]
-) -> None:
-    for value, received_at in zip(within["value"], within["received_at"].to_physical(), strict=True):
-        report = read(value)
-        rules = [report] if isinstance(report, str) else broken_rules(report, received_at)
-        judgement.rules.append(rules)
-        judgement.verdicts.append(_verdict(report, rules, late_before, seen))
-        if judgement.verdicts[-1] == "accepted" and not isinstance(report, str):
-            judgement.accepted.append(report)
-            seen.add((report["icao24"], report["time_position"]))
 
 
 def _verdict(report: Report | str, rules: list[str], late_before: int | None, seen: set[tuple[str, int]]) -> str:

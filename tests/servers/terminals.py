@@ -21,7 +21,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from tests.runs import until
 from tests.sinks.receivers import a_free_port
-from vigie.engine.session import BRIEF
+from vigie.engines.spark.session import BRIEF
 from vigie.settings import read_settings
 
 HOUSE = Path(__file__).parents[2]

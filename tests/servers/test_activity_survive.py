@@ -37,7 +37,7 @@ from vigie.activity import edits, simulator
 from vigie.activity.pipeline import changes, user_events
 from vigie.address import Kafka
 from vigie.core.ingest.avro_schemas import numbers_in
-from vigie.engine.broker import Broker
+from vigie.engines.spark.kafka_broker import Broker
 from vigie.feed import Pace, Simulate, Simulation, Tick, feed
 from vigie.graph import Source
 from vigie.lake import Lake, rows

@@ -32,7 +32,7 @@ from tests.tier import nightly
 from vigie import feeding
 from vigie.address import Kafka
 from vigie.avro.reading import number_in
-from vigie.engine.broker import Broker
+from vigie.engines.spark.kafka_broker import Broker
 from vigie.errors import BadAddress, BadSetting, RequestError
 from vigie.feed import Pace, Tick, feed
 from vigie.pipeline import load

@@ -17,16 +17,16 @@ import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 
-from vigie.engine.broker import Broker
 from vigie.engines.spark.jars import kafka_jars
 from vigie.engines.spark.java import java_home
+from vigie.engines.spark.kafka_broker import Broker
 from vigie.errors import BadAddress, BadSetting, VigieError
 from vigie.settings import read_settings
 
 OWNER = """
 import sys, time
 from pathlib import Path
-from vigie.engine.broker import Broker
+from vigie.engines.spark.kafka_broker import Broker
 
 with Broker(Path(sys.argv[1]), Path(sys.argv[2]), [Path(jar) for jar in sys.argv[3:]]) as broker:
     print(broker.servers, flush=True)
@@ -42,7 +42,7 @@ def java() -> Path:
 def test_a_cluster_whose_id_begins_with_a_dash_starts_too(
     tmp_path: Path, java: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vigie.engine.broker.uuid4", lambda: UUID(bytes=b"\xf8" * 16))
+    monkeypatch.setattr("vigie.engines.spark.kafka_broker.uuid4", lambda: UUID(bytes=b"\xf8" * 16))
 
     with Broker(tmp_path, java, kafka_jars(read_settings().cache, java)):
         assert "cluster.id=-Pj4" in (tmp_path / "data" / "meta.properties").read_text()

@@ -15,13 +15,13 @@ import pytest
 from pydantic import SecretStr
 
 from tests.gate import Answer, Request, a_gate
-from tests.rows import a_frame, a_table
+from tests.rows import a_batch, a_table
 from tests.servers.elasticsearch import Server, an_elasticsearch, an_opensearch
 from tests.tier import by_night
 from vigie.backoff import Backoff, Clock
 from vigie.contracts import Surroundings, Writer
+from vigie.core.delivery import Step
 from vigie.core.gold.windows import flat
-from vigie.engine.deliveries import Step
 from vigie.flights import kibana
 from vigie.flights.pipeline import FLIGHTS_ML, anomaly_alerts, flight_phase_counts, flights
 from vigie.settings import Settings
@@ -211,8 +211,8 @@ def test_a_server_that_has_too_much_to_do_is_left_alone_for_as_long_as_it_asks(
     clock = Clock(lambda: sum(waits), lambda _event, seconds: waits.append(seconds))
     with a_gate(busy_twice, either.address) as address:
         writer = a_writer(either, elastic=address)
-        step = Step("events-to-elastic-0", writer, threading.Event(), None, clock, Backoff(lambda: 1.0))
-        step(a_frame(events((NOON, "a", "view"))), 0)
+        step = Step("events-to-elastic-0", threading.Event(), None, clock, Backoff(lambda: 1.0))
+        step(a_batch(writer, events((NOON, "a", "view")), 0))
 
     assert waits == [7.0, 7.0]
     assert either.count("events") == 1
@@ -272,15 +272,15 @@ def test_a_server_that_is_away_is_waited_for_and_has_every_document_once(
     server: Server = request.getfixturevalue(kind)
     server.clear()
     often = Clock(wait=lambda event, _: event.wait(0.2))
-    step = Step("events-to-elastic-0", a_writer(server), threading.Event(), clock=often)
-    step(a_frame(events((NOON, "a", "view"))), 0)
+    step, writer = Step("events-to-elastic-0", threading.Event(), clock=often), a_writer(server)
+    step(a_batch(writer, events((NOON, "a", "view")), 0))
     server.stop()
     with pytest.raises(NotNow, match="cannot be reached"):
         a_writer(server).write(events((NOON, "b", "view")).to_reader(), 1)
     back = threading.Timer(0.5, server.start)
     back.start()
 
-    step(a_frame(events((NOON, "a", "view"), (NOON, "b", "click"))), 1)
+    step(a_batch(writer, events((NOON, "a", "view"), (NOON, "b", "click")), 1))
 
     back.join()
     assert [document["action"] for document in sources(server, "events")] == ["view", "click"]

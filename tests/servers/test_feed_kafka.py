@@ -20,9 +20,9 @@ from confluent_kafka.cimpl import NewTopic
 
 from tests.requirements import wanted
 from vigie.address import Kafka
-from vigie.engine.broker import Broker
 from vigie.engines.spark.jars import kafka_jars
 from vigie.engines.spark.java import java_home
+from vigie.engines.spark.kafka_broker import Broker
 from vigie.errors import BadAddress, RunFailed
 from vigie.feed import Pace, Progress, Tick, feed
 from vigie.outlets.kafka import PRODUCER, OnceAMinute

@@ -16,9 +16,9 @@ from confluent_kafka import Producer
 from tests.reference import compare, compare_lakes, tables
 from tests.runs import DIED, GARBAGE, Job, a_state, commits, killed_at_random, simulated
 from tests.tier import NIGHTLY, by_night, nightly
-from vigie.engine.broker import Broker
 from vigie.engines.spark.jars import kafka_jars
 from vigie.engines.spark.java import java_home
+from vigie.engines.spark.kafka_broker import Broker
 from vigie.lake import Lake, rows
 from vigie.settings import Settings
 

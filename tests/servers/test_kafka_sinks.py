@@ -15,7 +15,7 @@ from tests.servers.test_flights_kafka import a_broker
 from tests.sinks.receivers import a_free_port, closed, opened
 from vigie.address import Kafka
 from vigie.contracts import Surroundings
-from vigie.engine.broker import Broker
+from vigie.engines.spark.kafka_broker import Broker
 from vigie.settings import Settings
 from vigie.sinks import NotNow
 from vigie.sinks.kafka import NO_SERVERS, KafkaAlerts, KafkaTopic, Topic

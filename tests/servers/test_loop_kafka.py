@@ -14,7 +14,7 @@ from tests.reference import compare_lakes, tables
 from tests.runs import GARBAGE, Job, killed_at_random, simulated
 from tests.servers.test_flights_kafka import Messages, a_broker, keyed
 from tests.tier import by_night
-from vigie.engine.broker import Broker
+from vigie.engines.spark.kafka_broker import Broker
 
 PARTITIONS = 3
 KILLS = by_night(20, few=3)

@@ -19,12 +19,12 @@ from bson.decimal128 import Decimal128
 from pydantic import SecretStr
 from pymongo import MongoClient
 
-from tests.rows import a_frame, a_table, texts_as_they_are
+from tests.rows import a_batch, a_table, texts_as_they_are
 from tests.runs import Job, until
 from tests.servers.mongodb import Server, a_server
 from tests.tier import nightly
 from vigie.contracts import Surroundings, Writer
-from vigie.engine.deliveries import Step
+from vigie.core.delivery import Step
 from vigie.errors import BadSetting
 from vigie.settings import Settings
 from vigie.sinks import NotNow, Refused
@@ -218,8 +218,8 @@ def test_a_column_that_is_not_there_is_refused_by_name(empty: Server) -> None:
 
 def test_a_server_that_is_away_is_waited_for(empty: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CONNECTION, "serverSelectionTimeoutMS", 100)
-    step = Step("events-to-mongo-0", a_writer(empty), threading.Event())
-    step(a_frame(events(("a", NOON, "view"))), 0)
+    step, writer = Step("events-to-mongo-0", threading.Event()), a_writer(empty)
+    step(a_batch(writer, events(("a", NOON, "view")), 0))
     empty.stop()
     with pytest.raises(NotNow, match="MongoDB is away: 127.0.0.1"):
         indexed = a_writer(empty, Mongo("events", id="event_id", indexes=("at",)))
@@ -227,20 +227,20 @@ def test_a_server_that_is_away_is_waited_for(empty: Server, monkeypatch: pytest.
     back = threading.Timer(1.0, empty.start)
     back.start()
 
-    step(a_frame(events(("b", NOON, "click"))), 1)
+    step(a_batch(writer, events(("b", NOON, "click")), 1))
 
     back.join()
     assert [document["_id"] for document in empty.all("events")] == ["a", "b"]
 
 
 def test_a_server_that_stops_in_the_middle_of_a_batch_has_every_document_once_when_it_is_back(empty: Server) -> None:
-    rows = a_frame(events(*((str(number), NOON, "view") for number in range(MANY))))
-    step = Step("events-to-mongo-0", a_writer(empty), threading.Event())
+    batch = a_batch(a_writer(empty), events(*((str(number), NOON, "view") for number in range(MANY))), 0)
+    step = Step("events-to-mongo-0", threading.Event())
     failed: list[BaseException] = []
 
     def deliver() -> None:
         try:
-            step(rows, 0)
+            step(batch)
         except BaseException as problem:
             failed.append(problem)
 

@@ -15,10 +15,10 @@ import pyarrow as pa
 import pytest
 from pydantic import SecretStr
 
-from tests.rows import a_frame, a_table
+from tests.rows import a_batch, a_table
 from tests.servers.postgresql import Server, a_server
 from vigie.contracts import Surroundings, Writer
-from vigie.engine.deliveries import Step
+from vigie.core.delivery import Step
 from vigie.errors import BadSetting
 from vigie.settings import Settings
 from vigie.sinks import NotNow, Refused
@@ -242,15 +242,15 @@ def test_a_table_that_does_not_fit_is_refused_with_what_to_do(empty: Server, tab
 
 
 def test_a_server_that_goes_away_and_comes_back_has_every_batch_once(empty: Server) -> None:
-    step = Step("readings-to-postgres-0", a_writer(empty), threading.Event())
-    step(a_frame(readings(("a", NOON, 1.0))), 0)
+    step, writer = Step("readings-to-postgres-0", threading.Event()), a_writer(empty)
+    step(a_batch(writer, readings(("a", NOON, 1.0)), 0))
     empty.stop()
     with pytest.raises(NotNow, match="PostgreSQL is away") as setback:
         a_writer(empty).write(readings(("b", NOON, 2.0)).to_reader(), 1)
     back = threading.Timer(1.0, empty.start)
     back.start()
 
-    step(a_frame(readings(("b", NOON, 2.0))), 1)
+    step(a_batch(writer, readings(("b", NOON, 2.0)), 1))
 
     back.join()
     assert empty.ask("SELECT sensor_id FROM readings ORDER BY sensor_id") == [("a",), ("b",)]

@@ -22,7 +22,7 @@ from tests.servers.mongodb import Server, a_server
 from tests.servers.registry import a_registry
 from tests.servers.test_flights_kafka import a_broker, send
 from tests.tier import nightly
-from vigie.engine.broker import Broker
+from vigie.engines.spark.kafka_broker import Broker
 
 MANY = 20_000
 PIPELINE = """

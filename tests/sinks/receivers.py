@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vigie.alerts import CLOSED, EVENTS, OPENED, Alert, Event, alert_id, table_of
-from vigie.engine import tables
+from vigie.core.delta import tables
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 WATCH = "watch-readings-by-sensor_id"

@@ -13,10 +13,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tests.rows import a_frame, a_table
+from tests.rows import a_batch, a_table
 from tests.sinks.bigquery_server import DATASET, PROJECT, Failure, Fault, Server, a_server
 from vigie.contracts import Surroundings, Writer
-from vigie.engine.deliveries import Step
+from vigie.core.delivery import Step
 from vigie.errors import BadSetting
 from vigie.graph import Silver
 from vigie.settings import Settings
@@ -299,7 +299,7 @@ def test_the_engine_tries_again_until_it_is_there(server: Server) -> None:
     waited: list[float] = []
     clock = Clock(wait=lambda _, seconds: waited.append(seconds))
 
-    Step("events-to-bigquery-0", a_writer(server), Event(), clock=clock)(a_frame(two_events()), 0)
+    Step("events-to-bigquery-0", Event(), clock=clock)(a_batch(a_writer(server), two_events(), 0))
 
     assert len(waited) == 2
     assert server.ask("SELECT count(*) FROM events") == [(2,)]

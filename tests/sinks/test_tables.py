@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyspark.sql.types import StructType
 
 from tests.rows import a_table
 from vigie.contracts import Surroundings, Writer
-from vigie.engine.tables import spark_schema
 from vigie.settings import Settings
 from vigie.sinks.console import Console
 from vigie.sinks.parquet import Parquet
@@ -82,7 +82,7 @@ def test_every_kind_of_value_is_read_by_spark_as_it_was(spark: SparkSession, tmp
     an_archive(tmp_path).write(table.to_reader(), 0)
 
     found = spark.read.parquet(str(tmp_path))
-    assert found.schema == spark_schema(schema)
+    assert found.schema == StructType.fromDDL(schema)
     assert found.toArrow().to_pylist() == table.to_pylist()
 
 

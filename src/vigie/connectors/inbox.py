@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vigie.arrow_types import INSTANT
+from vigie.connectors.unread import Unread
 from vigie.core.source import Bounds, Position, Span, There
 from vigie.errors import BadAddress, RunFailed
-from vigie.sources.unread import Unread
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -36,7 +36,6 @@ MESSAGES = pa.schema(
 )  # fmt: skip
 
 ROWS = MESSAGES.append(pa.field("row", pa.int64()))  # and their place among all
-MOST_TASKS = 64  # that read the files of a batch
 FILE_S = 1 << 40  # so many lines one may have, for them to stand before those of the next
 
 
@@ -131,7 +130,8 @@ class Inbox:
             self.read_before[bytes.fromhex(name)] = (size, modified, digest)
         files = [(at, name, modified, digest) for at, (name, _, modified, _, digest) in enumerate(span.part)]
         listed = spark.createDataFrame(files, "at INT, name STRING, modified LONG, digest STRING")
-        return listed.repartition(max(1, min(len(files), MOST_TASKS))).mapInArrow(
+        tasks = min(len(files), int(spark.conf.get("spark.sql.shuffle.partitions") or 1))
+        return listed.repartition(max(1, tasks)).mapInArrow(
             partial(_read, self.folder.resolve()), from_arrow_schema(ROWS)
         )
 

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vigie.arrow_types import INSTANT
+from vigie.connectors.kafka_source import BrokerAway, KafkaSource
 from vigie.core.source import NOTED, Bounds, Position, Span, There
 from vigie.errors import RunFailed
-from vigie.sources.kafka import BrokerAway, KafkaSource
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message
@@ -36,6 +36,16 @@ MESSAGES = pa.schema(
         ("arrived_at", INSTANT),
     ]
 )
+# A broker that is gone is noticed at the first try: whether to wait for it is the loop's to decide.
+OPTIONS = {
+    "fetchOffset.numRetries": "1",
+    "kafka.request.timeout.ms": "10000",
+    "kafka.default.api.timeout.ms": "20000",
+    "kafkaConsumer.pollTimeoutMs": "20000",
+    "kafka.isolation.level": "read_committed",
+    "kafka.max.partition.fetch.bytes": str(16 << 20),
+    "kafka.fetch.max.bytes": str(64 << 20),
+}
 AT_ONCE = 2_000  # messages that the client hands over together
 WAITS_S = 0.05  # for so many to be there
 ANSWERS_WITHIN_S = 5.0
@@ -133,8 +143,7 @@ class KafkaTopic:
 
     def verify(self, span: Span, messages: int) -> str | None:
         wanted = {at: (after, until) for at, (after, until) in dict(span.part).items() if after < until}
-        begins, ends = ({at: ends[which] for at, ends in wanted.items()} for which in (0, 1))
-        return self.source.verify({"from": begins, "to": ends}, messages)
+        return self.source.verify(wanted, messages)
 
     def frame(self, spark: SparkSession, span: Span) -> DataFrame:
         from pyspark.sql import functions as F
@@ -148,7 +157,7 @@ class KafkaTopic:
         read = (
             spark.read.format("kafka")
             .option("kafka.bootstrap.servers", self.source.address.servers)
-            .option("kafka.isolation.level", "read_committed")
+            .options(**OPTIONS)
             .option("assign", json.dumps({topic: [int(at) for at in wanted]}))
             .option("startingOffsets", begins)
             .option("endingOffsets", ends)

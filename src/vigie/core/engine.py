@@ -30,6 +30,10 @@ class EngineDied(VigieError):
     """The engine went away, or gave no answer in time, in the middle of its work: the same may be asked again."""
 
 
+class EngineAway(EngineDied):
+    """Nobody answers where the engine is: time may mend it."""
+
+
 class NotComputed(VigieError):
     """What a function was given cannot be computed: a row of it, or so many together."""
 

@@ -9,28 +9,26 @@ from vigie.errors import LakeDamaged, LakeMismatch
 from vigie.lake import PUT_BACK, Lake
 
 STREAMED = 1  # by Structured Streaming, whose checkpoints are Spark's own; no note says so
-LOOPED = 2  # by the loop in the core
-ANOTHER = "use another lake with --lake."
+LOOPED = 2  # by the loop in the core, on whichever engine
 
 
-def claim(lake: Lake, pipeline: str, wanted: int) -> None:
-    """Go on in the form that is there, or begin in this one; LakeMismatch, before a byte is written, for another."""
+def hold_to(lake: Lake, pipeline: str) -> None:
+    """LakeMismatch for a form that this Vigie does not go on with."""
     found = _found(lake, pipeline)
-    if found is None and wanted == LOOPED:
-        write_whole(lake.vigie(pipeline) / "format.json", json.dumps({"format": LOOPED}))
-    if found in {None, wanted}:
+    if found in {None, LOOPED}:
         return
+    said, do = f"has format {found}, of a newer Vigie than this one", "Install that one"
     if found == STREAMED:
-        said, do = "was filled by Spark's streams, which the embedded engine does not go on with", "--engine spark"
-    elif found == LOOPED:
-        said, do = "was filled by the embedded engine, which Spark's streams do not go on with", "--engine embedded"
-    else:
-        said, do = f"has format {found}, of a newer Vigie than this one", ""
-    raise LakeMismatch(
-        f"this lake {said}",
-        where=str(lake),
-        do=f"Go on with {do}, or {ANOTHER}" if do else f"Install that one, or {ANOTHER}",
-    )
+        said = "was filled on Spark's streams, by a Vigie of November 2026, whose notes this one cannot go on from"
+        do = "Go on with the Vigie that filled it"
+    raise LakeMismatch(f"this lake {said}", where=str(lake), do=f"{do}, or read the messages into another with --lake.")
+
+
+def claim(lake: Lake, pipeline: str) -> None:
+    """Go on in the form that is there, or begin in this one; LakeMismatch, before a byte is written, for another."""
+    hold_to(lake, pipeline)
+    if _found(lake, pipeline) is None:
+        write_whole(lake.vigie(pipeline) / "format.json", json.dumps({"format": LOOPED}))
 
 
 def _found(lake: Lake, pipeline: str) -> int | None:

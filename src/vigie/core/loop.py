@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from vigie.core.away import Away
-from vigie.core.engine import Engine, EngineDied
+from vigie.core.away import AGAIN_AFTER_S, Away
+from vigie.core.engine import Engine, EngineAway, EngineDied
 from vigie.core.gold.latest import LatestTable
 from vigie.core.gold.settled import SettledTable
 from vigie.core.ingest.avro_schemas import Schemas
@@ -65,16 +65,7 @@ class Loop:
 
     def ingest(self) -> bool:
         """A batch of each source that has one; whether there was any. One that is away holds up no other."""
-        return any([self._ingested(each) for each in self.ingests if not self.away.is_waited_for(each.name)])
-
-    def _ingested(self, ingest: Ingest) -> bool:
-        try:
-            took = self._step(ingest.step)
-        except SourceAway as problem:
-            self.away.missed(ingest.name, problem)
-            return False
-        self.away.answered(ingest.name)
-        return took
+        return any([self._stepped(each.name, each.step) for each in self.ingests])
 
     def close(self) -> None:
         for ingest in self.ingests:
@@ -90,10 +81,12 @@ class Loop:
 
     def _followed(self, table: GoldTable) -> bool:
         began = time.monotonic()
-        took = self._step(table.step)
+        took = self._stepped(table.table, table.step)
+        ended = time.monotonic()
         if took:
-            ended = time.monotonic()
             self._rest[table.table] = ended + RESTS * (ended - began)
+        elif self.away.is_waited_for(table.table):
+            self._rest[table.table] = ended + AGAIN_AFTER_S
         return took
 
     def rests(self) -> float | None:
@@ -101,13 +94,24 @@ class Loop:
         until = min(self._rest.values(), default=None)
         return None if until is None else max(0.0, until - time.monotonic())
 
+    def _stepped(self, name: str, step: Callable[[], list[Entry] | None]) -> bool:
+        if self.away.is_waited_for(name):
+            return False
+        try:
+            took = self._step(step)
+        except (SourceAway, EngineAway) as problem:
+            self.away.missed(name, problem)
+            return False
+        self.away.answered(name)
+        return took
+
     def _step(self, step: Callable[[], list[Entry] | None]) -> bool:
         began = time.monotonic()
         for left in range(TRIES, 0, -1):
             try:
                 entries = step()
             except EngineDied as problem:
-                if left == 1:
+                if left == 1 or isinstance(problem, EngineAway):
                     raise
                 self.restarted(problem)
             else:
@@ -119,5 +123,5 @@ class Loop:
 
 
 def _report(entry: Entry, seconds: float) -> Report:
-    """Of a batch that has ended; the loop keeps no state in memory."""
-    return Report(entry.query, entry.batch, entry.read, seconds, datetime.now(UTC), None, None)
+    """Of a batch that has ended."""
+    return Report(entry.query, entry.batch, entry.read, seconds, datetime.now(UTC))

@@ -18,16 +18,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A batch that ran: how many rows it read, how long it took, and what its query now keeps in memory. A query
-    without a state store keeps nothing, which is none."""
+    """A batch that ran: how many rows it read, and how long it took."""
 
     query: str
     batch: int
     rows: int
     seconds: float
     ended_at: datetime
-    state_rows: int | None
-    state_bytes: int | None
 
 
 def _nothing(*_told: object) -> None:

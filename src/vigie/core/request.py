@@ -17,12 +17,10 @@ class OwnKafka:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a person asked `vigie run` to do. `every` is in seconds; `sources` are where messages come from.
-    `brief` says that it is for minutes and few rows."""
+    """What a person asked `vigie run` to do. `every` is in seconds; `sources` are where messages come from."""
 
     lake: Lake
     sources: dict[str, Address] = field(default_factory=dict)
     once: bool = False
     every: float = 0.5
     kafka: OwnKafka | None = None
-    brief: bool = False

@@ -104,8 +104,9 @@ class Run:
         of_gold = [isinstance(self.context.graph.read_by(watch), Gold) for watch, _ in watches]
         self._catch_up(watchman for (_, watchman), is_of_gold in zip(watches, of_gold, strict=True) if not is_of_gold)
         with at_work(sent):
-            while not self.stop.is_set() and self._loop.follow():
-                pass
+            while not self.stop.is_set() and (self._loop.follow() or self._loop.away):
+                if self._loop.away:
+                    self.stop.wait(LOOK_EVERY_S)
             self._catch_up(watchman for (_, watchman), is_of_gold in zip(watches, of_gold, strict=True) if is_of_gold)
             for carrier, _ in going:
                 self._carried(carrier)

@@ -25,7 +25,7 @@ def made(table: Silver | Gold, *given: DataFrame | Trained) -> DataFrame:
     except VigieError:
         raise
     except Exception as problem:
-        said = reason(str(problem)) if _is_of_the_engine(problem) else str(problem)
+        said = reason(str(problem)) if is_of_the_engine(problem) else str(problem)
         raise RunFailed(
             f"the function of {table.table} raised {type(problem).__name__}: {said}",
             where=str(_raised_at(problem, table.place)),
@@ -61,5 +61,5 @@ def reason(said: str) -> str:
     return (python[-1:] or java[:1] or lines or ["it does not say why"])[0][:500]
 
 
-def _is_of_the_engine(problem: Exception) -> bool:
+def is_of_the_engine(problem: Exception) -> bool:
     return isinstance(problem, PySparkException) or type(problem).__module__.startswith("py4j.")

@@ -6,10 +6,15 @@ import atexit
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
+import grpc
+from pyspark.sql.connect.client import DefaultChannelBuilder
 from pyspark.sql.connect.session import SparkSession
+
+from vigie.engines.own_code import take_along
 
 BY_CONNECT = "SPARK_CONNECT_MODE_ENABLED"  # tells the functions of PySpark whose columns to make
 
@@ -22,6 +27,8 @@ LOOKS_AT_CALLERS = "spark.python.sql.dataFrameDebugging.enabled"  # at each call
 AWAY = re.compile("UNAVAILABLE|Socket closed|Connection refused")
 # A server that was started anew, or has forgotten a session that was quiet for an hour.
 GONE = re.compile(r"\[INVALID_HANDLE\.|\[NO_ACTIVE_SESSION\]|Received incorrect (server side )?session id")
+
+OF_THE_CONNECTION = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED}
 
 
 class _Mode:
@@ -53,13 +60,29 @@ class _Mode:
 _mode = _Mode()
 
 
+class Deadline(grpc.UnaryStreamClientInterceptor, grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
+    """An end to waiting for a server that hangs. An answer may take longer: Spark cuts it into calls of two minutes at
+    the most, and is asked for the rest."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def intercept_unary_stream(self, go: Callable[..., Any], details: Any, request: Any) -> Any:
+        return go(details._replace(timeout=self._seconds), request)
+
+    intercept_unary_unary = intercept_unary_stream
+
+
 class Session(SparkSession):
     """A session that asks once, and ends without a word. The client's own says goodbye whenever garbage is collected,
     and waits for a lock which the same thread may hold at that moment: for ever. As the process ends it asks a server
     that may be gone to forget its models, again and again for ten minutes."""
 
-    def __init__(self, address: str) -> None:
-        super().__init__(address)
+    def __init__(self, address: str, deadline: Deadline | None = None) -> None:
+        channel = DefaultChannelBuilder(address)
+        if deadline is not None:
+            channel.add_interceptor(deadline)
+        super().__init__(channel)
         self.client.set_retry_policies([])
         atexit.unregister(self.client._cleanup_ml_cache)
 
@@ -67,10 +90,10 @@ class Session(SparkSession):
         """Whoever opened it ends the server."""
 
 
-def opened(address: str, **settings: str) -> Session:
+def opened(address: str, settings: Mapping[str, str], deadline: Deadline | None = None) -> Session:
     """A session as declared functions want it."""
-    session = Session(address)
-    for name, value in (SETTINGS | settings).items():
+    session = Session(address, deadline)
+    for name, value in (SETTINGS | dict(settings)).items():
         session.conf.set(name, value)
     return session
 
@@ -81,6 +104,7 @@ def connected(session: SparkSession) -> Iterator[SparkSession]:
     client itself goes on with the first that there ever was in a thread, though its server be gone."""
     was_active = getattr(SparkSession._active_session, "session", None)  # in this thread
     SparkSession._active_session.session = session
+    take_along()
     _mode.on()
     try:
         yield session
@@ -92,15 +116,22 @@ def connected(session: SparkSession) -> Iterator[SparkSession]:
 def is_of_the_connection(problem: BaseException) -> bool:
     """Whether nobody was there to answer, or nobody who knows of this session: gRPC says so by its status, and by words
     where it has none; what a server says of its own accord may have any words."""
-    import grpc
-
     chain = list(_chain(problem))
     if any(GONE.search(str(each)) for each in chain):
         return True
-    statuses = [each.code() for each in chain if isinstance(each, grpc.RpcError) and isinstance(each, grpc.Call)]
-    if statuses:
-        return bool({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED} & {*statuses})
+    if statuses := _statuses(problem):
+        return bool(OF_THE_CONNECTION & statuses)
     return any(AWAY.search(str(each)) for each in chain)
+
+
+def ran_out_of_time(problem: BaseException) -> bool:
+    """Whether somebody is there who does not answer."""
+    return grpc.StatusCode.DEADLINE_EXCEEDED in _statuses(problem)
+
+
+def _statuses(problem: BaseException) -> set[grpc.StatusCode]:
+    calls = [each for each in _chain(problem) if isinstance(each, grpc.RpcError) and isinstance(each, grpc.Call)]
+    return {each.code() for each in calls}
 
 
 def _chain(problem: BaseException | None) -> Iterator[BaseException]:

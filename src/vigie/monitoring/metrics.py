@@ -53,8 +53,6 @@ class Metrics(Collector):
         self._watermarks: dict[Labels, datetime] = {}
         self._durations: dict[str, Durations] = {}
         self._ended: dict[Labels, float] = {}
-        self._state_rows: dict[Labels, float] = {}
-        self._state_bytes: dict[Labels, float] = {}
 
     def batch(self, entries: Sequence[Entry]) -> None:
         """The lines of the ledger of one batch."""
@@ -68,13 +66,10 @@ class Metrics(Collector):
                     self._watermarks[entry.table,] = reached
 
     def report(self, report: Report) -> None:
-        """What Spark says of a batch that has ended."""
+        """A batch has ended."""
         with self._lock:
             self._durations.setdefault(report.query, Durations()).add(report.seconds)
             self._ended[report.query,] = report.ended_at.timestamp()
-            if report.state_rows is not None and report.state_bytes is not None:
-                self._state_rows[report.query,] = report.state_rows
-                self._state_bytes[report.query,] = report.state_bytes
 
     def alert(self, event: Event) -> None:
         with self._lock:
@@ -110,11 +105,6 @@ class Metrics(Collector):
         ages = {table: max(0.0, (at - mark).total_seconds()) for table, mark in self._watermarks.items()}
         age = "How long ago the instant is up to which event time had come with the last batch."
         yield gauged("vigie_watermark_age_seconds", age, ages, "table")
-        if not self._state_rows:  # nothing of Spark's runs
-            return
-        yield gauged("vigie_state_rows", "Rows that a query keeps in its state.", self._state_rows, "query")
-        memory = "Memory that the state of a query takes."
-        yield gauged("vigie_state_memory_bytes", memory, self._state_bytes, "query")
 
     def _histogram(self) -> Metric:
         took = "How long batches took, from what they read to their commit."

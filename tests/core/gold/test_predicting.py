@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,15 +13,19 @@ import pytest
 from pyspark.sql import functions as F
 
 from tests.core.loops import KilledError, begun
-from tests.engine.numbers import a_number, numbers
+from tests.core.numbers import a_number, numbers
 from tests.models import a_stump, add
-from tests.runs import an_inbox
+from tests.runs import NOON, an_inbox
 from vigie import Pipeline
+from vigie.check import problems
 from vigie.connectors.inbox import Inbox
+from vigie.core.alerts.watch import Watchman
+from vigie.core.engine import Engine
 from vigie.core.ledger import Entry
-from vigie.engines.embedded.engine import Embedded
-from vigie.errors import LakeDamaged, RequestError
-from vigie.lake import Lake, rows
+from vigie.core.loop import Loop
+from vigie.detectors import Above
+from vigie.errors import BadDeclaration, LakeDamaged, RequestError, RunFailed
+from vigie.lake import Lake, opened, rows
 from vigie.models import Models, Trained
 
 if TYPE_CHECKING:
@@ -28,6 +35,7 @@ BELOW_10 = a_stump("n", 10, [1.0, 0.0, 0.0], [0.0, 0.6, 0.4])
 BELOW_20 = a_stump("n", 20, [0.0, 0.0, 1.0], [0.45, 0.4, 0.15])
 BY_WINGS = a_stump("wingspan_m", 20, [0.0, 0.0, 1.0], [0.45, 0.4, 0.15])
 FIRST = [(4, 0), (12, 20), (10, 70), (30, 300)]
+TABLES = ("said", "per_minute")
 LATER = [(8, 310), (18, 330), (22, 390), (2, 1_000)]
 
 
@@ -41,34 +49,38 @@ def per_minute(rows: DataFrame) -> DataFrame:
     return rows.groupBy(F.window("at", "1 minute"), "predicted_class").agg(F.count(F.lit(1)).alias("count"))
 
 
+def predicting(function: Callable[..., DataFrame] = said) -> Pipeline:
+    pipeline = numbers()
+    [silver] = pipeline.graph().silver
+    model = pipeline.model(silver.function, learn=print, kinds=("report",))
+    pipeline.gold("said", reads=silver.function, late_by="2 minutes", looks_back="1 minute", model=model)(function)
+    pipeline.gold("per_minute", reads=function, late_by="0 seconds", looks_back="1 minute")(per_minute)
+    return pipeline
+
+
 class Followed:
     """A lake of numbers that a run fills and predicts for, start by start."""
 
-    def __init__(self, folder: Path, engine: Embedded) -> None:
+    def __init__(self, folder: Path, engine: Engine, pipeline: Pipeline | None = None) -> None:
         self._folder, self._engine, self._files = folder, engine, 0
+        self.pipeline = pipeline or predicting()
         self.lake = folder / "lake"
         self.models = Models(Lake(self.lake), "numbers")
-
-    def pipeline(self) -> Pipeline:
-        pipeline = numbers()
-        [silver] = pipeline.graph().silver
-        model = pipeline.model(silver.function, learn=print, kinds=("report",))
-        pipeline.gold("said", reads=silver.function, late_by="2 minutes", looks_back="1 minute", model=model)(said)
-        pipeline.gold("per_minute", reads=said, late_by="0 seconds", looks_back="1 minute")(per_minute)
-        return pipeline
+        (folder / "inbox").mkdir()
 
     def send(self, values: Sequence[tuple[int, int]]) -> None:
         staged = an_inbox(self._folder / "staged", [a_number(n, at) for n, at in values])
-        (self._folder / "inbox").mkdir(exist_ok=True)
         (staged / "000.jsonl").rename(self._folder / "inbox" / f"{self._files:03}.jsonl")
         self._files += 1
 
-    def run(self, *, dies_after: str = "") -> None:
+    def run(self, *, dies_after: str = "") -> Loop:
         """A start of the process that takes all that is there, or dies after a commit."""
         told: list[Entry] = []
-        loop = begun(self.lake, self._engine, self.pipeline(), Inbox(self._folder / "inbox"), told, dies_after)
+        source = Inbox(self._folder / "inbox")
+        loop = begun(self.lake, self._engine, self.pipeline, source, told, dies_after=dies_after)
         while loop.ingest() or loop.follow():
             pass
+        return loop
 
     def predicted(self) -> list[tuple[object, ...]]:
         found = sorted(rows(Lake(self.lake).gold("said")), key=lambda row: row["at"])
@@ -79,15 +91,19 @@ class Followed:
 
 
 @pytest.fixture
-def followed(engine: Embedded, tmp_path: Path) -> Followed:
+def followed(engine: Engine, tmp_path: Path) -> Followed:
     return Followed(tmp_path, engine)
 
 
-def test_before_there_is_a_model_the_tables_are_empty(followed: Followed) -> None:
+def test_before_there_is_a_model_the_tables_are_empty_and_say_what_they_wait_for(followed: Followed) -> None:
     followed.send(FIRST)
-    followed.run()
+    loop = followed.run()
 
+    assert [gold.waits for gold in loop.gold] == ["a model: vigie train numbers"] * 2, "one as what it reads does"
     assert (followed.predicted(), followed.counted()) == ([], 0)
+    columns = {table: opened(Lake(followed.lake).gold(table)).schema().to_arrow().names for table in TABLES}
+    assert columns["said"] == ["k", "at", "n", "predicted_class", "probability", "model"]
+    assert columns["per_minute"] == ["window_start", "window_end", "predicted_class", "count"]
 
 
 def test_the_first_model_takes_every_row_from_the_start_and_the_next_one_those_that_follow(followed: Followed) -> None:
@@ -165,3 +181,101 @@ def test_a_model_of_other_columns_is_refused_before_a_batch_is_planned_with_it(f
     followed.run()
 
     assert [row[0] for row in followed.predicted()] == [4, 12, 10, 30, 8, 18, 22]
+
+
+def test_a_table_that_reads_another_counts_each_of_its_rows_once_in_however_many_steps(followed: Followed) -> None:
+    followed.models.use(add(followed.lake, "numbers", BELOW_10).version)
+    for part in (FIRST[:2], [*FIRST[2:], *LATER], [(6, 2_000)], [(6, 2_200)]):
+        followed.send(part)
+        followed.run()
+
+    given = [row for row in rows(Lake(followed.lake).gold("said")) if row["at"] < NOON + timedelta(seconds=2_040)]
+    wanted = Counter((row["at"].replace(second=0), row["predicted_class"]) for row in given)
+    found = rows(Lake(followed.lake).gold("per_minute"))
+    assert {(row["window_start"], row["predicted_class"]): row["count"] for row in found} == wanted
+    assert (len(found), len(given)) == (len(wanted), 9)
+
+
+def test_a_model_of_columns_that_are_not_there_is_refused_before_anything_is_read(followed: Followed) -> None:
+    followed.models.use(add(followed.lake, "numbers", BY_WINGS).version)
+    followed.send(FIRST)
+
+    with pytest.raises(RequestError, match="model 1 predicts from wingspan_m, which the rows do not have"):
+        followed.run()
+
+    assert rows(Lake(followed.lake).bronze("raw")) == []
+
+
+def test_what_a_function_that_is_given_a_model_raises_names_its_line(engine: Engine, tmp_path: Path) -> None:
+    def broken(_rows: DataFrame, model: Trained) -> DataFrame:
+        raise LookupError(model.kind)
+
+    followed = Followed(tmp_path, engine, predicting(broken))
+
+    with pytest.raises(RunFailed, match=r"gold/said raised LookupError: report \(test_predicting\.py:\d+\)"):
+        followed.run()
+
+
+def test_what_is_wrong_with_a_model_or_with_tables_of_tables_is_found_by_check() -> None:
+    pipeline = numbers()
+    [silver] = pipeline.graph().silver
+    model = pipeline.model("nowhere", learn=print, kinds=())
+    pipeline.gold("one", reads=silver.function, late_by="2 minutes", looks_back="1 minute", model=model)(per_minute)
+    pipeline.gold("two", reads=silver.function, late_by="2 minutes", model=model)(said)
+    pipeline.gold("three", reads="two", late_by="1 minute", looks_back="1 minute")(lambda rows: rows)
+    another = Pipeline("other").model(silver.function, learn=print, kinds=("report",))
+    pipeline.gold("four", reads="one", late_by="9 minutes", looks_back="1 minute", model=another)(
+        lambda rows, model: model.predicted(rows)
+    )
+
+    found = [str(problem) for problem in problems(pipeline)]
+
+    for wanted in (
+        "the function of 'one' cannot be called with rows and model",
+        "gold table 'two' is given a model, and does not look back",
+        "gold table 'three' reads 'gold/two', and one of them does not look back",
+        "gold table 'four' is given a model that pipeline 'numbers' does not declare",
+        "the model learns from 'nowhere'",
+        "the model has no kind",
+    ):
+        assert any(wanted in problem for problem in found), (wanted, found)
+
+
+def test_a_watch_over_a_table_of_windows_sees_each_of_them_and_opens_and_closes_as_they_come(
+    engine: Engine, tmp_path: Path
+) -> None:
+    def shares(rows: DataFrame) -> DataFrame:
+        unsure = F.count_if(F.col("predicted_class") == "Unsure") / F.count(F.lit(1))
+        return rows.groupBy(F.window("at", "1 minute"), "model").agg(F.max("at").alias("at"), unsure.alias("unsure"))
+
+    pipeline = predicting()
+    pipeline.gold("shares", reads="said", late_by="0 seconds", looks_back="1 minute")(shares)
+    pipeline.watch(shares, key="model").alert("UNSURE", Above("unsure", 0.5))
+    followed = Followed(tmp_path, engine, pipeline)
+    followed.models.use(add(followed.lake, "numbers", BELOW_20).version)
+    followed.run()
+    graph, lake = pipeline.graph(), Lake(followed.lake)
+    watchman = Watchman(lake, graph, graph.watches[0])
+
+    # Sure in the first minute, unsure in the second and third, sure again in the fourth, which the last row closes.
+    minutes = [(4, 0), (30, 60), (30, 65), (40, 120), (2, 180), (2, 400), (2, 600)]
+    for part in (minutes[:3], minutes[3:5], minutes[5:]):
+        followed.send(part)
+        followed.run()
+        watchman.catch_up(threading.Event())
+
+    [alert] = rows(lake.alerts("numbers"))
+    assert (alert["rule"], alert["key"], alert["value"]) == ("UNSURE", "1", 1.0)
+    assert alert["opened_at"] == NOON + timedelta(seconds=65)
+    assert alert["closed_at"] == NOON + timedelta(seconds=180)
+
+
+def test_a_watch_over_a_table_without_its_columns_is_refused_by_name(engine: Engine, tmp_path: Path) -> None:
+    pipeline = predicting()
+    pipeline.watch(per_minute, key="model").alert("MANY", Above("count", 5))
+    followed = Followed(tmp_path, engine, pipeline)
+    followed.run()
+    graph = pipeline.graph()
+
+    with pytest.raises(BadDeclaration, match=r"'gold/per_minute' is watched, and has no model, at"):
+        Watchman(Lake(followed.lake), graph, graph.watches[0])

@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from tests.core.loops import begun, unexpected
-from tests.engine.numbers import a_number, numbers
-from tests.runs import NOON, an_inbox
+from tests.core.gold.following import Following, seconds
+from tests.core.loops import KilledError, unexpected
+from tests.core.numbers import a_number, numbers
+from tests.runs import NOON
 from vigie import Last, Pipeline
 from vigie.connectors.inbox import Inbox
-from vigie.core.engine import Cut
+from vigie.core.engine import Cut, Engine
 from vigie.core.ingest.shaping import shaped
 from vigie.core.ledger import Entry, Ledger
 from vigie.core.loop import Loop
@@ -56,33 +57,6 @@ def declared(function: Function, **settings: Any) -> Pipeline:
     [silver] = pipeline.graph().silver
     pipeline.gold("made", reads=silver.function, late_by="1 minute", **settings)(function)
     return pipeline
-
-
-class Following:
-    """A run of a pipeline with one gold table that goes on while numbers come."""
-
-    def __init__(self, folder: Path, engine: Any, pipeline: Pipeline) -> None:
-        self._folder, self._engine, self._pipeline, self._files = folder, engine, pipeline, 0
-        (folder / "inbox").mkdir()
-        self.told: list[Entry] = []
-        self.loop = self.begun()
-
-    def begun(self) -> Loop:
-        return begun(self._folder / "lake", self._engine, self._pipeline, Inbox(self._folder / "inbox"), self.told)
-
-    def send(self, *values: tuple[int, float, str]) -> None:
-        """Numbers (their value, when, whose), and silver has them."""
-        staged = an_inbox(self._folder / "staged", [a_number(n, at, k) for n, at, k in values])
-        (staged / "000.jsonl").rename(self._folder / "inbox" / f"{self._files:03}.jsonl")
-        self._files += 1
-        assert self.loop.ingest()
-
-    def follow(self, *, in_turn: bool) -> bool:
-        self.loop._rest.clear()
-        return self.loop.follow(in_turn=in_turn)
-
-    def made(self) -> list[dict[str, Any]]:
-        return rows(Lake(self._folder / "lake").gold("made"))
 
 
 class Counting(Embedded):
@@ -139,7 +113,7 @@ def test_while_messages_come_windows_are_looked_at_when_one_of_them_closes(count
     assert [row["count"] for row in following.made()] == [2], "no window holds nothing"
 
 
-def test_what_no_window_closed_with_is_counted_when_all_is_to_go_through(engine: Embedded, tmp_path: Path) -> None:
+def test_what_no_window_closed_with_is_counted_when_all_is_to_go_through(engine: Engine, tmp_path: Path) -> None:
     following = Following(tmp_path, engine, declared(per_minute))
     following.send((2, 0, "a"))
     following.follow(in_turn=True)
@@ -184,7 +158,7 @@ def _expected(sent: Sequence[tuple[int, float, str]]) -> list[tuple[Any, ...]]:
     return sorted(found)
 
 
-def test_what_is_further_back_than_the_span_is_not_given(engine: Embedded, tmp_path: Path) -> None:
+def test_what_is_further_back_than_the_span_is_not_given(engine: Engine, tmp_path: Path) -> None:
     following = Following(tmp_path, engine, declared(before, looks_back=Last(1, of="k", within="1 minute")))
     following.send((2, 0, "a"), (4, 70, "b"), (6, 131, "b"))
     following.follow(in_turn=True)
@@ -202,7 +176,7 @@ def test_what_is_further_back_than_the_span_is_not_given(engine: Embedded, tmp_p
     ],
 )
 def test_what_cannot_be_worked_out_of_the_last_rows_is_refused_at_the_start(
-    engine: Embedded, tmp_path: Path, function: Function, key: str, words: str
+    engine: Engine, tmp_path: Path, function: Function, key: str, words: str
 ) -> None:
     with pytest.raises(BadDeclaration, match=words):
         Following(tmp_path, engine, declared(function, looks_back=Last(1, of=key, within="1 minute")))
@@ -211,7 +185,7 @@ def test_what_cannot_be_worked_out_of_the_last_rows_is_refused_at_the_start(
 class Beside:
     """Numbers, and the names of who they belong to, each from a folder of its own; a table of numbers with names."""
 
-    def __init__(self, folder: Path, engine: Embedded) -> None:
+    def __init__(self, folder: Path, engine: Engine) -> None:
         pipeline = numbers()
         [even] = pipeline.graph().silver
         raw = pipeline.source("names_raw", schema="k STRING, name STRING, t BIGINT", key="k")
@@ -257,7 +231,7 @@ def a_name(name: str, at: float) -> bytes:
     return json.dumps({"k": "a", "name": name, "t": int(NOON.timestamp() + at)}).encode()
 
 
-def test_rows_wait_for_what_stands_beside_them_until_it_has_come_as_far(engine: Embedded, tmp_path: Path) -> None:
+def test_rows_wait_for_what_stands_beside_them_until_it_has_come_as_far(engine: Engine, tmp_path: Path) -> None:
     both = Beside(tmp_path, engine)
     both.send("names_raw", a_name("Ada", 0))
     both.send("raw", a_number(2, 10), a_number(4, 300))
@@ -268,7 +242,7 @@ def test_rows_wait_for_what_stands_beside_them_until_it_has_come_as_far(engine: 
     assert both.made() == [(2, "Cy")]
 
 
-def test_rows_do_not_wait_for_what_has_been_silent_for_a_minute(engine: Embedded, tmp_path: Path) -> None:
+def test_rows_do_not_wait_for_what_has_been_silent_for_a_minute(engine: Engine, tmp_path: Path) -> None:
     both = Beside(tmp_path, engine)
     both.send("names_raw", a_name("Ada", 0), age_s=3_600)
 
@@ -278,7 +252,7 @@ def test_rows_do_not_wait_for_what_has_been_silent_for_a_minute(engine: Embedded
 
 
 def test_a_span_without_any_row_in_files_with_many_gives_nothing(
-    engine: Embedded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(closing, "AT_ONCE", 2)
     following = Following(tmp_path, engine, declared(before, looks_back=Last(1, of="k", within="10 minutes")))
@@ -291,7 +265,7 @@ def test_a_span_without_any_row_in_files_with_many_gives_nothing(
     assert _before_each(following.made()) == _expected([(n, 0.0, "a") for n in (2, 4, 6, 8, 10)])
 
 
-def test_what_gives_windows_is_read_by_no_other_table(engine: Embedded, tmp_path: Path) -> None:
+def test_what_gives_windows_is_read_by_no_other_table(engine: Engine, tmp_path: Path) -> None:
     pipeline = declared(per_minute, looks_back="1 minute")
     pipeline.gold("after", reads="made", late_by="0 seconds", looks_back="1 minute")(lambda rows: rows)
 
@@ -299,9 +273,83 @@ def test_what_gives_windows_is_read_by_no_other_table(engine: Embedded, tmp_path
         Following(tmp_path, engine, pipeline)
 
 
-def test_a_function_that_the_engine_cannot_compute_is_named(engine: Embedded, tmp_path: Path) -> None:
+def test_a_function_that_the_engine_cannot_compute_is_named(engine: Engine, tmp_path: Path) -> None:
     def none(rows: DataFrame) -> DataFrame:
         return rows.groupBy(F.window("at", "1 minute", "2 minutes")).agg(F.count(F.lit(1)).alias("count"))
 
     with pytest.raises(BadDeclaration, match="the function of gold table 'made' cannot be computed"):
         Following(tmp_path, engine, declared(none))
+
+
+def test_a_row_that_comes_after_its_time_was_settled_is_counted_and_not_given(engine: Engine, tmp_path: Path) -> None:
+    following = Following(tmp_path, engine, declared(before, looks_back="5 minutes"))
+
+    following.goes_through((2, 0, "a"), (4, 200, "a"))
+    following.goes_through((6, 139, "b"), (8, 140, "b"), (10, 141, "b"), (12, 400, "a"))
+
+    told = [(entry.read, entry.late) for entry in following.told if entry.table == "gold/made" and entry.read]
+    assert told == [(2, 0), (4, 1)]
+    given = sorted((row["k"], seconds(row["at"])) for row in following.made())
+    assert given == [("a", 0), ("a", 200), ("b", 140), ("b", 141)]
+
+
+def test_a_table_that_loses_its_event_time_is_refused_by_name(engine: Engine, tmp_path: Path) -> None:
+    timeless = declared(lambda rows: rows.select("k", "n"), looks_back="5 minutes")
+
+    with pytest.raises(BadDeclaration, match="gold table 'made' gives back rows without their event time, 'at'"):
+        Following(tmp_path, engine, timeless)
+
+
+def test_windows_longer_than_the_table_looks_back_are_refused(engine: Engine, tmp_path: Path) -> None:
+    following = Following(tmp_path, engine, declared(per_minute, looks_back="30 seconds"))
+
+    with pytest.raises(BadDeclaration, match="gold table 'made' gives windows that are longer than it looks back"):
+        following.goes_through((2, 0, "a"), (4, 300, "a"))
+
+
+def beside_itself() -> Pipeline:
+    """Each settled row with how many rows lay beside it, in the very table it is of."""
+
+    def counted(rows: DataFrame, others: DataFrame) -> DataFrame:
+        return rows.crossJoin(others.agg(F.count("k").alias("beside"))).select("k", "at", "beside")
+
+    return declared(counted, looks_back="5 minutes", beside="even")
+
+
+def test_tables_beside_the_rows_are_given_as_the_plan_of_the_batch_has_them(engine: Engine, tmp_path: Path) -> None:
+    following = Following(tmp_path, engine, beside_itself())
+
+    following.goes_through((2, 0, "a"), (4, 30, "a"), (6, 200, "a"))
+    following.goes_through((8, 210, "a"), (10, 500, "a"))
+
+    given = sorted((seconds(row["at"]), row["beside"]) for row in following.made())
+    assert given == [(0, 3), (30, 3), (200, 5), (210, 5)], "and what was given stays as it was given"
+
+
+def test_a_batch_that_runs_again_is_given_what_lay_beside_its_rows_the_first_time(
+    engine: Engine, tmp_path: Path
+) -> None:
+    dying = Following(tmp_path, engine, beside_itself(), dies_after="gold/made plan")
+    with pytest.raises(KilledError):
+        dying.goes_through((2, 0, "a"), (4, 30, "a"), (6, 200, "a"))
+
+    again = Following(tmp_path, engine, beside_itself())
+    again.send((8, 100, "b"))
+    again.follow_on()
+
+    given = sorted((row["k"], seconds(row["at"]), row["beside"]) for row in again.made())
+    assert given[:2] == [("a", 0, 3), ("a", 30, 3)], "and not the row that came between"
+
+
+@pytest.mark.parametrize("dies_after", ["gold/made plan", "gold/made"])
+def test_a_crash_loses_no_window_that_was_closed_though_nothing_new_comes(
+    engine: Engine, tmp_path: Path, dies_after: str
+) -> None:
+    dying = Following(tmp_path, engine, declared(per_minute), dies_after=dies_after)
+    with pytest.raises(KilledError):
+        dying.goes_through((2, 0, "a"), (4, 600, "a"))
+
+    for _ in range(2):
+        Following(tmp_path, engine, declared(per_minute)).follow_on()
+
+    assert [row["count"] for row in Following(tmp_path, engine, declared(per_minute)).made()] == [1]

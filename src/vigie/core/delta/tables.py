@@ -139,9 +139,14 @@ def merge(rows: pa.Table, path: Path, on: tuple[str, ...], changed: str) -> int:
                 raise
         else:
             break
+    forget_old_files(table)
+    return rows_then
+
+
+def forget_old_files(table: DeltaTable) -> None:
+    """Now and then, of a table that is written anew with each batch."""
     if int(table.version()) % MERGES_PER_VACUUM == 0:
         table.vacuum(retention_hours=HOURS_KEPT, dry_run=False, enforce_retention_duration=False)
-    return rows_then
 
 
 def _merged(new: pa.Table, held: pa.Table, on: tuple[str, ...], changed: str) -> pa.Table | None:

@@ -97,7 +97,7 @@ class SettledTable:
             raise BadDeclaration(
                 f"the function of gold table '{self._gold.name}' cannot be computed: {problem}",
                 where=str(self._gold.place),
-                do="Mend that line, or name another engine that knows it with --engine.",
+                do="Mend that line: `vigie check` says what an engine can compute.",
             ) from problem
         self._check_read(inputs[0])
         self._is_windowed = END in found.column_names

@@ -29,9 +29,27 @@ def shaped(table: Silver, source: Source, rows: DataFrame) -> DataFrame:
 
     BadDeclaration names the table when the function owes a column, or gives one of another type.
     """
+    made = _made(table, source, rows)
     place = f"silver table '{table.name}' ({table.place})"
+    _hold_to_schema(table, made, place)
+    try:
+        return _selected(table, made)
+    except AnalysisException:
+        _refuse_rules(table, made, place)
+        raise
+
+
+def shaped_again(table: Silver, source: Source, rows: DataFrame) -> DataFrame:
+    """The same by a function that was held to its schema before: no engine has to be asked what it gives."""
+    return _selected(table, _made(table, source, rows))
+
+
+def _made(table: Silver, source: Source, rows: DataFrame) -> DataFrame:
     key = F.lit(True) if source.key is None else F.col(f"`{source.key}`").cast("string").rlike(VISIBLE)
-    made = user_function.made(table, rows.withColumn("_has_key", key))
+    return user_function.made(table, rows.withColumn("_has_key", key))
+
+
+def _hold_to_schema(table: Silver, made: DataFrame, place: str) -> None:
     schema = from_arrow_schema(arrow_schema(table.schema))  # Spark would ask a session to read it
     there = set(made.columns)  # which a client copies whole each time
     lost = [name for name in (*ENGINE, "_has_key") if name not in there]
@@ -47,18 +65,18 @@ def shaped(table: Silver, source: Source, rows: DataFrame) -> DataFrame:
             do="Return them, or take them out of its schema.",
         )
     try:
-        kinds = made.select(*schema.names).to(schema).schema
+        _ = made.select(*schema.names).to(schema).schema
     except AnalysisException as problem:
         raise BadDeclaration(
             f"the function of {place} gives a column of another type than its schema says",
             do=str(problem).splitlines()[0],
         ) from problem
-    cast = [F.col(name).cast(kinds[name].dataType).alias(name) for name in schema.names]
-    try:
-        return made.select(*cast, "_origin", _rules(table).alias("_rules"))
-    except AnalysisException:
-        _refuse_rules(table, made, place)
-        raise
+
+
+def _selected(table: Silver, made: DataFrame) -> DataFrame:
+    schema = from_arrow_schema(arrow_schema(table.schema))
+    cast = [F.col(field.name).cast(field.dataType).alias(field.name) for field in schema]
+    return made.select(*cast, "_origin", _rules(table).alias("_rules"))
 
 
 def _refuse_rules(table: Silver, made: DataFrame, place: str) -> None:

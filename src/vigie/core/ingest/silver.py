@@ -45,7 +45,7 @@ class SilverTable:
             raise RunFailed(
                 f"the function of {self.address} cannot be computed: {problem}",
                 where=str(self._table.place),
-                do="Mend that line, or name another engine that knows it with --engine.",
+                do="Mend that line: `vigie check` says what an engine can compute.",
             ) from problem
 
     def planned(self, idle: dict[str, bool]) -> TablePlan:

@@ -121,7 +121,7 @@ class Embedded:
         timer = threading.Timer(self._deadline_s, give_up)
         timer.start()
         try:
-            session = session or opened(f"sc://127.0.0.1:{self._port}", **{LOOKS_AT_CALLERS: "false"})
+            session = session or opened(f"sc://127.0.0.1:{self._port}", {LOOKS_AT_CALLERS: "false"})
             with connected(session):
                 yield session
         except Exception as problem:

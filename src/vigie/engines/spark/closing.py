@@ -24,7 +24,7 @@ def give(session: SparkSession, work: Work, path: Path, stamp: Stamp) -> None:
     whole = [frames.read(session, each) for each in work.beside]
     there = frames.table(session, path)
     made = work.function(_rows(session, work), *whole)
-    moment = F.coalesce(F.unix_micros(F.col(work.closed_by)), F.lit(work.until))
+    moment = F.coalesce(F.col(work.closed_by), _at(work.until))
     is_closed = _between(moment, work.after, work.until, ends=work.is_windowed)
     closed = made.persist()
     try:
@@ -39,7 +39,7 @@ def give(session: SparkSession, work: Work, path: Path, stamp: Stamp) -> None:
 
 def _rows(session: SparkSession, work: Work) -> DataFrame:
     """The rows that what closes is worked out from: those of them that were not late."""
-    time = F.unix_micros(F.col(work.reads.time))
+    time = F.col(work.reads.time)  # as it is: by it, Delta leaves out the files that are of other days
     rows = _in_time(frames.read(session, work.reads), work)
     since = NEVER if work.after == NEVER else work.after - (0 if work.last else work.looks_back)
     new = rows.where(_between(time, since, work.until))
@@ -61,10 +61,14 @@ def _in_time(rows: DataFrame, work: Work) -> DataFrame:
 
 def _between(moment: Column, since: int, until: int, *, ends: bool = False) -> Column:
     """From one moment to another, which is not one of them; of ends, it is the first that is not."""
-    before = moment <= until if ends else moment < until
+    before = moment <= _at(until) if ends else moment < _at(until)
     if since == NEVER:
         return before
-    return before & (moment > since if ends else moment >= since)
+    return before & (moment > _at(since) if ends else moment >= _at(since))
+
+
+def _at(moment: int) -> Column:
+    return F.timestamp_micros(F.lit(moment))
 
 
 def gained(session: SparkSession, table: Read, after: int, watermark: int) -> tuple[int, int]:
@@ -88,6 +92,7 @@ def gain(session: SparkSession, table: Read, after: int) -> DataFrame | None:
     if found is None or not found.files:
         return None
     there = frames.table(session, table.path, table.version)
-    files = [str(table.path.absolute() / name) for _, name in found.files]
+    files = [frames.address(table.path / name) for _, name in found.files]
     wanted = table.columns | ({table.seen} if table.seen else set())
-    return session.read.schema(there.schema).parquet(*files).select(*(name for name in there.columns if name in wanted))
+    read = session.read.schema(there.schema).option("__globPaths__", "false").parquet(*files)
+    return read.select(*(name for name in there.columns if name in wanted))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 import grpc
@@ -16,16 +19,17 @@ from pyspark import __version__
 from pyspark.errors import PySparkException
 
 from vigie.core.delta.tables import Stamp
-from vigie.core.engine import Cut, EngineDied, Function, NotComputed, Read, Work
+from vigie.core.engine import Cut, EngineAway, EngineDied, Function, NotComputed, Read, Work
 from vigie.core.run_context import RunContext
 from vigie.core.source import Bounds, Source
 from vigie.core.user_function import reason
+from vigie.disk import full, is_full
 from vigie.engines import columns, plans
-from vigie.engines.connected import Session, connected, is_of_the_connection, opened
-from vigie.engines.spark import closing, frames, latest
+from vigie.engines.connected import Deadline, Session, connected, is_of_the_connection, opened, ran_out_of_time
+from vigie.engines.spark import closing, frames, latest, shipping
 from vigie.engines.spark.intake import SparkIntake
-from vigie.engines.spark.server import Server
-from vigie.errors import BadSetting
+from vigie.engines.spark.server import CORES_OF_A_CLUSTER, Server
+from vigie.errors import BadSetting, RunFailed
 from vigie.graph import Source as Declared
 
 if TYPE_CHECKING:
@@ -35,13 +39,36 @@ if TYPE_CHECKING:
 
 TABLE = "vigie_table"
 
-
 ANSWERS_WITHIN_S = 7.0  # to a call, and as much to a word of gRPC
+CALL_ENDS_WITHIN_S = 180.0
+FOUND = re.compile(r"sc://(?P<host>[\w.-]+):(?P<port>\d{1,5})/?")
+
+# Spark's own default is a form of instant that other readers cannot hold.
+INSTANTS = {"spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS"}
+
+PARTS, PARTS_UNLESS_SAID = "spark.sql.shuffle.partitions", "200"
+
+log = logging.getLogger(__name__)
 
 
-def answering(address: str) -> str:
-    """The address of a Connect server; BadSetting when it is none, or nobody is there."""
-    found = re.fullmatch(r"sc://(?P<host>[\w.-]+):(?P<port>\d{1,5})/?", address)
+def started(server: Server) -> Spark:
+    """Spark on a server of our own, which begins here; BadSetting when it does not."""
+    server.look_for_the_master()
+    log.info("Starting Spark: some ten seconds ...")
+    try:
+        server.start()
+    except RunFailed as problem:
+        raise BadSetting(problem.what, where=server.asked, do="Mend that, or name another with --master.") from problem
+    spark = Spark(server)
+    spark.hold_to_version("SPARK_HOME")
+    if not server.is_here:
+        spark.bring()
+    return spark
+
+
+def reached(address: str) -> Spark:
+    """Spark on a server that is there already; BadSetting when it is none, or nobody is there."""
+    found = FOUND.fullmatch(address)
     if found is None:
         raise BadSetting(
             f"'{address}' is no address of a Spark Connect server", where="--engine", do="Write sc://host:port."
@@ -56,29 +83,22 @@ def answering(address: str) -> str:
             where="--engine",
             do="Start it (`start-connect-server.sh` comes with Spark), or name another.",
         ) from problem
-    there = Session(address).version
-    if there.split(".")[:2] != __version__.split(".")[:2]:
-        raise BadSetting(
-            f"the server at {address} is Spark {there}, and this Vigie speaks to {__version__}",
-            where="--engine",
-            do="Start a Spark of that version, or name another server.",
-        )
-    return address
-
-
-# Spark's own default is a form of instant that other readers cannot hold.
-INSTANTS = {"spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS"}
+    spark = Spark(address)
+    spark.hold_to_version("--engine")
+    spark.bring()
+    return spark
 
 
 class Spark:
-    """Evaluates declared PySpark functions where a Connect server does: one that is there, or one that is started when
-    it is first asked."""
+    """Evaluates declared PySpark functions where a Connect server does: one that is there, or one of our own, which is
+    started anew when it died."""
 
     name = "spark"
 
     def __init__(self, server: Server | str) -> None:
         self._server = server
-        self._address = server if isinstance(server, str) else ""
+        self._aside = ExitStack()
+        self._brought: Path | None = None  # what executors need that they do not have
         self._own = threading.local()  # a session for each thread: what it has made belongs to it
         self._lock = threading.Lock()
 
@@ -121,35 +141,70 @@ class Spark:
         with self.session() as session:
             return latest.latest(session, function, table, after, path, keys)
 
+    def hold_to_version(self, where: str) -> None:
+        """BadSetting for a server of another version than the client that speaks to it."""
+        there = Session(self._address).version
+        if there.split(".")[:2] != __version__.split(".")[:2]:
+            self.close()
+            raise BadSetting(
+                f"the server at {self._address} is Spark {there}, and this Vigie speaks to {__version__}",
+                where=where,
+                do="Start a Spark of that version, or name another.",
+            )
+
+    def bring(self) -> None:
+        """Hold the executors to this Vigie: those that do not have it are given it with each session."""
+        with self.session() as session:
+            if shipping.is_missing(session, self._address):
+                folder = self._aside.enter_context(tempfile.TemporaryDirectory(prefix="vigie-"))
+                self._brought = shipping.archive(Path(folder))
+                self._own.address = None
+
     def close(self) -> None:
+        self._aside.close()
         if isinstance(self._server, Server):
             self._server.stop()
+
+    @property
+    def _address(self) -> str:
+        return self._server if isinstance(self._server, str) else self._server.address
 
     @contextmanager
     def session(self) -> Iterator[SparkSession]:
         """This thread's session, for a piece of work; EngineDied when its server is gone, NotComputed for what it
         cannot do."""
         with self._lock:
-            address = self._started()
+            if isinstance(self._server, Server) and not self._server.is_alive:
+                self._server.stop()
+                self._server.start()
+            address = self._address
         try:
             with connected(self._opened(address)) as session:
                 yield session
         except Exception as problem:
             if is_of_the_connection(problem):
                 self._own.address = None  # other threads find out by themselves
-                raise EngineDied(f"the Spark server at {address} went away") from problem
+                raise self._gone(problem) from problem
+            if isinstance(problem, PySparkException) and is_full(problem) and isinstance(self._server, Server):
+                raise full(gettempdir()) from problem
             if isinstance(problem, PySparkException):
                 raise NotComputed(reason(str(problem))) from problem
             raise
 
     def _opened(self, address: str) -> SparkSession:
         if getattr(self._own, "address", None) != address:
-            self._own.session, self._own.address = opened(address, **INSTANTS), address
-        session: SparkSession = self._own.session
-        return session
+            session = opened(address, INSTANTS, Deadline(CALL_ENDS_WITHIN_S))
+            if session.conf.get(PARTS) == PARTS_UNLESS_SAID:  # as many tasks as that take minutes for a few rows
+                session.conf.set(PARTS, str(CORES_OF_A_CLUSTER))
+            if self._brought is not None:
+                session.addArtifacts(str(self._brought), pyfile=True)
+            self._own.session, self._own.address = session, address
+        there: SparkSession = self._own.session
+        return there
 
-    def _started(self) -> str:
-        if isinstance(self._server, Server) and not self._server.is_alive:
-            self._server.stop()
-            self._address = self._server.start()
-        return self._address
+    def _gone(self, problem: Exception) -> EngineDied:
+        if isinstance(self._server, str):
+            return EngineAway(f"the Spark server at {self._server} went away")
+        if ran_out_of_time(problem):
+            self._server.stop()  # it is there, and does nothing
+        return EngineDied("the Spark server of this run went away")

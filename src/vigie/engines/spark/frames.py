@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ from vigie.core.delta import tables
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Read
 from vigie.core.progress import NEVER
+from vigie.disk import written
 from vigie.lake import opened
 
 if TYPE_CHECKING:
@@ -29,7 +31,12 @@ def given(session: SparkSession, rows: pa.Table) -> DataFrame:
 def table(session: SparkSession, path: Path, version: int | None = None) -> DataFrame:
     """A Delta table as it is, or was at a version."""
     reader = session.read.format("delta")
-    return (reader if version is None else reader.option("versionAsOf", version)).load(str(path.absolute()))
+    return (reader if version is None else reader.option("versionAsOf", version)).load(address(path))
+
+
+def address(path: Path) -> str:
+    """Of a folder or a file, wherever Spark would look by itself."""
+    return f"file:{path.absolute()}"
 
 
 def let_go(session: SparkSession, rows: DataFrame) -> None:
@@ -56,7 +63,9 @@ def append(rows: DataFrame, path: Path, stamp: Stamp, noted: Mapping[str, int]) 
     if not tables.committed(path, stamp):
         options = {"txnAppId": stamp.app, "txnVersion": str(stamp.batch)}
         said = tables.note_of(stamp, dict(noted))
-        rows.write.format("delta").mode("append").options(**options, userMetadata=said).save(str(path.absolute()))
+        writer = rows.write.format("delta").mode("append").options(**options, userMetadata=said)
+        with written(path, gettempdir()):
+            writer.save(address(path))
     there = opened(path)
     return tables.rows_written(there, path, stamp, dict(noted)), int(there.version())
 

@@ -35,10 +35,13 @@ if TYPE_CHECKING:
 Schemas = Mapping[int, str]
 
 # What a row carries of its message while it is judged: its partition, its place among all, when it was received and
-# when it arrived.
-ORIGIN = pa.schema(
-    [("partition_id", pa.string()), ("row", pa.int64()), ("received", pa.int64()), ("arrived", pa.int64())]
-)
+# when it arrived, and how many bytes it has.
+ORIGIN = pa.schema([
+    ("partition_id", pa.string()), ("row", pa.int64()), ("received", pa.int64()), ("arrived", pa.int64()),
+    ("size", pa.int64()),
+])  # fmt: skip
+
+ONE = Bounds(1, 1)
 
 
 class SparkIntake:
@@ -103,7 +106,8 @@ class SparkIntake:
         avro = partial(decoder, self._fields, dict(schemas)) if self._is_avro else None
         parse = parsing.parser(self._fields, tuple(ORIGIN.names), avro)
         arrived = F.unix_micros(F.coalesce("arrived_at", "received_at"))
-        told = messages.withColumns({"received": frames.micros("received_at"), "arrived": arrived})
+        size = F.coalesce(F.octet_length("value"), F.lit(0)).cast("long")
+        told = messages.withColumns({"received": frames.micros("received_at"), "arrived": arrived, "size": size})
         return told.select("value", "received_at", *ORIGIN.names).mapInArrow(
             parse, from_arrow_schema(parsing.parsed_schema(self._fields, ORIGIN))
         )
@@ -124,19 +128,27 @@ class SparkBatch:
     def _partitions(self) -> list[tuple[str, int, int]]:
         """Of each partition, how many messages there are, and when the newest arrived; they are read once."""
         if self._told is None:
+            self._told = self._read()
+            if self.span is not None:  # before anything of it is written
+                self.noted = self.source.verify(self.span, sum(rows for _, rows, _ in self._told))
+        return self._told
+
+    def _read(self) -> list[tuple[str, int, int]]:
+        """Read by the executors, once more when they could not at first: a server may have been away for a moment."""
+        for tries_left in (1, 0):
             try:
                 with self.intake.sessions():
                     arrived = F.max(F.unix_micros(F.coalesce("arrived_at", "received_at")))
                     self.rows = self.rows.persist()
                     found = self.rows.groupBy("partition_id").agg(F.count("*"), arrived).collect()
+                    return [(name, rows, newest) for name, rows, newest in found]
             except NotComputed as problem:
-                raise RunFailed(
-                    f"Spark could not read what was planned: {problem}", where=self.source.identity
-                ) from problem
-            self._told = [(name, rows, newest) for name, rows, newest in found]
-            if self.span is not None:  # before anything of it is written
-                self.noted = self.source.verify(self.span, sum(rows for _, rows, _ in self._told))
-        return self._told
+                self.source.there(None, ONE)  # SourceAway, when it still is
+                if not tries_left:
+                    raise RunFailed(
+                        f"Spark could not read what was planned: {problem}", where=self.source.identity
+                    ) from problem
+        raise AssertionError("unreachable")
 
     @property
     def count(self) -> int:
@@ -165,6 +177,7 @@ class SparkBatch:
         return judged
 
     def close(self) -> None:
+        for each in self._judged:
+            each.close()
         with self.intake.sessions() as session:
-            for rows in (self.rows, *(each.rows for each in self._judged)):
-                frames.let_go(session, rows)
+            frames.let_go(session, self.rows)

@@ -1,4 +1,4 @@
-"""The jars that pyspark does not bring: pinned, fetched once by pyspark's own Ivy, kept, and checked at each start."""
+"""The jars that pyspark does not bring: pinned, fetched once by Ivy, kept, and checked at each start."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ import subprocess
 import sys
 import tempfile
 from hashlib import file_digest, sha256
-from importlib.util import find_spec
 from pathlib import Path
 
 from vigie.engines.spark.java import java_home
 from vigie.engines.spark.truststore import truststore
 from vigie.errors import VigieError
-from vigie.extras import install_extra
 from vigie.settings import read_settings
 
 PINS = Path(__file__).parent / "ivy"
+IVY = PINS / "ivy-2.5.3.jar"
 
 # Ivy waits for ever by itself: for a connection in milliseconds, for all of it in seconds.
 PATIENCE = ("-Dsun.net.client.defaultConnectTimeout=20000", "-Dsun.net.client.defaultReadTimeout=60000")
@@ -117,7 +116,7 @@ def _ivy(place: Path, aside: Path, java: Path, *options: str) -> subprocess.Comp
         *options,
         f"-Duser.home={aside}",
         "-jar",
-        str(_ivy_jar()),
+        str(IVY),
     ]
     command += ["-settings", str(PINS / "settings.xml"), "-cache", str(aside / "ivy")]
     command += ["-ivy", str(place.with_suffix(".xml")), "-retrieve", f"{aside}/[artifact]-[revision].[ext]"]
@@ -137,18 +136,6 @@ def _ivy(place: Path, aside: Path, java: Path, *options: str) -> subprocess.Comp
             f"the jars did not arrive within {TIME_LIMIT // 60} minutes",
             do="Check the network and try again.",
         ) from problem
-
-
-def _ivy_jar() -> Path:
-    # pyspark itself is not imported: that takes longer than looking the jars up.
-    spec = find_spec("pyspark")
-    found = sorted(Path(spec.origin).parent.glob("jars/ivy-*.jar")) if spec and spec.origin else []
-    if not found:
-        raise VigieError(
-            "jars are fetched by the Ivy that comes with the whole of Spark, which is not installed here",
-            do=install_extra("spark", "pyspark"),
-        )
-    return found[-1]
 
 
 def _reason(output: str) -> str:

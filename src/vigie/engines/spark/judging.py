@@ -3,49 +3,87 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyspark.sql import functions as F
-from pyspark.sql.types import BooleanType, DoubleType, FloatType, LongType, StructField, StructType
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from vigie.arrow_types import arrow_schema
+from vigie.core.delta import tables
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import NotComputed
 from vigie.core.ingest import quarantine
-from vigie.core.ingest.shaping import SEEN, broken_by, not_the_same, shaped
-from vigie.core.ingest.verdict import ACCEPTED, BROKEN, LATE, judged
+from vigie.core.ingest.shaping import SEEN, broken_by, not_the_same, shaped_again
+from vigie.core.ingest.verdict import ACCEPTED, BROKEN, LATE, REPEAT
 from vigie.core.notes import TablePlan
-from vigie.core.progress import NEVER, seen
+from vigie.core.progress import NEVER
 from vigie.duration import parse_duration
 from vigie.engines.spark import frames
+from vigie.engines.spark.within import (
+    AGAIN,
+    AGAIN_AT,
+    ARRIVED,
+    PARTITION,
+    RECEIVED,
+    ROW,
+    RULES,
+    SIZE,
+    TIME,
+    UNTIL,
+    VERDICT,
+    place,
+    repeats_of,
+)
 from vigie.graph import Silver
 from vigie.graph import Source as Declared
 from vigie.instants import MICROSECOND
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import Column, DataFrame, Row
     from pyspark.sql.connect.session import SparkSession
 
 Sessions = Callable[[], "AbstractContextManager[SparkSession]"]
-Batches = Iterable[pa.RecordBatch]
 
-# Beside the table's own columns, while it is judged: the message's place, when it was received and when it arrived, the
-# event time (microseconds), how far the partition had come, and whether the same message came back twice.
-PARTITION, ROW, RECEIVED, ARRIVED, TIME, UNTIL, AGAIN = (
-    "_partition", "_row", "_received", "_arrived", "_time", "_until", "_again"
-)  # fmt: skip
-RULES, VERDICT, KNOWN = "_rules", "_verdict", "_known"
-CARRIED = {PARTITION: "partition_id", ROW: "row", RECEIVED: "received", ARRIVED: "arrived"}  # in `_origin`
+CARRIED = {
+    PARTITION: "partition_id",
+    ROW: "row",
+    RECEIVED: "received",
+    ARRIVED: "arrived",
+    SIZE: "size",
+}  # in `_origin`
+
+# What a row carries while it is judged, beside the columns of its table.
+BESIDE = pa.schema([
+    (PARTITION, pa.string()), (ROW, pa.int64()), (RECEIVED, pa.int64()), (ARRIVED, pa.int64()), (SIZE, pa.int64()),
+    (RULES, pa.list_(pa.string())), (TIME, pa.int64()), (UNTIL, pa.int64()), (AGAIN, pa.bool_()),
+])  # fmt: skip
+FEW = 1_000_000  # rows that each executor is given whole, by their places and rules
+# What is so little is written from here: a commit by Spark takes longer than all the rest.
+ROWS_TAKEN_HERE, BYTES_TAKEN_HERE = 10_000, 16 << 20
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Counted:
+    """Of the rows of a batch: how far each partition has come, and of each verdict how many there are, and the bytes of
+    their messages. Of those that may be accepted: the first and the last event time, and the newest row."""
+
+    progress: dict[str, int]
+    rows: dict[int, int] = field(default_factory=dict)
+    bytes: dict[int, int] = field(default_factory=dict)
+    span: tuple[int, int] = (2**63 - 1, NEVER)
+    newest: Row | None = None
+
+    def add(self, first: int, last: int, newest: Row) -> None:
+        self.span = min(self.span[0], first), max(self.span[1], last)
+        self.newest = newest if self.newest is None else max(self.newest, newest)
 
 
 @dataclass(slots=True)
@@ -76,7 +114,7 @@ class Judge:
     def _shaped(self, parsed: DataFrame) -> DataFrame:
         """What the table's function makes of each message, with what it carries of it."""
         with self.sessions():
-            return self._flat(shaped(self.table, self.declared, parsed))
+            return self._flat(shaped_again(self.table, self.declared, parsed))
 
     def _flat(self, made: DataFrame) -> DataFrame:
         time = F.lit(NEVER) if self.table.event_time is None else frames.micros(self.table.event_time)
@@ -113,44 +151,46 @@ class Judge:
         ahead = parse_duration(self.declared.future) // MICROSECOND
         with self.sessions() as session:
             told = self._told(rows, plan, ahead).persist()
-            try:
-                progress, times = self._seen(told, plan, ahead, count)
-                judged_rows = self._with_verdict(session, told, plan, times).persist()
-                newest = F.max_by(ARRIVED, F.struct(F.col(TIME), -F.col(ROW)))
-                counted = judged_rows.groupBy(VERDICT).agg(F.count("*"), newest).collect()
-            finally:
-                told.unpersist()
-        counts = {verdict: rows for verdict, rows, _ in counted}
-        arrived = max((at for verdict, _, at in counted if verdict == ACCEPTED), default=NEVER)
-        return JudgedRows(self.sessions, self.declared, self.table, messages, judged_rows, progress, arrived, counts)
+            verdict = F.when(_is_broken(), BROKEN).when(self._is_late(), LATE).otherwise(ACCEPTED)
+            judged = told.withColumn(VERDICT, verdict)
+            counted = self._counted(judged, plan, ahead, count)
+            newest = counted.newest
+            if self.table.unique and self.watermark is not None and newest is not None:
+                repeats = self._repeats(session, judged, plan, *counted.span).toArrow()
+                if repeats.num_rows:
+                    here = F.broadcast(frames.given(session, repeats))
+                    is_repeat = F.when(F.col(AGAIN_AT).isNotNull(), REPEAT).otherwise(F.col(VERDICT))
+                    judged = judged.join(here, F.col(ROW) == F.col(AGAIN_AT), "left").withColumn(VERDICT, is_repeat)
+                    counted.rows[REPEAT] = repeats.num_rows
+                    counted.rows[ACCEPTED] -= repeats.num_rows
+                    [(newest,)] = judged.where(F.col(VERDICT) == ACCEPTED).agg(_newest()).collect()
+        arrived = NEVER if newest is None else int(newest[ARRIVED])
+        return JudgedRows(self.sessions, self.declared, self.table, messages, judged, told, counted, arrived)
 
     def _told(self, rows: DataFrame, plan: TablePlan, ahead: int) -> DataFrame:
         """The rows, each with how far its partition had come before it."""
         placed = partial(place, dict(plan.progress), plan.floor, ahead)
-        schema = StructType([*rows.schema, StructField(UNTIL, LongType()), StructField(AGAIN, BooleanType())])
+        schema = from_arrow_schema(pa.schema([*arrow_schema(self.table.schema), *BESIDE]))
         return rows.repartition(PARTITION).sortWithinPartitions(PARTITION, ROW).mapInArrow(placed, schema)
 
-    def _seen(self, told: DataFrame, plan: TablePlan, ahead: int, count: int) -> tuple[dict[str, int], list[int]]:
-        """How far each partition has come with them, and the first and last event times of those that may be accepted;
-        RunFailed when they are not the rows that the function was given."""
-        good = F.when(~_is_broken() & ~self._is_late(), F.col(TIME))
+    def _counted(self, judged: DataFrame, plan: TablePlan, ahead: int, count: int) -> Counted:
+        """What there is to be known of the rows before those that repeat others are told apart; RunFailed when they are
+        not the rows that the function was given."""
         credible = F.when(~_is_broken() & (F.col(TIME) <= F.col(RECEIVED) + ahead), F.col(TIME))
-        ends = F.max(credible), F.min(good), F.max(good)
-        found = told.groupBy(PARTITION).agg(F.count("*"), F.count_if(AGAIN), *ends).collect()
-        given = sum(rows for _, rows, *_ in found)
-        if given != count or any(again for _, _, again, *_ in found):
+        ends = F.max(credible), F.min(TIME), F.max(TIME), _newest()
+        found = judged.groupBy(PARTITION, VERDICT).agg(F.count("*"), F.count_if(AGAIN), F.sum(SIZE), *ends).collect()
+        given = sum(rows for _, _, rows, *_ in found)
+        if given != count or any(again for _, _, _, again, *_ in found):
             raise not_the_same(self.table, count, given)
-        progress = dict(plan.progress)
-        for partition, _, _, newest, *_ in found:
-            progress[partition] = max(progress.get(partition, NEVER), NEVER if newest is None else newest)
-        return progress, [time for *_, first, last in found for time in (first, last) if time is not None]
-
-    def _with_verdict(self, session: SparkSession, told: DataFrame, plan: TablePlan, times: list[int]) -> DataFrame:
-        verdict = F.when(_is_broken(), BROKEN).when(self._is_late(), LATE).otherwise(ACCEPTED).cast("byte")
-        rows = told.withColumn(VERDICT, verdict)
-        if not self.table.unique or self.watermark is None or not times:
-            return rows
-        return self._repeats(session, rows, plan, min(times), max(times))
+        counted = Counted(dict(plan.progress))
+        for partition, verdict, rows, _, size, furthest, first, last, newest in found:
+            known = counted.progress.get(partition, NEVER)
+            counted.progress[partition] = known if furthest is None else max(known, furthest)
+            counted.rows[verdict] = counted.rows.get(verdict, 0) + rows
+            counted.bytes[verdict] = counted.bytes.get(verdict, 0) + size
+            if verdict == ACCEPTED:
+                counted.add(first, last, newest)
+        return counted
 
     def _is_late(self) -> Column:
         if self.watermark is None:
@@ -159,70 +199,51 @@ class Judge:
         return (until >= NEVER + self.watermark) & (F.col(TIME) < until - self.watermark)
 
     def _repeats(self, session: SparkSession, rows: DataFrame, plan: TablePlan, low: int, high: int) -> DataFrame:
-        """The rows with their verdict, repeats among them: those of one key are judged together."""
+        """Where the repeats among the rows stand: those of one key are judged together, and nothing but their keys and
+        times goes there."""
         watermark, keys, time = int(self.watermark or 0), list(self.table.unique), str(self.table.event_time)
         first, last = (F.timestamp_micros(F.lit(at)) for at in (low - watermark, high + watermark))
         held = frames.table(session, self.path, plan.version).where(F.col(time).between(first, last))
-        known = held.select(*keys, frames.micros(time).alias(TIME)).withColumn(KNOWN, F.lit(True))
-        both = rows.withColumn(KNOWN, F.lit(False)).unionByName(known, allowMissingColumns=True)
-        kinds = {field.name: field.dataType for field in rows.schema}
-        by = [F.col(key) + 0.0 if isinstance(kinds[key], FloatType | DoubleType) else F.col(key) for key in keys]
-        judge = partial(judge_repeats, keys, watermark)
-        return both.repartition(*by).mapInArrow(judge, rows.schema)
+        named = [F.col(key).alias(f"u{at}") for at, key in enumerate(keys)]
+        good = rows.where(F.col(VERDICT) == ACCEPTED).select(*named, TIME, ROW)
+        both = good.unionByName(held.select(*named, frames.micros(time).alias(TIME)), allowMissingColumns=True)
+        kinds = arrow_schema(self.table.schema)
+        by = [
+            F.col(f"u{at}") + 0.0 if pa.types.is_floating(kinds.field(key).type) else F.col(f"u{at}")
+            for at, key in enumerate(keys)
+        ]
+        return both.repartition(*by).mapInArrow(partial(repeats_of, watermark), f"{AGAIN_AT} LONG")
+
+
+def _newest() -> Column:
+    """The row with the newest event time, and of those the first."""
+    order = F.struct(F.col(TIME), -F.col(ROW))
+    return F.max_by(F.struct(TIME, (-F.col(ROW)).alias(ROW), ARRIVED), order)
 
 
 def _is_broken() -> Column:
     return F.size(RULES) > 0
 
 
-def place(before: Mapping[str, int], floor: int, ahead: int, batches: Batches) -> Iterator[pa.RecordBatch]:
-    """How far each row's partition had come before it, rows of a partition standing in its order."""
-    progress, last = dict(before), None
-    for batch in batches:
-        times, rows = batch[TIME].to_numpy(), batch[ROW].to_numpy()
-        broken = pc.greater(pc.list_value_length(batch[RULES]), 0).to_numpy(zero_copy_only=False)
-        credible = ~broken & (times <= batch[RECEIVED].to_numpy() + ahead)
-        told = seen(batch[PARTITION], times, credible, progress, floor)
-        progress = told.progress
-        again = np.diff(rows, prepend=rows[:1] - 1 if last is None else last) == 0 if len(rows) else np.zeros(0, bool)
-        last = rows[-1:] if len(rows) else last
-        yield batch.append_column(UNTIL, pa.array(told.until)).append_column(AGAIN, pa.array(again))
-
-
-def judge_repeats(keys: list[str], watermark: int, batches: Batches) -> Iterator[pa.RecordBatch]:
-    """The verdict on each row, where all rows of a key are together, with those that were accepted before."""
-    given = list(batches)
-    if not given:
-        return
-    both = pa.Table.from_batches(given)
-    rows = both.filter(pc.invert(both[KNOWN])).sort_by(ROW).drop_columns([KNOWN])
-    held = both.filter(both[KNOWN])
-    named = [f"u{at}" for at in range(len(keys))]
-    known = held.select([*keys, TIME]).rename_columns([*named, "micros"])
-    broken = pc.equal(rows[VERDICT], BROKEN).to_numpy()
-    found = judged(
-        broken, rows[TIME].to_numpy(), rows[UNTIL].to_numpy(), watermark, rows.select(keys).rename_columns(named),
-        lambda _keys, _low, _high: known,
-    )  # fmt: skip
-    at = rows.schema.get_field_index(VERDICT)
-    yield from rows.set_column(at, VERDICT, pa.array(found.verdict)).to_batches()
-
-
 @dataclass(slots=True)
 class JudgedRows:
-    """A table's rows of a batch, which the executors keep while it is taken."""
+    """A table's rows of a batch, each with its verdict; the executors keep what is `held` of them while it is taken."""
 
     sessions: Sessions
     declared: Declared
     table: Silver
     messages: DataFrame
     rows: DataFrame
-    progress: dict[str, int]
+    held: DataFrame
+    counted: Counted
     arrived: int
-    counts: Mapping[int, int]
+
+    @property
+    def progress(self) -> dict[str, int]:
+        return self.counted.progress
 
     def count(self, verdict: int) -> int:
-        return self.counts.get(verdict, 0)
+        return self.counted.rows.get(verdict, 0)
 
     def accept(self, path: Path, stamp: Stamp, noted: Mapping[str, int]) -> tuple[int, int]:
         with self.sessions() as session:
@@ -230,8 +251,8 @@ class JudgedRows:
             if self.table.event_time:
                 until = F.when(F.col(UNTIL) != NEVER, F.col(UNTIL))
                 columns.append(F.timestamp_micros(until).alias(SEEN))
-            # A watch judges a key's rows in the order in which its partition gave them.
-            good = self.rows.where(F.col(VERDICT) == ACCEPTED).orderBy(ROW).select(*columns)
+            # They stand in the order in which their partition gave them: so a watch judges them.
+            good = self.rows.where(F.col(VERDICT) == ACCEPTED).select(*columns)
             return frames.append(good.to(frames.table(session, path).schema), path, stamp, noted)
 
     def set_aside(self, verdict: int, path: Path, stamp: Stamp) -> int:
@@ -240,9 +261,17 @@ class JudgedRows:
             those = self.rows.where(F.col(VERDICT) == verdict).select(
                 F.col(ROW).alias("row"), F.col(RULES).alias("rules")
             )
-            taken = self.messages.join(those, "row")
+            rows, size = self.count(verdict), self.counted.bytes.get(verdict, 0)
+            taken = self.messages.join(F.broadcast(those) if rows <= FEW else those, "row")
             there = {name: F.col(name) for name in taken.columns}
             there |= {"table": F.lit(self.table.table), "source": F.lit(self.declared.name)}
             nulls = dict(zip(schema.names, frames.nulls(schema), strict=True))
             columns = [there[name].alias(name) if name in there else nulls[name] for name in schema.names]
-            return frames.append(taken.select(*columns), path, stamp, {})[0]
+            aside = taken.select(*columns)
+            if rows <= ROWS_TAKEN_HERE and size <= BYTES_TAKEN_HERE:
+                return tables.append_arrow(aside.toArrow().cast(schema), path, stamp)
+            return frames.append(aside, path, stamp, {})[0]
+
+    def close(self) -> None:
+        with self.sessions() as session:
+            frames.let_go(session, self.held)

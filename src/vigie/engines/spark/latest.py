@@ -6,16 +6,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyspark.errors import PySparkException
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
+from vigie.core.delta import tables
 from vigie.core.engine import Function, Read
 from vigie.engines.spark import closing, frames
+from vigie.lake import opened
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
     from pyspark.sql.connect.session import SparkSession
 
 NEW = "_new"
+CONFLICT = "DELTA_CONCURRENT"
 
 
 def latest(session: SparkSession, function: Function, table: Read, after: int, path: Path, keys: Sequence[str]) -> int:
@@ -23,16 +28,27 @@ def latest(session: SparkSession, function: Function, table: Read, after: int, p
     gained = closing.gain(session, table, after)
     if gained is None:
         return 0
+    for tries_left in reversed(range(tables.MERGES_TRIED)):
+        try:
+            _merge(session, function(gained), table.time, path, keys)
+            break
+        except PySparkException as problem:  # its files were put together in that moment
+            if not tries_left or CONFLICT not in str(problem):
+                raise
+    tables.forget_old_files(opened(path))
+    return int(gained.count())
+
+
+def _merge(session: SparkSession, new: DataFrame, time: str, path: Path, keys: Sequence[str]) -> None:
     held = frames.table(session, path)
-    made = function(gained).to(held.schema)
-    for name in (*keys, table.time):
+    made = new.to(held.schema)
+    for name in (*keys, time):
         made = made.where(F.col(name).isNotNull())
     both = held.withColumn(NEW, F.lit(False)).unionByName(made.withColumn(NEW, F.lit(True)))
-    newest = Window.partitionBy(*keys).orderBy(F.desc(table.time), NEW)
+    newest = Window.partitionBy(*keys).orderBy(F.desc(time), NEW)
     rows = both.withColumn("_rank", F.row_number().over(newest)).where(F.col("_rank") == 1).drop("_rank").persist()
     try:
         if rows.where(NEW).limit(1).count():
-            rows.drop(NEW).write.format("delta").mode("overwrite").save(str(path.absolute()))
+            rows.drop(NEW).write.format("delta").mode("overwrite").save(frames.address(path))
     finally:
         rows.unpersist()
-    return int(gained.count())

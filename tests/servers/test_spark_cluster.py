@@ -1,0 +1,88 @@
+"""A Spark cluster that reads a real Kafka with executors that have no Vigie: the lake of the embedded engine."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyspark
+import pytest
+
+from tests.reference import compare_lakes
+from tests.runs import Job, simulated, until
+from tests.servers.test_flights_kafka import Messages, a_broker, keyed
+from tests.servers.test_flights_survive import GARBAGE_NOT_LONG
+from tests.servers.test_loop_kafka import filled
+from tests.tier import nightly
+from vigie import tied
+from vigie.engines.spark.java import java_home
+from vigie.engines.spark.kafka_broker import Broker
+from vigie.lake import Lake, rows
+from vigie.settings import read_settings
+
+HOME = Path(pyspark.__file__).parent
+MASTER, WORKER = (f"org.apache.spark.deploy.{name}" for name in ("master.Master", "worker.Worker"))
+# What is installed, but for what lies somewhere else and is pointed to from there, as this checkout is.
+WITHOUT_US = '#!/bin/sh\nPYTHONPATH="$PYTHONPATH:{installed}" exec {python} -S "$@"\n'
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    with a_broker(tmp_path_factory.mktemp("kafka")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of its master; one worker has registered there."""
+    folder = tmp_path_factory.mktemp("cluster")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address, here = f"spark://127.0.0.1:{port}", ["--host", "127.0.0.1", "--webui-port", "0"]
+    java = java_home(read_settings().cache)
+    around = ["/usr/bin/env", f"JAVA_HOME={java}", f"SPARK_HOME={HOME}", "SPARK_LOCAL_IP=127.0.0.1"]
+    start = [*around, str(HOME / "bin/spark-class")]
+    with tempfile.NamedTemporaryFile() as of_master, tempfile.NamedTemporaryFile() as of_worker:
+        master = tied.started("master", [*start, MASTER, *here, "--port", str(port)], of_master)
+        worker = tied.started(
+            "worker",
+            [*start, WORKER, *here, "--cores", "2", "--memory", "1g", "--work-dir", str(folder), address],
+            of_worker,
+        )
+        try:
+            until(lambda: b"Registering worker" in Path(of_master.name).read_bytes())
+            yield address
+        finally:
+            tied.ended(worker, 10)
+            tied.ended(master, 10)
+
+
+@nightly
+@pytest.mark.timeout(900)
+def test_executors_that_lack_vigie_are_given_it_and_fill_the_lake_that_the_embedded_engine_fills(
+    broker: Broker, cluster: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "python"
+    [installed] = [place for place in sys.path if place.endswith("site-packages")]
+    python.write_text(WITHOUT_US.format(installed=installed, python=sys.executable))
+    python.chmod(0o755)
+    assert os.system(f"{python} -c 'import pyarrow' && ! {python} -c 'import vigie.core' 2>/dev/null") == 0
+    garbage: Messages = [(b"\xff\x00", value) for value in GARBAGE_NOT_LONG]
+    address = filled(broker, "clustered", [*keyed(simulated(3_000)), *garbage, (None, None)])
+    monkeypatch.setenv("PYSPARK_PYTHON", str(python))
+    monkeypatch.setenv("VIGIE_CORES", "2")
+
+    for name, master in (("embedded", ""), ("spark", cluster)):
+        monkeypatch.setenv("VIGIE_SPARK_MASTER", master)
+        job = Job(str(tmp_path / name), address, messages_a_batch=2_000, idle_s=0, engine="spark" if master else name)
+        code, _, complained = job.finish(800)
+        assert code == 0, complained
+
+    assert compare_lakes(tmp_path / "embedded", tmp_path / "spark") == []
+    assert {row["engine"] for row in rows(Lake(tmp_path / "spark").ledger("flights"))} == {"spark"}
+    assert {row["partition"] for row in rows(Lake(tmp_path / "spark").bronze("flights_raw"))} == {0, 1, 2}
