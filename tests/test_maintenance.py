@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
-import time
 from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable, write_deltalake
+from deltalake import write_deltalake
 
 from vigie.errors import BadAddress, BadSetting
 from vigie.lake import Lake, rows
@@ -35,19 +33,6 @@ def aged(path: Path, days: float) -> None:
                 for stamp in {"timestamp", "deletionTimestamp"} & body.keys():
                     body[stamp] -= int(days * DAY_MS)
         commit.write_text("".join(json.dumps(action) + "\n" for action in actions))
-
-
-def a_checkpoint(lake: Lake, query: str, days_ago: float, position: dict[str, object] | None = None) -> Path:
-    """A query as Spark leaves it: its batch 4 finished, and batch 5, begun since, maybe not."""
-    folder = lake.checkpoint("flights", query)
-    for name in ("offsets", "commits"):
-        (folder / name).mkdir(parents=True)
-    (folder / "metadata").write_text("{}")
-    at = int(time.time() * 1000 - days_ago * DAY_MS)
-    offsets = ["v1", json.dumps({"batchTimestampMs": at}), json.dumps(position or {"logOffset": 3})]
-    (folder / "offsets" / "4").write_text("\n".join(offsets))
-    (folder / "commits" / "4").write_text("v1\n{}")
-    return folder
 
 
 def compacted_days_ago(lake: Lake, days: float) -> Path:
@@ -103,66 +88,17 @@ def test_files_replaced_since_are_kept(tmp_path: Path) -> None:
     assert (upkeep.files_deleted, parquet(path)) == (0, 6)
 
 
-def test_what_an_unfinished_batch_reads_again_is_kept_however_old(tmp_path: Path) -> None:
+def test_a_lake_that_spark_s_streams_filled_keeps_everything(tmp_path: Path) -> None:
     lake = Lake.at(tmp_path)
     path = compacted_days_ago(lake, 8)
-    a_checkpoint(lake, "flights_raw", days_ago=9)
+    folder = lake.checkpoint("flights", "flights_raw")
+    folder.mkdir(parents=True)
+    (folder / "metadata").write_text('{"id": "8c1"}')
 
     [upkeep] = maintain(lake, WEEK)
 
     assert (upkeep.files_deleted, parquet(path)) == (0, 6)
     assert upkeep.kept_for == "_vigie/flights/checkpoints/flights_raw"
-    assert len(DeltaTable(path, version=4).to_pyarrow_table()) == 5
-
-
-def test_a_run_that_has_gone_on_since_frees_them(tmp_path: Path) -> None:
-    lake = Lake.at(tmp_path)
-    path = compacted_days_ago(lake, 8)
-    a_checkpoint(lake, "flights_raw", days_ago=0)
-
-    [upkeep] = maintain(lake, WEEK)
-
-    assert (upkeep.files_deleted, upkeep.kept_for, parquet(path)) == (5, None, 1)
-
-
-@pytest.mark.parametrize(("version", "kept"), [(2, True), (4, True), (6, False)])
-def test_what_a_lagging_stream_has_yet_to_take_is_kept(tmp_path: Path, version: int, kept: bool) -> None:
-    lake = Lake.at(tmp_path)
-    path = compacted_days_ago(lake, 8)
-    table = DeltaTable(path)
-    position: dict[str, object] = {
-        "reservoirId": table.metadata().id,
-        "reservoirVersion": version,
-        "index": -1,
-    }
-    a_checkpoint(lake, "phases", days_ago=0, position=position)
-
-    [upkeep] = maintain(lake, WEEK)
-
-    assert (upkeep.files_deleted == 0) is kept
-
-
-def test_a_query_that_never_finished_a_batch_keeps_all_since_it_started(tmp_path: Path) -> None:
-    lake = Lake.at(tmp_path)
-    compacted_days_ago(lake, 8)
-    folder = a_checkpoint(lake, "phases", days_ago=0)
-    (folder / "commits" / "4").unlink()
-    then = time.time() - 10 * 86_400
-    os.utime(folder / "metadata", (then, then))
-
-    [upkeep] = maintain(lake, WEEK)
-
-    assert upkeep.files_deleted == 0
-
-
-def test_a_checkpoint_that_cannot_be_understood_keeps_everything(tmp_path: Path) -> None:
-    lake = Lake.at(tmp_path)
-    compacted_days_ago(lake, 8)
-    (a_checkpoint(lake, "phases", days_ago=0) / "offsets" / "4").write_text("v9")
-
-    [upkeep] = maintain(lake, WEEK)
-
-    assert upkeep.files_deleted == 0
 
 
 def test_an_age_under_an_hour_is_refused(tmp_path: Path) -> None:

@@ -145,11 +145,6 @@ class Gold:
     def table(self) -> str:
         return f"gold/{self.name}"
 
-    @property
-    def is_stream(self) -> bool:
-        """Whether its function is given the stream itself, and not rows that came to rest."""
-        return self.looks_back is None and not self.latest_by
-
 
 Table = Silver | Gold
 Node = Source | Silver | Gold

@@ -144,7 +144,7 @@ class Lake:
         return self.vigie(pipeline) / "notes"
 
     def checkpoints(self, pipeline: str) -> Path:
-        """The folder that holds a checkpoint for each query."""
+        """The folder that holds what each watch and each courier has noted."""
         return self.vigie(pipeline) / "checkpoints"
 
     def checkpoint(self, pipeline: str, query: str) -> Path:

@@ -5,13 +5,11 @@ collide with it, and the files it replaces stay until a vacuum.
 
 Vacuum deletes, so it must never reach a file that a run may still read: silver as it was before a batch that
 a crash left unfinished (the batch is done again against that very version), or what a gold query that lags
-behind has yet to take. The newest plan of the loop for each source, gold table and delivery names the versions
-of the tables that it reads. What Spark's streams need is bounded by their checkpoints: a batch that is
-unfinished was planned after the last finished one was, and a Delta stream stands at the version that its
-offset names. A file that was still part of the table at the oldest of these instants stays, whatever age was
-asked for. So a pipeline may be stopped for a month, with `vigie maintain` every night, and go on. A watch reads
-silver again as it was at the version in its note, and then what came since; who is told of alerts reads their
-log from his note on.
+behind has yet to take. The newest plan of each source, gold table and delivery names the versions of the tables that
+it reads. A file that was still part of the table at the oldest of these stays, whatever age was asked for. So a
+pipeline may be stopped for a month, with `vigie maintain` every night, and go on. A watch reads silver again as it was
+at the version in its note, and then what came since; who is told of alerts reads their log from his note on. What
+Spark's streams may need, on which a Vigie of November 2026 ran, nobody here can tell: all of it.
 """
 
 from __future__ import annotations
@@ -113,7 +111,7 @@ def _look_after(lake: Lake, table: Table, older_than: timedelta) -> Upkeep:
             raise
         log.warning("%s keeps its small files: the disk is full", table)  # deleting is what makes room
     delta = DeltaTable(table.path)
-    need = oldest_need(lake, str(delta.metadata().id), table.path)
+    need = oldest_need(lake, table.path)
     asked_since = time.time() - older_than.total_seconds()
     since = min(asked_since, need.since) if need else asked_since
     deleted, freed = _vacuum(delta, table.path, since)
@@ -183,16 +181,14 @@ def _vacuum(delta: DeltaTable, path: Path, since: float) -> tuple[int, int]:
     return len(gone), freed
 
 
-def oldest_need(lake: Lake, table_id: str, path: Path) -> Need | None:
+def oldest_need(lake: Lake, path: Path) -> Need | None:
     """The oldest state of a table that a query of this lake may still read; None when no query ever ran.
 
     Any query counts for any table: which tables a batch reads again after a crash is the engine's to know.
     """
     needs = [
-        Need(since, str(checkpoint.relative_to(lake.root)))
-        for checkpoint in sorted(lake.root.glob("_vigie/*/checkpoints/*"))
-        if (checkpoint / "metadata").exists()
-        for since in _instants(checkpoint, table_id, path)
+        Need(0.0, str(metadata.parent.relative_to(lake.root)))
+        for metadata in sorted(lake.root.glob("_vigie/*/checkpoints/*/metadata"))
     ]
     needs += [
         Need(since, str(note.parent.relative_to(lake.root)))
@@ -240,24 +236,8 @@ def _still_to_read(lake: Lake, note: Path, path: Path) -> Iterator[float]:
         yield 0.0
 
 
-def _instants(checkpoint: Path, table_id: str, path: Path) -> Iterator[float]:
-    done = [int(entry.name) for entry in checkpoint.glob("commits/*") if entry.name.isdigit()]
-    if not done:
-        yield (checkpoint / "metadata").stat().st_mtime
-        return
-    try:
-        lines = (checkpoint / "offsets" / str(max(done))).read_text().splitlines()
-        yield json.loads(lines[1])["batchTimestampMs"] / 1000
-        for line in lines[2:]:
-            position = json.loads(line)
-            if isinstance(position, dict) and position.get("reservoirId") == table_id:
-                yield _committed_at(path, position["reservoirVersion"])
-    except (OSError, ValueError, LookupError):
-        yield 0.0  # a checkpoint that cannot be understood may need anything
-
-
 def _committed_at(path: Path, version: int) -> float:
-    """When a version was committed. A stream that has read all stands at the version still to come."""
+    """When a version was committed; who has read all stands at the version still to come."""
     commit = path / "_delta_log" / f"{version:020}.json"
     newest = max((int(entry.stem) for entry in commit.parent.glob("*.json") if entry.stem.isdigit()), default=-1)
     if version > newest:

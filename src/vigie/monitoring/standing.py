@@ -144,17 +144,11 @@ def _written(graph: Graph, lake: Lake) -> list[Query]:
 
 
 def delivered(lake: Lake, pipeline: str) -> list[Query]:
-    """The deliveries of a pipeline, of which the ledger says nothing: their own notes do, or Spark's."""
+    """The deliveries of a pipeline, of which the ledger says nothing: their own notes do."""
     found = []
     for done in sorted(lake.notes(pipeline).glob("*-to-*/done")):
         at = datetime.fromtimestamp(done.stat().st_mtime, UTC)
         found.append(Query(done.parent.name, int(done.read_text()), at))
-    for folder in sorted(lake.checkpoints(pipeline).glob("*-to-*/commits")):
-        notes = [note for note in folder.iterdir() if note.name.isdigit()]
-        if notes:
-            last = max(notes, key=lambda note: int(note.name))
-            at = datetime.fromtimestamp(last.stat().st_mtime, UTC)
-            found.append(Query(folder.parent.name, int(last.name), at))
     return found
 
 
