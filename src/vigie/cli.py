@@ -212,10 +212,10 @@ def runner(engine: str | None, master: str | None, settings: Settings) -> Callab
         return partial(run, engine=partial(started, Server(settings, master)))
     if name.startswith("sc://"):
         need_client()
-        from vigie.engines.spark.engine import reached
+        from vigie.engines.spark.engine import answering, reached
         from vigie.running import run
 
-        return partial(run, engine=partial(reached, name))
+        return partial(run, engine=partial(reached, answering(name)))
     raise BadSetting(f"there is no engine '{name}'", where="--engine", do="Name embedded, spark or sc://host:port.")
 
 

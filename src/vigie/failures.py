@@ -33,7 +33,7 @@ def _explained(problem: Exception, lake: Lake) -> VigieError:
     if is_full(problem):
         named = problem.filename if isinstance(problem, OSError) else None
         return full(named) if named else full(lake.root, gettempdir())
-    if not isinstance(problem, OSError) or problem.errno is None:  # a reader of tables raised it, and not the machine
+    if not isinstance(problem, OSError) or problem.filename is None:  # a reader of tables raised it
         said = f"a table cannot be read or written: {in_a_line(str(problem))}"
         return LakeDamaged(said, where=str(lake), do=PUT_BACK)
     where = str(problem.filename or lake)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -36,6 +37,7 @@ MESSAGES = pa.schema(
 )  # fmt: skip
 
 ROWS = MESSAGES.append(pa.field("row", pa.int64()))  # and their place among all
+SHARE_OF_WATCHING = 0.05  # of the time, at most: files that were read are looked at again, however many they are
 FILE_S = 1 << 40  # so many lines one may have, for them to stand before those of the next
 
 
@@ -61,6 +63,7 @@ class Inbox:
     folder: Path
     read_before: dict[bytes, tuple[int, int, str]] = field(default_factory=dict)
     passed_over: Unread = field(default_factory=Unread)
+    _rests_until: float = 0.0
 
     @property
     def identity(self) -> str:
@@ -84,7 +87,11 @@ class Inbox:
     def there(self, _position: Position | None, bounds: Bounds) -> There:
         taken: list[list[object]] = []
         size, is_cut = 0, False
-        new = sorted(self._new(), key=lambda file: (file.modified, file.name))
+        files = list(self._files())
+        names = {file.name for file in files}
+        new = sorted(
+            (file for file in files if file.name not in self.read_before), key=lambda file: (file.modified, file.name)
+        )
         for file in new:
             if taken and size + file.size > bounds.bytes:
                 is_cut = True
@@ -93,7 +100,7 @@ class Inbox:
             if content is None:
                 continue  # taken away before it was looked at: it was never there for us
             digest = hashlib.sha256(content).hexdigest()
-            if self._is_renamed(file, digest):
+            if self._is_renamed(file, digest, names):
                 continue
             taken.append([file.name.hex(), file.size, file.modified, _lines(content), digest])
             size += file.size
@@ -119,8 +126,14 @@ class Inbox:
         return pa.concat_tables(parts) if parts else MESSAGES.empty_table()
 
     def verify(self, span: Span, messages: int) -> str | None:
-        """Each file was held to its hash as it was read."""
-        assert messages == sum(lines for *_, lines, _ in span.part)
+        """Each file was held to its hash as it was read; what became of its lines since is counted."""
+        there = sum(lines for *_, lines, _ in span.part)
+        if messages != there:
+            raise RunFailed(
+                f"{there:,} lines stand in the {len(span.part):,} files of this batch, and {messages:,} were read",
+                where=self.identity,
+                do="Start again: the batch is read anew. If it happens again, whoever reads it loses lines.",
+            )
         return None
 
     def frame(self, spark: SparkSession, span: Span) -> DataFrame:
@@ -162,6 +175,14 @@ class Inbox:
             self.passed_over.look(files)
 
     def watch(self) -> None:
+        began = time.monotonic()
+        if began < self._rests_until:
+            return
+        self._compare()
+        ended = time.monotonic()
+        self._rests_until = ended + (ended - began) / SHARE_OF_WATCHING
+
+    def _compare(self) -> None:
         self._name_unread()
         for file in self._files():
             known = self.read_before.get(file.name)
@@ -169,9 +190,6 @@ class Inbox:
                 content = content_of(self.folder, file)
                 if content is not None and hashlib.sha256(content).hexdigest() != known[2]:
                     raise changed(file.text)
-
-    def _new(self) -> Iterator[File]:
-        return (file for file in self._files() if file.name not in self.read_before)
 
     def _files(self) -> Iterator[File]:
         with os.scandir(os.fsencode(self.folder)) as listed:
@@ -185,9 +203,8 @@ class Inbox:
                 if stat.S_ISREG(about.st_mode):
                     yield File(entry.name, about.st_size, about.st_mtime_ns)
 
-    def _is_renamed(self, file: File, digest: str) -> bool:
+    def _is_renamed(self, file: File, digest: str, there: set[bytes]) -> bool:
         """Whether it was read under another name that is gone now: then it is known under this one."""
-        there = {each.name for each in self._files()}
         for name, (size, _, before) in self.read_before.items():
             if before == digest and size == file.size and name not in there:
                 del self.read_before[name]

@@ -26,9 +26,9 @@ from vigie.core.notes import JsonNotes, Notes
 from vigie.core.run_context import RunContext
 from vigie.disk import write_whole
 from vigie.duration import parse_duration
-from vigie.errors import RunFailed
+from vigie.errors import LakeDamaged, RunFailed
 from vigie.graph import Delivery, Source
-from vigie.lake import Table, opened
+from vigie.lake import PUT_BACK, Table, opened
 from vigie.sinks import NotNow
 
 ROWS_A_BATCH = 200_000
@@ -106,7 +106,14 @@ class Carrier:
         return pa.schema([field for field in there if field.name != SEEN])  # which is the loop's own
 
     def _done(self) -> int:
-        return int(self._done_at.read_text()) if self._done_at.exists() else -1
+        if not self._done_at.exists():
+            return -1
+        try:
+            return int(self._done_at.read_text())
+        except ValueError as problem:
+            raise LakeDamaged(
+                "the note of what was delivered is not what was written there", where=str(self._done_at), do=PUT_BACK
+            ) from problem
 
     def deliver(self) -> bool:
         """Send what is due, or the next rows; whether there were any."""

@@ -69,12 +69,14 @@ class JsonNotes:
         path = self._folder / f"{batch}.json"
         if not path.exists():
             return None
+        damaged = LakeDamaged("the note of a batch is not what was written there", where=str(path), do=PUT_BACK)
         try:
-            return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+            said = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
         except msgspec.MsgspecError as problem:
-            raise LakeDamaged(
-                "the note of a batch is not what was written there", where=str(path), do=PUT_BACK
-            ) from problem
+            raise damaged from problem
+        if not said:
+            raise damaged
+        return said
 
     def commit(self, batch: int, plan: dict[str, Any]) -> None:
         write_whole(self._folder / f"{batch}.json", msgspec.json.encode(plan).decode())

@@ -24,6 +24,27 @@ def check_table(path: Path, address: str, *, known: int) -> None:
         )
 
 
+def check_commits(path: Path, address: str, app: str, *, known: int) -> None:
+    """LakeDamaged when a table lacks the commit of a batch of which the ledger knows that it wrote rows."""
+    if known >= 0 and (there := tables.last_batch(path, app)) < known:
+        raise LakeDamaged(
+            f"the table {address} has lost a commit: the ledger knows of its batch {known}, and the newest that the "
+            + (f"table has is {there}" if there >= 0 else "table has is none"),
+            where=str(path),
+            do=PUT_BACK,
+        )
+
+
+def check_unfilled(path: Path, address: str, app: str) -> None:
+    """LakeDamaged when a table that has no plans has batches: what is read next would be taken for theirs."""
+    if (last := tables.last_batch(path, app)) >= 0:
+        raise LakeDamaged(
+            f"the plans of {address} are gone: the table has its batch {last}, and nothing says what was read",
+            where=str(path),
+            do=PUT_BACK,
+        )
+
+
 def check_notes(notes: Path, of: str, *, planned: int, written: int) -> None:
     """LakeDamaged when the plans of a source or table, and what the ledger has of it, do not belong together.
 

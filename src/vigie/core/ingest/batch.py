@@ -26,7 +26,7 @@ from vigie.core.notes import Notes, Plan
 from vigie.core.reached import Journal
 from vigie.core.run_context import RunContext
 from vigie.core.source import Bounds, Source, Span, bronze_of
-from vigie.core.whole import check_notes, check_table, claim
+from vigie.core.whole import check_commits, check_notes, check_table, check_unfilled, claim
 from vigie.graph import Source as Declared
 from vigie.instants import MICROSECOND, micros
 
@@ -81,6 +81,8 @@ class Ingest:
     def _prepare(self) -> None:
         lake, owner = self._context.lake, self._context.graph.name
         tables.ensure(self._bronze, bronze_of(self._source), self._declared.table, owner)
+        if self._plan is None:
+            check_unfilled(self._bronze, self._declared.table, f"{self._declared.name}:bronze")
         tables.ensure(lake.quarantine(owner), quarantine.QUARANTINE, "quarantine", owner)
         tables.ensure(lake.late(owner), quarantine.LATE, "late", owner)
 
@@ -192,16 +194,23 @@ class Ingest:
         by_address = {table.address: table for table in self._tables}
         bronze: list[Taken] = []
         done: dict[str, int] = {}
+        known, accepted = -1, dict[str, int]()  # the last batches that wrote rows
         own = pc.field("query") == self._declared.name
         told = self._context.ledger.entries(own, "table", "batch", "read", "accepted", "offsets")
         for entry in sorted(told, key=lambda entry: entry["batch"]):
             offsets, batch = json.loads(entry["offsets"]), entry["batch"]
+            wrote = batch if entry["accepted"] else -1
             if entry["table"] == self._declared.table:
+                known = max(known, wrote)
                 self._source.remember(offsets["part"])
                 self._arrived = offsets["arrived"]
                 bronze.append(Taken(batch, offsets["part"], entry["read"]))
             elif (table := by_address.get(entry["table"])) is not None:
                 done[table.address] = batch
+                accepted[table.address] = max(accepted.get(table.address, -1), wrote)
                 table.recall(offsets["progress"], offsets["until"])
                 self._journal.add(table.address, reached_by(batch, offsets))
+        check_commits(self._bronze, self._declared.table, f"{self._declared.name}:bronze", known=known)
+        for address, batch in accepted.items():
+            check_commits(self._context.lake.path(address), address, f"{self._declared.name}:{address}", known=batch)
         return bronze, done

@@ -11,6 +11,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from vigie.arrow_types import arrow_schema
 from vigie.core import user_function
+from vigie.core.ingest.kinds import stands_for
 from vigie.errors import BadDeclaration, RunFailed
 from vigie.graph import HAS_KEY, HAS_TIME, Silver, Source
 
@@ -32,11 +33,13 @@ def shaped(table: Silver, source: Source, rows: DataFrame) -> DataFrame:
     made = _made(table, source, rows)
     place = f"silver table '{table.name}' ({table.place})"
     _hold_to_schema(table, made, place)
+    selected = _selected(table, made)
     try:
-        return _selected(table, made)
+        _ = selected.schema  # a client looks at nothing before it is asked
     except AnalysisException:
         _refuse_rules(table, made, place)
         raise
+    return selected
 
 
 def shaped_again(table: Silver, source: Source, rows: DataFrame) -> DataFrame:
@@ -51,7 +54,7 @@ def _made(table: Silver, source: Source, rows: DataFrame) -> DataFrame:
 
 def _hold_to_schema(table: Silver, made: DataFrame, place: str) -> None:
     schema = from_arrow_schema(arrow_schema(table.schema))  # Spark would ask a session to read it
-    there = set(made.columns)  # which a client copies whole each time
+    there = {field.name: field.dataType for field in made.schema}  # which a client asks for each time
     lost = [name for name in (*ENGINE, "_has_key") if name not in there]
     if lost:
         raise BadDeclaration(
@@ -64,13 +67,13 @@ def _hold_to_schema(table: Silver, made: DataFrame, place: str) -> None:
             f"the function of {place} owes {', '.join(owed)}",
             do="Return them, or take them out of its schema.",
         )
-    try:
-        _ = made.select(*schema.names).to(schema).schema
-    except AnalysisException as problem:
-        raise BadDeclaration(
-            f"the function of {place} gives a column of another type than its schema says",
-            do=str(problem).splitlines()[0],
-        ) from problem
+    for field in schema:
+        if not stands_for(there[field.name], field.dataType):
+            raise BadDeclaration(
+                f"the function of {place} gives a column of another type than its schema says: {field.name} is "
+                f"{there[field.name].simpleString()}, and not {field.dataType.simpleString()}",
+                do="Cast it, or mend the schema.",
+            )
 
 
 def _selected(table: Silver, made: DataFrame) -> DataFrame:
@@ -83,7 +86,7 @@ def _refuse_rules(table: Silver, made: DataFrame, place: str) -> None:
     """BadDeclaration for the first rule that Spark does not take for a condition."""
     for name, condition in table.expect.items():
         try:
-            made.where(F.expr(condition))
+            _ = made.select(F.expr(condition)).schema
         except AnalysisException as problem:
             raise BadDeclaration(
                 f"the rule '{name}' of {place} is no condition that Spark can ask: {str(problem).splitlines()[0]}",

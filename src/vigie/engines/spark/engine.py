@@ -66,8 +66,8 @@ def started(server: Server) -> Spark:
     return spark
 
 
-def reached(address: str) -> Spark:
-    """Spark on a server that is there already; BadSetting when it is none, or nobody is there."""
+def answering(address: str) -> str:
+    """The address of a Connect server; BadSetting when it is none, or nobody is there."""
     found = FOUND.fullmatch(address)
     if found is None:
         raise BadSetting(
@@ -83,6 +83,11 @@ def reached(address: str) -> Spark:
             where="--engine",
             do="Start it (`start-connect-server.sh` comes with Spark), or name another.",
         ) from problem
+    return address
+
+
+def reached(address: str) -> Spark:
+    """Spark on a server that is there already; BadSetting when it is of another version, or cannot run what is ours."""
     spark = Spark(address)
     spark.hold_to_version("--engine")
     spark.bring()
