@@ -60,9 +60,10 @@ def started(server: Server) -> Spark:
     except RunFailed as problem:
         raise BadSetting(problem.what, where=server.asked, do="Mend that, or name another with --master.") from problem
     spark = Spark(server)
-    spark.hold_to_version("SPARK_HOME")
-    if not server.is_here:
-        spark.bring()
+    with _closed_unless_it_serves(spark):
+        spark.hold_to_version("SPARK_HOME")
+        if not server.is_here:
+            spark.bring()
     return spark
 
 
@@ -89,9 +90,19 @@ def answering(address: str) -> str:
 def reached(address: str) -> Spark:
     """Spark on a server that is there already; BadSetting when it is of another version, or cannot run what is ours."""
     spark = Spark(address)
-    spark.hold_to_version("--engine")
-    spark.bring()
+    with _closed_unless_it_serves(spark):
+        spark.hold_to_version("--engine")
+        spark.bring()
     return spark
+
+
+@contextmanager
+def _closed_unless_it_serves(spark: Spark) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        spark.close()
+        raise
 
 
 class Spark:
@@ -150,7 +161,6 @@ class Spark:
         """BadSetting for a server of another version than the client that speaks to it."""
         there = Session(self._address).version
         if there.split(".")[:2] != __version__.split(".")[:2]:
-            self.close()
             raise BadSetting(
                 f"the server at {self._address} is Spark {there}, and this Vigie speaks to {__version__}",
                 where=where,
