@@ -55,7 +55,7 @@ def test_a_lake_that_spark_filled_between_deaths_is_what_an_independent_computat
         assert (code, died_after in ahead) == (DIED, True), complained
         ahead = [each for each in ahead if each != died_after]
 
-    for name, engine in (("spark", server), ("embedded", "embedded")):
+    for name, engine in (("spark", "spark"), ("embedded", "embedded")):  # it is finished by a server of its own
         code, _, complained = Job(str(tmp_path / name), address, engine=engine).finish(600)
         assert code == 0, complained
 
