@@ -288,6 +288,18 @@ def test_lines_that_are_missing_or_doubled_stop_the_run(tmp_path: Path, read: in
         inbox.verify(span, read)
 
 
+def test_two_files_that_held_the_same_are_known_again_under_their_new_names(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path)
+    for name in (b"a.jsonl", b"b.jsonl"):
+        put(tmp_path, name, b"1\n")
+    taken(inbox)
+
+    (tmp_path / "a.jsonl").rename(tmp_path / "y.jsonl")
+    (tmp_path / "b.jsonl").rename(tmp_path / "z.jsonl")
+
+    assert taken(inbox) == []
+
+
 def test_a_file_that_is_taken_away_while_the_folder_is_looked_through_is_no_concern(tmp_path: Path) -> None:
     put(tmp_path, b"a.jsonl", b"1\n")
     inbox = Inbox(tmp_path)

@@ -88,7 +88,7 @@ class Inbox:
         taken: list[list[object]] = []
         size, is_cut = 0, False
         files = list(self._files())
-        names = {file.name for file in files}
+        gone = self._gone({file.name for file in files})
         new = sorted(
             (file for file in files if file.name not in self.read_before), key=lambda file: (file.modified, file.name)
         )
@@ -100,7 +100,8 @@ class Inbox:
             if content is None:
                 continue  # taken away before it was looked at: it was never there for us
             digest = hashlib.sha256(content).hexdigest()
-            if self._is_renamed(file, digest, names):
+            if before := gone.get((file.size, digest)):
+                self._renamed(before.pop(), file)
                 continue
             taken.append([file.name.hex(), file.size, file.modified, _lines(content), digest])
             size += file.size
@@ -203,14 +204,18 @@ class Inbox:
                 if stat.S_ISREG(about.st_mode):
                     yield File(entry.name, about.st_size, about.st_mtime_ns)
 
-    def _is_renamed(self, file: File, digest: str, there: set[bytes]) -> bool:
-        """Whether it was read under another name that is gone now: then it is known under this one."""
-        for name, (size, _, before) in self.read_before.items():
-            if before == digest and size == file.size and name not in there:
-                del self.read_before[name]
-                self.read_before[file.name] = (file.size, file.modified, digest)
-                return True
-        return False
+    def _gone(self, there: set[bytes]) -> dict[tuple[int, str], list[bytes]]:
+        """The names of files that were read and are there no more, by what they held."""
+        gone: dict[tuple[int, str], list[bytes]] = {}
+        for name, (size, _, held) in self.read_before.items():
+            if name not in there:
+                gone.setdefault((size, held), []).append(name)
+        return gone
+
+    def _renamed(self, before: bytes, file: File) -> None:
+        """It was read under another name that is gone now, and is known under this one."""
+        size, _, held = self.read_before.pop(before)
+        self.read_before[file.name] = (size, file.modified, held)
 
 
 def content_of(folder: Path, file: File) -> bytes | None:

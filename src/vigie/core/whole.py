@@ -69,9 +69,11 @@ def check_notes(notes: Path, of: str, *, planned: int, written: int) -> None:
 def claim(note: Path, identity: str) -> None:
     """Bind what a source has read to what it reads; LakeMismatch when that was something else before."""
     if note.exists() and (before := note.read_text()) != identity:
+        folder = before.removeprefix("the inbox ")
+        flag = f" (--from inbox:{folder})" if folder != before else ""
         raise LakeMismatch(
             f"this lake was filled from {before}, and is now asked to go on from {identity}",
             where=str(note.parent),
-            do="Go on from where it was filled, or use another lake with --lake.",
+            do=f"Go on from where it was filled{flag}, or use another lake with --lake.",
         )
     write_whole(note, identity)

@@ -84,8 +84,9 @@ class SparkIntake:
         with self.sessions() as session:
             held = frames.table(session, self.bronze).where(F.col("batch").between(batches[0].batch, batches[-1].batch))
             placed = self._source.placed(session, held, [each.part for each in batches])
-            in_turn = F.row_number().over(Window.orderBy("batch", "row")).cast("long")  # batch by batch, as they came
-            return self._held(placed.withColumns({"row": in_turn, "arrived_at": F.col("received_at")}), None)
+            in_turn = Window.partitionBy(F.lit(0)).orderBy("batch", "row")  # batch by batch, as they came
+            row = F.row_number().over(in_turn).cast("long")
+            return self._held(placed.withColumns({"row": row, "arrived_at": F.col("received_at")}), None)
 
     def _held(self, rows: DataFrame, span: Span | None) -> SparkBatch:
         self.close()
