@@ -88,10 +88,10 @@ class Inbox:
         taken: list[list[object]] = []
         size, is_cut = 0, False
         files = list(self._files())
-        gone = self._gone({file.name for file in files})
         new = sorted(
             (file for file in files if file.name not in self.read_before), key=lambda file: (file.modified, file.name)
         )
+        gone = self._gone({file.name for file in files}) if new else {}
         for file in new:
             if taken and size + file.size > bounds.bytes:
                 is_cut = True

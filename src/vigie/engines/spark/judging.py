@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -50,13 +51,8 @@ if TYPE_CHECKING:
 
 Sessions = Callable[[], "AbstractContextManager[SparkSession]"]
 
-CARRIED = {
-    PARTITION: "partition_id",
-    ROW: "row",
-    RECEIVED: "received",
-    ARRIVED: "arrived",
-    SIZE: "size",
-}  # in `_origin`
+# In `_origin`.
+CARRIED = {PARTITION: "partition_id", ROW: "row", RECEIVED: "received", ARRIVED: "arrived", SIZE: "size"}
 
 # What a row carries while it is judged, beside the columns of its table.
 BESIDE = pa.schema([
@@ -76,8 +72,8 @@ class Counted:
     their messages. Of those that may be accepted: the first and the last event time, and the newest row."""
 
     progress: dict[str, int]
-    rows: dict[int, int] = field(default_factory=dict)
-    bytes: dict[int, int] = field(default_factory=dict)
+    rows: Counter[int] = field(default_factory=Counter)
+    bytes: Counter[int] = field(default_factory=Counter)
     span: tuple[int, int] = (2**63 - 1, NEVER)
     newest: Row | None = None
 
@@ -153,7 +149,11 @@ class Judge:
             told = self._told(rows, plan, ahead).persist()
             verdict = F.when(_is_broken(), BROKEN).when(self._is_late(), LATE).otherwise(ACCEPTED)
             judged = told.withColumn(VERDICT, verdict)
-            counted = self._counted(judged, plan, ahead, count)
+            try:
+                counted = self._counted(judged, plan, ahead, count)
+            except BaseException:
+                told.unpersist()
+                raise
             newest = counted.newest
             if self.table.unique and self.watermark is not None and newest is not None:
                 repeats = self._repeats(session, judged, plan, *counted.span).toArrow()
@@ -186,8 +186,8 @@ class Judge:
         for partition, verdict, rows, _, size, furthest, first, last, newest in found:
             known = counted.progress.get(partition, NEVER)
             counted.progress[partition] = known if furthest is None else max(known, furthest)
-            counted.rows[verdict] = counted.rows.get(verdict, 0) + rows
-            counted.bytes[verdict] = counted.bytes.get(verdict, 0) + size
+            counted.rows[verdict] += rows
+            counted.bytes[verdict] += size
             if verdict == ACCEPTED:
                 counted.add(first, last, newest)
         return counted
@@ -243,7 +243,7 @@ class JudgedRows:
         return self.counted.progress
 
     def count(self, verdict: int) -> int:
-        return self.counted.rows.get(verdict, 0)
+        return self.counted.rows[verdict]
 
     def accept(self, path: Path, stamp: Stamp, noted: Mapping[str, int]) -> tuple[int, int]:
         with self.sessions() as session:
@@ -261,7 +261,7 @@ class JudgedRows:
             those = self.rows.where(F.col(VERDICT) == verdict).select(
                 F.col(ROW).alias("row"), F.col(RULES).alias("rules")
             )
-            rows, size = self.count(verdict), self.counted.bytes.get(verdict, 0)
+            rows, size = self.count(verdict), self.counted.bytes[verdict]
             taken = self.messages.join(F.broadcast(those) if rows <= FEW else those, "row")
             there = {name: F.col(name) for name in taken.columns}
             there |= {"table": F.lit(self.table.table), "source": F.lit(self.declared.name)}
