@@ -41,13 +41,19 @@ def need_client() -> None:
 
 def need_spark() -> None:
     """BadSetting when Spark itself is not there: its client alone is no Spark."""
-    spec = importlib.util.find_spec("pyspark")
-    if spec is None or spec.origin is None or not (Path(spec.origin).parent / "jars").is_dir():
+    if installed_spark() is None:
         raise BadSetting(
-            "Spark itself is not installed here" + (", its client alone is" if spec else ""),
+            "Spark itself is not installed here" + (", its client alone is" if is_installed("pyspark") else ""),
             where="pyspark",
             do=install_extra("spark", "pyspark"),
         )
+
+
+def installed_spark() -> Path | None:
+    """The home of a Spark that is installed as a package of Python; its client alone is none."""
+    spec = importlib.util.find_spec("pyspark")
+    home = Path(spec.origin).parent if spec is not None and spec.origin is not None else None
+    return home if home is not None and (home / "jars").is_dir() else None
 
 
 def is_installed(module: str) -> bool:

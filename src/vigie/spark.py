@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from vigie.arrow_types import arrow_schema
 from vigie.contracts import RemoteSink, Surroundings
+from vigie.core.delivery import ROWS_AT_ONCE
 from vigie.core.delivery_id import delivery_id
 from vigie.core.gold.windows import flat
 from vigie.core.ingest import parsing
@@ -46,7 +47,6 @@ STATE = {
     "RocksDBStateStoreProvider"
 }
 LOOK_EVERY_S = 1
-AT_ONCE = 10_000  # rows that a sink is given together
 KAFKA = "org/apache/spark/sql/kafka010/KafkaSourceProvider.class"
 
 
@@ -138,7 +138,7 @@ def delivered(sink: RemoteSink, settings: Settings, checkpoint: Path) -> Callabl
     `checkpoint` is the query's folder. What the sink names after its delivery has another name in a query begun anew.
     """
     writer = sink.opened(Surroundings(settings, delivery=delivery_id(checkpoint.name, checkpoint)))
-    return lambda rows, batch: writer.write(rows.toArrow().to_reader(max_chunksize=AT_ONCE), batch)
+    return lambda rows, batch: writer.write(rows.toArrow().to_reader(max_chunksize=ROWS_AT_ONCE), batch)
 
 
 def goes_on(spark: SparkSession, stop: threading.Event) -> None:

@@ -30,7 +30,7 @@ def test_what_is_fetched_is_what_is_locked(file: Path, lock: str, package: str) 
 def client_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache, where Spark's client alone is installed."""
     monkeypatch.delenv("SPARK_HOME", raising=False)
-    monkeypatch.setattr(environment, "find_spec", lambda _name: None)
+    monkeypatch.setattr(environment, "installed_spark", lambda: None)
     return tmp_path
 
 

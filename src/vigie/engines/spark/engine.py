@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 import grpc
@@ -28,7 +27,7 @@ from vigie.engines import columns, plans
 from vigie.engines.connected import Deadline, Session, connected, is_of_the_connection, opened, ran_out_of_time
 from vigie.engines.spark import closing, frames, latest, shipping
 from vigie.engines.spark.intake import SparkIntake
-from vigie.engines.spark.server import CORES_OF_A_CLUSTER, Server
+from vigie.engines.spark.server import CORES_OF_A_CLUSTER, INSTANTS, Server
 from vigie.errors import BadSetting, RunFailed
 from vigie.graph import Source as Declared
 
@@ -42,9 +41,6 @@ TABLE = "vigie_table"
 ANSWERS_WITHIN_S = 7.0  # to a call, and as much to a word of gRPC
 CALL_ENDS_WITHIN_S = 180.0
 FOUND = re.compile(r"sc://(?P<host>[\w.-]+):(?P<port>\d{1,5})/?")
-
-# Spark's own default is a form of instant that other readers cannot hold.
-INSTANTS = {"spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS"}
 
 PARTS, PARTS_UNLESS_SAID = "spark.sql.shuffle.partitions", "200"
 
@@ -201,7 +197,7 @@ class Spark:
                 self._own.address = None  # other threads find out by themselves
                 raise self._gone(problem) from problem
             if isinstance(problem, PySparkException) and is_full(problem) and isinstance(self._server, Server):
-                raise full(gettempdir()) from problem
+                raise full(tempfile.gettempdir()) from problem
             if isinstance(problem, PySparkException):
                 raise NotComputed(reason(str(problem))) from problem
             raise

@@ -8,10 +8,10 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from hashlib import sha256
-from importlib.util import find_spec
 from pathlib import Path
 
 from vigie.errors import BadSetting, VigieError
+from vigie.extras import installed_spark
 
 PINS = Path(__file__).parent / "pins"
 BUILD, SPARK = PINS / "build.txt", PINS / "spark.txt"
@@ -56,12 +56,8 @@ def spark_home(cache: Path) -> Path:
         if not (Path(named) / "bin" / "spark-submit").exists():
             raise BadSetting("there is no Spark there", where=f"SPARK_HOME={named}", do="Name its folder, or unset it.")
         return Path(named)
-    spec = find_spec("pyspark")
-    beside = Path(spec.origin).parent if spec is not None and spec.origin is not None else None
-    if beside is not None and (beside / "jars").is_dir():
-        return beside
-    if (own := home(cache)) is not None:
-        return own
+    if (there := installed_spark() or home(cache)) is not None:
+        return there
     raise BadSetting(
         "Spark itself is not installed here, its client alone is",
         where="--engine spark",

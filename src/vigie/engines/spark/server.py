@@ -39,6 +39,8 @@ SETTINGS = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
 }
+# Spark's own default is a form of instant that other readers cannot hold.
+INSTANTS = {"spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS"}
 # On one machine. Measured on two cores: see docs/decisions/0008-spark-settings.md.
 HERE = {
     "spark.sql.adaptive.enabled": "false",
@@ -87,12 +89,11 @@ class Server:
         for name, value in self._conf(needed).items():
             command += ["--conf", f"{name}={value}"]
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (for as long as it runs)
-        around = {"JAVA_HOME": str(java), "SPARK_HOME": str(home), "PYSPARK_DRIVER_PYTHON": sys.executable}
-        around["PYSPARK_PYTHON"] = sys.executable
+        python = sys.executable if self.is_here else os.environ.get("PYSPARK_PYTHON", sys.executable)
+        around = {"JAVA_HOME": str(java), "SPARK_HOME": str(home), "PYSPARK_PYTHON": python}
+        around["PYSPARK_DRIVER_PYTHON"] = sys.executable
         if self.is_here:
             around["SPARK_LOCAL_IP"] = os.environ.get("SPARK_LOCAL_IP", LOOPBACK)
-        else:
-            around["PYSPARK_PYTHON"] = os.environ.get("PYSPARK_PYTHON", sys.executable)
         self._process = tied.started(
             "spark",
             ["/usr/bin/env", *(f"{name}={value}" for name, value in around.items()), *command, "spark-internal"],
@@ -137,9 +138,8 @@ class Server:
         while time.monotonic() - began < STARTS_WITHIN_S:
             if self._process.poll() is not None:
                 raise self._not_started("ended before it listened")
-            with socket.socket() as trying:
-                if trying.connect_ex((LOOPBACK, self._port)) == 0:
-                    return
+            if _answers(f"{LOOPBACK}:{self._port}"):
+                return
             time.sleep(LOOK_EVERY_S)
         raise self._not_started(f"did not listen within {STARTS_WITHIN_S:.0f} s")
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.errors import PySparkException
 
+from vigie.engines import connected
 from vigie.engines.spark import server
 from vigie.engines.spark.class_archive import TAKES_PICTURE, archived
 from vigie.engines.spark.jars import jars
@@ -27,14 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-OURS = {
-    **server.SETTINGS,
-    **server.HERE,
-    "spark.sql.session.timeZone": "UTC",
-    # One bad value in one row gives a null; it does not stop the query.
-    "spark.sql.ansi.enabled": "false",
-    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-}
+OURS = server.SETTINGS | server.HERE | server.INSTANTS | connected.SETTINGS
 
 # Java compiles each method once and quickly, and not again and better: half the CPU in the first minutes.
 BRIEF = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
