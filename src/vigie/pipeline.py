@@ -235,8 +235,8 @@ class Watching:
     def alert(self, name: str, detector: Detector, *, severity: str = "warning") -> None:
         """Declare what raises an alert. It opens when the detector fires for a key, and closes when it clears.
 
-        Readings are judged in the order of their time; one that comes after a newer one of its key was judged
-        raises nothing, though what is usual is worked out from it too.
+        Readings of a key are judged one by one, in the order in which they came. One that was overtaken by a newer one
+        is judged by what was before it in time, and ends nothing that began after it.
         """
         place = _caller()
         self._rules.append(Rule(_text(name, "a rule's name", place), detector, severity, place))

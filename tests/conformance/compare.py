@@ -77,19 +77,20 @@ def _finding(trial: Trial, spark: pa.Table | str, embedded: pa.Table | str) -> F
         return Finding(trial, verdict, spark)
     if isinstance(embedded, str):
         return Finding(trial, Verdict.FAILS_EMBEDDED, embedded)
-    return Finding(trial, *_beside(trial, spark, embedded))
+    return Finding(trial, *beside(spark, embedded, in_order=trial.kind not in {Kind.GENERATOR, Kind.FRAME}))
 
 
-def _beside(trial: Trial, spark: pa.Table, embedded: pa.Table) -> tuple[Verdict, str]:
+def beside(spark: pa.Table, embedded: pa.Table, *, in_order: bool) -> tuple[Verdict, str]:
+    """What is to be said of two answers, and where they are apart."""
     if [plain_type(each) for each in spark.schema.types] != [plain_type(each) for each in embedded.schema.types]:
         return Verdict.DIFFERS, f"{_types(embedded)}, where Spark gives {_types(spark)}"
     expected, found = _rows(spark), _rows(embedded)
-    if trial.kind in {Kind.GENERATOR, Kind.FRAME}:
-        expected, found = sorted(expected, key=repr), sorted(found, key=repr)
+    if not in_order:
+        expected, found = sorted(expected, key=like), sorted(found, key=like)
     if len(expected) != len(found):
         return Verdict.DIFFERS, f"{len(found)} rows, where Spark gives {len(expected)}"
-    apart = [(at, *pair) for at, pair in enumerate(zip(expected, found, strict=True)) if not _same(*pair, exact=True)]
-    far = [each for each in apart if not _same(*each[1:], exact=False)]
+    apart = [(at, *pair) for at, pair in enumerate(zip(expected, found, strict=True)) if not same(*pair, exact=True)]
+    far = [each for each in apart if not same(*each[1:], exact=False)]
     if far:
         at, first, other = far[0]
         return Verdict.DIFFERS, f"in {len(far)} rows, as in row {at}: {other!r}, where Spark gives {first!r}"
@@ -100,9 +101,8 @@ def _types(table: pa.Table) -> str:
     return ", ".join(str(each) for each in table.schema.types)
 
 
-def _rows(table: pa.Table) -> list[Any]:
-    columns = [_countable(column).to_pylist() for column in table.columns]
-    return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
+def _rows(table: pa.Table) -> list[tuple[Any, ...]]:
+    return list(zip(*(_countable(column).to_pylist() for column in table.columns), strict=True))
 
 
 def _countable(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -112,16 +112,21 @@ def _countable(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
 
 
-def _same(one: Any, other: Any, *, exact: bool) -> bool:
+def like(row: tuple[Any, ...]) -> list[str]:
+    """What sorts a row beside its like, although their figures differ in the last digits."""
+    return [f"{value:.6g}" if isinstance(value, float) else str(value) for value in row]
+
+
+def same(one: Any, other: Any, *, exact: bool) -> bool:
     """Whether two values are one to SQL, for which 0.0 is -0.0 and NaN is NaN."""
     if isinstance(one, float) and isinstance(other, float):
         if one == other or (math.isnan(one) and math.isnan(other)):
             return True
         return not exact and math.isclose(one, other, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key], exact=exact) for key in one)
+        return one.keys() == other.keys() and all(same(one[key], other[key], exact=exact) for key in one)
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(_same(*pair, exact=exact) for pair in zip(one, other, strict=True))
+        return len(one) == len(other) and all(same(*pair, exact=exact) for pair in zip(one, other, strict=True))
     return bool(one == other)
 
 

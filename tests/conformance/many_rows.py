@@ -42,6 +42,8 @@ var_pop(y); var_pop(c); var_samp(y); var_samp(c); variance(y); variance(m)
 
 BY_ID = "over (partition by g order by id)"
 BY_TIME = "over (partition by g order by t, id)"
+HUGE = "case when id % 40 = 7 then 1e100d else y end"
+MOVING = "over (partition by g order by id rows between 1 preceding and current row)"
 WINDOWS = rf"""
 cume_dist() {BY_ID}; dense_rank() over (partition by g order by c); rank() over (partition by g order by c)
 cume_dist() over (partition by g order by c desc); percent_rank() over (partition by g order by c)
@@ -78,6 +80,19 @@ stddev_samp(y) over (partition by g order by id rows between 10 preceding and cu
 median(y) over (partition by g)
 percentile(y, 0.5) over (partition by g); max_by(s, id) {BY_ID}; min_by(s, id) over (partition by g)
 corr(y, y2) {BY_ID}
+sum({HUGE}) {MOVING}
+avg({HUGE}) {MOVING}
+mean({HUGE}) {MOVING}
+std({HUGE}) {MOVING}
+stddev({HUGE}) {MOVING}
+stddev_pop({HUGE}) {MOVING}
+stddev_samp({HUGE}) {MOVING}
+var_pop({HUGE}) {MOVING}
+var_samp({HUGE}) {MOVING}
+variance({HUGE}) {MOVING}
+min({HUGE}) {MOVING}
+max({HUGE}) {MOVING}
+count({HUGE}) {MOVING}
 """
 
 # What makes several rows of one, or rows in a number of its own.

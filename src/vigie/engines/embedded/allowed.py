@@ -166,6 +166,12 @@ REFUSED: dict[str, str] = {
     ),
 }
 
+# It takes away from the sum what leaves the window, and cannot take away what swallowed the rest.
+MOVING = (
+    "over a window that moves is wrong for all rows that follow a value that is NaN, infinite or a billion times larger "
+    "than they are: bound the column by a rule"
+)
+
 # Functions that are allowed and for some types, or values, answer otherwise than Spark; for all others they were held.
 BY_TYPE: dict[str, str] = {
     "%": "by a literal 0 has no type",
@@ -179,7 +185,7 @@ BY_TYPE: dict[str, str] = {
     ),
     "asinh": "of an infinite or huge DOUBLE gives another value",
     "atan2": "of -0.0 gives the other end of the circle",
-    "avg": "of a DECIMAL differs in the last digit",
+    "avg": f"of a DECIMAL differs in the last digit, and {MOVING}",
     "cast": (
         "of text that is no number fails, where Spark gives NULL (use try_cast), and of text with a time "
         "after a T gives no DATE; of a DOUBLE writes other text; of a number too large for the type "
@@ -216,7 +222,7 @@ BY_TYPE: dict[str, str] = {
     "make_date": "fails for what is no day, where Spark gives NULL",
     "make_timestamp": "fails for parts that make no instant, where Spark gives NULL",
     "max": ("of a DOUBLE that may be NaN, of an ARRAY or of a STRUCT gives another value where there are NaN or NULL"),
-    "mean": "of a DECIMAL differs in the last digit",
+    "mean": f"of a DECIMAL differs in the last digit, and {MOVING}",
     "median": "fails for a DOUBLE that is NaN",
     "min": "of a DOUBLE that may be NaN, or of a STRUCT, gives another value where there are NaN or NULL",
     "min_by": "by a STRUCT puts one with a field that is NULL elsewhere",
@@ -250,9 +256,14 @@ BY_TYPE: dict[str, str] = {
     "second": "fails for text that is no instant",
     "slice": "from a place before the start of the array gives what there is",
     "split": "with an empty pattern gives two more parts, which are empty",
+    "std": MOVING,
+    "stddev": MOVING,
+    "stddev_pop": MOVING,
+    "stddev_samp": MOVING,
     "string_agg": "has no promised order without WITHIN GROUP",
     "substr": "from a place before the start gives other text",
     "substring": "from a place that is NULL gives text, where Spark gives NULL",
+    "sum": MOVING,
     "timestamp_seconds": (
         "of a DOUBLE or DECIMAL loses the fraction: use timestamp_micros; of a number beyond the year 294246, as a "
         "cast of it does, gives another instant, where Spark stops at its last"
@@ -270,6 +281,9 @@ BY_TYPE: dict[str, str] = {
     "try_subtract": "is held for whole numbers alone, and fails for DOUBLE or DECIMAL",
     "unix_millis": "of an instant before 1970 with a fraction is one more",
     "unix_seconds": "of an instant before 1970 with a fraction is one more",
+    "var_pop": MOVING,
+    "var_samp": MOVING,
+    "variance": MOVING,
     "width_bucket": "gives NULL for a DOUBLE that is infinite or NaN",
     "year": "fails for text that is no instant",
 }
