@@ -78,7 +78,7 @@ def test_alerts_do_not_depend_on_batches_and_are_those_of_a_run(size: int) -> No
     rules, readings = Rules.of(WATCH, NAMES), some_readings()
     with duckdb.connect() as database:
         database.register("rows", readings)
-        database.execute("CREATE TABLE readings AS SELECT 's' AS key, true AS is_new, * FROM rows")
+        database.execute("CREATE TABLE readings AS SELECT 's' AS key, 0 AS _place, true AS is_new, * FROM rows")
         turns = changes(database, {rule.name: judgement_of(rule) for rule in rules.judged}, {})
 
     told = list(in_cuts(rules, readings, size))

@@ -188,7 +188,7 @@ class _Judge:
         rows = dataset.scanner(columns=columns, filter=key.is_valid() & time.is_valid()).to_reader()
         database.register("rows", rows)
         database.execute(
-            f"""CREATE OR REPLACE TABLE readings AS SELECT *, true AS is_new FROM rows
+            f"""CREATE OR REPLACE TABLE readings AS SELECT *, 0 AS _place, true AS is_new FROM rows
             WHERE hash(key) % {shares} = {share}"""
         )
         database.unregister("rows")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
+from shlex import quote
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -31,7 +31,7 @@ from vigie.pipeline import SHIPPED, Pipeline
 from vigie.running import run
 from vigie.screen import Screen
 from vigie.settings import Settings
-from vigie.terminal import say
+from vigie.terminal import lines_above, say, typed
 from vigie.writer import make_folder, refuse_a_second
 
 PAST_S = 600.0  # so that there is a backlog to catch up with
@@ -83,7 +83,7 @@ def demo(  # noqa: PLR0913
     watcher = Watcher(reads=follow, batch=screen.batch, alert=screen.alert)
     with contextlib.ExitStack() as closing:
         closing.enter_context(_watched(lake, pipeline.name, stop))
-        closing.enter_context(_shown(screen, stop))
+        closing.enter_context(_shown(screen, settings, stop))
         closing.enter_context(_ended_after(settings.demo_minutes, stop))
         for feeding in feeds:
             closing.callback(feeding.join)
@@ -192,23 +192,23 @@ def _watched(lake: Lake, pipeline: str, stop: threading.Event) -> Iterator[None]
     """The dashboard beside it, where its extra is installed."""
     with contextlib.ExitStack() as closing:
         try:
-            address = closing.enter_context(serving.beside(lake, pipeline if pipeline in SHIPPED else None))
-            threading.Thread(target=_told_of, args=(address, lake, stop), daemon=True).start()
+            beside = closing.enter_context(serving.beside(lake, pipeline if pipeline in SHIPPED else None))
+            threading.Thread(target=_told_of, args=(*beside, lake, stop), daemon=True).start()
         except BadSetting as problem:
             say(f"There is no dashboard beside it: {problem}")
         yield
 
 
-def _told_of(address: str, lake: Lake, stop: threading.Event) -> None:
+def _told_of(address: str, is_usual: bool, lake: Lake, stop: threading.Event) -> None:
     """Say where the dashboard is once it is there: a browser that comes too early shows a page of its own."""
     if serving.answers(address, DASHBOARD_LIMIT_S, stop):
-        say(f"The dashboard is at {address}")
+        say(f"The dashboard is at {address}{'' if is_usual else f'; port {serving.PORT} is taken'}")
     elif not stop.is_set():
         say(f"The dashboard does not answer; {serving.log_of(lake)} says why")
 
 
 @contextlib.contextmanager
-def _shown(screen: Screen, stop: threading.Event) -> Iterator[None]:
+def _shown(screen: Screen, settings: Settings, stop: threading.Event) -> Iterator[None]:
     """The live view at a terminal; a line every ten seconds for a log."""
     done = threading.Event()
     if sys.stdout.isatty():
@@ -218,9 +218,10 @@ def _shown(screen: Screen, stop: threading.Event) -> Iterator[None]:
         told.setLevel(logging.WARNING)  # lines would tear the picture
 
         def drawn() -> RenderableType:
-            return screen.drawn(console.size.height - 1)  # the cursor stands on the last
+            return screen.drawn(console.size.height - 1, is_ending=stop.is_set())  # the cursor stands on the last
 
-        with Live(drawn(), console=console, refresh_per_second=4, screen=False) as live:
+        to_a_person = sys.stderr.isatty()
+        with Live(drawn(), console=console, refresh_per_second=4, redirect_stderr=to_a_person) as live, lines_above():
             thread = _each(REFRESH_S, done, lambda: live.update(drawn()))
             try:
                 yield
@@ -238,8 +239,13 @@ def _shown(screen: Screen, stop: threading.Event) -> Iterator[None]:
             thread.join()
             log.info("%s", screen.line())
     if stop.is_set():
-        lake = Path(str(screen.lake)).resolve()
-        say(f"Stopped. The tables stay in {lake}: vigie ledger {screen.name}, or vigie dashboard {screen.name}")
+        say(f"Stopped. The tables stay in {screen.lake.root.resolve()}: {_what_next(screen, settings)}")
+
+
+def _what_next(screen: Screen, settings: Settings) -> str:
+    """What to type from here to see more of the lake."""
+    place = "" if screen.lake.root == Lake.at(settings.lake).root else f" --lake {quote(str(screen.lake.root))}"
+    return f"{typed()} ledger {screen.name}{place}, or {typed()} dashboard {screen.name}{place}"
 
 
 def _each(seconds: float, done: threading.Event, act: Callable[[], object]) -> threading.Thread:

@@ -181,6 +181,7 @@ class _Seen:
         named = {
             "key": pa.array([self._alert["key"]] * found.num_rows, pa.string()),
             "moment": moments,
+            "_place": pa.array([0] * found.num_rows),
             "is_new": pa.array([True] * found.num_rows),
             **{name: found[name] for name in self._columns},
         }

@@ -80,7 +80,7 @@ class Screen:
         said = [fed, tables if any(counts.values()) else "", alerts, self._balance().plain]
         return "; ".join(part for part in said if part)
 
-    def drawn(self, height: int | None = None) -> RenderableType:
+    def drawn(self, height: int | None = None, *, is_ending: bool = False) -> RenderableType:
         """All of it as a picture. Of a terminal with so few lines, what fits: windows go first, then context."""
         room = (height or 1_000) - FRAME
         nodes = list(self.graph.nodes())
@@ -93,7 +93,8 @@ class Screen:
             parts += _newest_windows(self.lake, gold, glance(self.lake, self.graph, gold).newest)
         spaced = [piece for part in parts for piece in (Text(), part.picture)][1:]
         pictures = spaced if _lines(parts) <= room else [part.picture for part in parts]
-        title = f"vigie · {self.name} · {time.monotonic() - self._began:,.0f} s · Ctrl-C ends it"
+        ends = "it ends: what was read is finished first" if is_ending else "Ctrl-C ends it"
+        title = f"vigie · {self.name} · {time.monotonic() - self._began:,.0f} s · {ends}"
         return Panel(Group(*pictures), title=title, title_align="left", border_style="blue")
 
     def _parts(self, nodes: Sequence[Node]) -> list[Part]:

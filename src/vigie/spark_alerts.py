@@ -170,6 +170,7 @@ def _readings(rules: Rules, rows: Any, is_new: Any) -> Readings:
     return Readings(
         np.zeros(len(rows), np.int64),
         rows[:, 0].astype(np.int64),
+        np.zeros(len(rows), np.int64),
         is_new,
         {name: rows[:, 1 + at] for at, name in enumerate(rules.columns)},
         {said: rows[:, 1 + many + at] > 0 for at, said in enumerate(rules.conditions)},

@@ -28,6 +28,7 @@ AT_ONCE = 250  # rows taken from DuckDB at a time: each may be as long as a mess
 ENDS_WITHIN_S = 5.0  # of being interrupted; what takes longer is left to end with the process
 UNREADABLE = re.compile(r"reading the stream registered as '([^']+)' failed: (?:\w+: )?(.*)", re.DOTALL)
 A_SIZE = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)  # DuckDB takes less than nothing, too
+SHOW_TABLES = re.compile(r"\s*SHOW\s+(ALL\s+)?TABLES\s*;?\s*", re.IGNORECASE)
 NO_SUCH_TABLE = re.compile(r'Table with name "?([^"!]+?)"?(?: does not exist|!)')
 
 
@@ -53,6 +54,15 @@ class Limits:
 
 UNHURRIED = Limits()
 
+# Each table once, by the shortest name that it can be asked by.
+THE_LAKES_OWN = """
+    WITH names AS (SELECT schema, name, column_names, column_types FROM (SHOW ALL TABLES) WHERE database = 'memory')
+    SELECT * FROM names WHERE NOT EXISTS (
+        FROM names AS shorter WHERE shorter.schema = names.schema
+        AND shorter.name <> names.name AND shorter.name = split_part(names.name, '/', -1)
+    ) ORDER BY schema, name
+"""
+
 
 def query(lake: Lake, sql: str, limits: Limits = UNHURRIED) -> Answer:
     """Ask DuckDB about the lake; the lake cannot be changed, and nothing outside it read, from there."""
@@ -61,7 +71,8 @@ def query(lake: Lake, sql: str, limits: Limits = UNHURRIED) -> Answer:
     tables = lake.tables()
     try:
         _refuse_anything_but_reading(sql)
-        answer = ask(_needed(tables, sql), sql, limits=limits)
+        asked = THE_LAKES_OWN if SHOW_TABLES.fullmatch(sql) else sql
+        answer = ask(_needed(tables, sql), asked, limits=limits)
     except duckdb.Error as problem:
         raise _refusal(problem, lake, tables) from problem
     return Answer(answer.columns, _refused(answer.rows, lake, tables))

@@ -7,15 +7,18 @@ import functools
 import inspect
 import logging
 import os
+import shutil
 import signal
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from io import TextIOWrapper
+from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_type_hints
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
 SAY_EVERY_S = 10.0
 STOPPING = "Stopping: what has begun is finished first. A second Ctrl-C ends it at once, and loses nothing either."
+INTERRUPTED = 130
 NOT_WRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 
 log = logging.getLogger(__name__)
@@ -86,6 +90,9 @@ def _code(act: Callable[[], None], debug: bool) -> int:
         _give_up_output()  # whoever read it has had enough (`| head`)
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
+    except KeyboardInterrupt:
+        _tell("Stopped before it was done.", debug)
+        return INTERRUPTED
     except Exception as problem:
         # A file of ours has a name, and whoever writes it says so; standard output has none.
         if isinstance(problem, OSError) and problem.filename is None and problem.errno in NOT_WRITTEN:
@@ -192,6 +199,25 @@ def _log(form: LogFormat, debug: bool) -> None:
         logging.getLogger().addHandler(logging.NullHandler())  # py4j says there, at length, that Ctrl-C was pressed
 
 
+@contextmanager
+def lines_above() -> Iterator[None]:
+    """While a picture is drawn in place, lines of the log go where standard error goes now: above it."""
+    handlers = [each for each in logging.getLogger("vigie").handlers if isinstance(each, logging.StreamHandler)]
+    before = [(handler, handler.setStream(sys.stderr)) for handler in handlers]
+    try:
+        yield
+    finally:
+        for handler, stream in before:
+            if stream is not None:
+                handler.setStream(stream)
+
+
+def typed() -> str:
+    """What whoever reads this types to have Vigie do something: its name, or its path where no shell would find it."""
+    own = Path(sys.argv[0])
+    return "vigie" if own.name != "vigie" or shutil.which("vigie") else os.path.relpath(own)
+
+
 def stop_when_asked(saying: str = "") -> threading.Event:
     """An event that Ctrl-C or SIGTERM sets, after this was said. A second Ctrl-C ends the process at once."""
     stop = threading.Event()
@@ -205,7 +231,7 @@ def stop_when_asked(saying: str = "") -> threading.Event:
     def asked(_number: int, _frame: object) -> None:
         nonlocal is_heard
         if is_heard or stop.is_set():
-            os._exit(130)
+            os._exit(INTERRUPTED)
         is_heard = True
         # By another thread: this one may hold the event's lock at this very moment, and would wait for itself.
         threading.Thread(target=told, name="stop").start()

@@ -222,6 +222,7 @@ def test_a_delivery_has_one_name_in_a_lake_and_another_in_one_made_anew(tmp_path
 
 
 def test_what_is_off_is_said_once_for_each_kind_of_sink(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "vigie")
     pipeline = Pipeline("p")
     raw = pipeline.source("raw", schema="k STRING")
     pipeline.deliver(raw, to=Elsewhere())

@@ -97,7 +97,7 @@ def expected(partitions: Sequence[Sequence[Reading]]) -> set[tuple[str, int]]:
 def a_partition(chance: random.Random, name: str, begins: int) -> list[Reading]:
     at, made = begins, list[Reading]()
     for _ in range(chance.choice([5, 40])):
-        at += chance.choice([5, 30, 300, 900])
+        at += chance.choice([0, 5, 30, 300, 900])
         made.append(
             (f"{name}{chance.randrange(2)}", at - chance.choice([0] * 4 + [5, 30]), chance.choice([1.0, 4.0, 9.0]))
         )

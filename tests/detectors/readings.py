@@ -29,7 +29,7 @@ from vigie.detectors.judging import changes, judged
 from vigie.graph import Detector
 
 NOON = 1_767_268_800 * SECOND
-ROWS = pa.schema([("key", pa.string()), ("moment", pa.int64()), ("is_new", pa.bool_())])
+ROWS = pa.schema([("key", pa.string()), ("moment", pa.int64()), ("_place", pa.int64()), ("is_new", pa.bool_())])
 
 # Short spans, so that few readings reach over their ends. Halves and tenths, so that ties are ties.
 RULES: dict[str, Detector] = {
@@ -82,7 +82,7 @@ def readings_of(column: str, *values: object, every: float = 30, key: str = "a")
 
 def table_of(readings: Iterable[Reading], kinds: dict[str, pa.DataType] | None = None) -> pa.Table:
     """As a watch gives them to DuckDB, all of them new."""
-    rows = [{"key": one.key, "moment": one.at, "is_new": True, **one.values} for one in readings]
+    rows = [{"key": one.key, "moment": one.at, "_place": 0, "is_new": True, **one.values} for one in readings]
     named = {name: kind for name, kind in (kinds or KINDS).items() if rows and name in rows[0]}
     return pa.Table.from_pylist(rows, pa.schema([*ROWS, *named.items()]))
 

@@ -177,7 +177,7 @@ def carriers(
             parse_duration(every).total_seconds() if every else 0.0,
         )
     for said, places in off.items():
-        log.warning("%s (%s)", said, ", ".join(places))
+        log.info("%s (%s)", said, ", ".join(places))
 
 
 def _opened(context: RunContext, delivery: Delivery, around: Surroundings, folder: Path) -> Writer:

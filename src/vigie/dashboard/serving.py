@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import importlib.util
 import ipaddress
+import os
 import re
 import signal
 import socket
@@ -15,6 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import httpx
@@ -178,13 +181,29 @@ def log_of(lake: Lake) -> Path:
 
 
 @contextmanager
-def beside(lake: Lake, pipeline: str | None) -> Iterator[str]:
-    """A dashboard in a process of its own, and its address; another port is taken where the usual one is not free."""
+def beside(lake: Lake, pipeline: str | None) -> Iterator[tuple[str, bool]]:
+    """A dashboard in a process of its own, its address, and whether that is the usual one: where it is not free,
+    another port is taken."""
     check_installed()
-    port = _free_port() if trouble(HOST, PORT) else PORT
     lake.root.mkdir(parents=True, exist_ok=True)
-    with _running(lake, pipeline, port, log_of(lake)) as place:
-        yield place
+    with _usual_port_claimed() as is_ours:
+        is_usual = is_ours and not trouble(HOST, PORT)
+        with _running(lake, pipeline, PORT if is_usual else _free_port(), log_of(lake)) as place:
+            yield place, is_usual
+
+
+@contextmanager
+def _usual_port_claimed() -> Iterator[bool]:
+    """Whether no other demo of this user has, or is about to have, the usual port: a dashboard listens some seconds
+    after it was started."""
+    path = Path(gettempdir(), f"vigie-port-{PORT}-{os.getuid()}.lock")
+    with open(os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600), "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 @contextmanager

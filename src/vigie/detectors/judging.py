@@ -50,8 +50,8 @@ def changes(
 
     What fires since a moment is not ended by a reading of before.
 
-    Asked of a table `readings`: key, moment in microseconds, is_new, and the columns that the rules name. Readings
-    that are not new are the past, and change nothing. Of very many, some keys are judged at a time.
+    Asked of a table `readings`: key, moment in microseconds, _place, is_new, and the columns that the rules name.
+    Readings that are not new are the past, and change nothing. Of very many, some keys are judged at a time.
     """
     [(rows,)] = database.sql("SELECT count(*) FROM readings").fetchall()
     parts = max(1, math.ceil(rows / AT_ONCE))
@@ -94,7 +94,7 @@ def _readings(
     judgements = list(judgements)
     columns = list(dict.fromkeys(name for judgement in judgements for name in judgement.columns))
     conditions = list(dict.fromkeys(said for judgement in judgements for said in judgement.conditions))
-    asked = ["key", "moment", "is_new"]
+    asked = ["key", "moment", "_place", "is_new"]
     asked += [f"CAST({quoted(name)} AS DOUBLE) AS c{at}" for at, name in enumerate(columns)]
     asked += [f"coalesce({said}, false) AS s{at}" for at, said in enumerate(conditions)]
     of_the_part = f"FROM readings WHERE hash(key) % {part[1]} = {part[0]}"
@@ -105,10 +105,12 @@ def _readings(
     ranks = np.empty(len(keys), np.int64)
     ranks[np.argsort(np.array(keys, object), kind="stable")] = np.arange(len(keys))
     key, moment = ranks[names.indices.to_numpy(zero_copy_only=False)], _numbers(table, "moment")
-    order = np.lexsort((moment, key))
+    place = _numbers(table, "_place")
+    order = np.lexsort((place, moment, key))
     return Readings(
         key[order],
         moment[order],
+        place[order],
         _numbers(table, "is_new")[order],
         {name: _numbers(table, f"c{at}")[order] for at, name in enumerate(columns)},
         {said: _numbers(table, f"s{at}")[order] for at, said in enumerate(conditions)},
@@ -126,9 +128,10 @@ def turns(rule: str, readings: Readings, marks: Marks, since: Indices, keys: lis
     rows, fires = marks.row[decided], marks.fires[decided]
     if not len(rows) or not (fires.any() or fired.any()):
         return []
-    key, moment = readings.key[rows], readings.moment[rows]
-    begins = np.flatnonzero(np.r_[True, (key[1:] != key[:-1]) | (moment[1:] != moment[:-1])])
-    fires_now = np.logical_or.reduceat(fires, begins)  # two readings of one moment are one
+    key, moment, place = readings.key[rows], readings.moment[rows], readings.place[rows]
+    differs = [each[1:] != each[:-1] for each in (key, moment, place)]
+    begins = np.flatnonzero(np.r_[True, np.logical_or.reduce(differs)])
+    fires_now = np.logical_or.reduceat(fires, begins)  # two readings of one moment and place are one
     shown = [
         np.fmax.reduceat(np.where(fires, column[decided], np.nan), begins) for column in (marks.value, marks.threshold)
     ]

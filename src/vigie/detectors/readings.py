@@ -29,10 +29,12 @@ def instant(moment: int) -> datetime:
 @dataclass(frozen=True, slots=True)
 class Readings:
     """The readings of some keys: `key` is a number for each, `moment` is in microseconds, and `is_new` says which are
-    to be judged. They are in the order of key and moment."""
+    to be judged. They are in the order of key, moment and `place`, which tells apart those of one moment: where they
+    have no order among themselves, they have one place, too."""
 
     key: Indices
     moment: Indices
+    place: Indices
     is_new: Bools
     columns: Mapping[str, Floats]  # what is missing is no number
     conditions: Mapping[str, Bools]

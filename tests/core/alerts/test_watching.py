@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from tests.core.alerts.watches import INSTANT, Bench, Killed, a_pipeline
 from tests.detectors.readings import CONDITIONS, NOON, RULES, readings_of, series
 from tests.reference.detectors import SECOND, Raised, Reading, Watch
+from vigie.core.alerts.history import Past
 from vigie.core.alerts.watch import Teller, Watchman
 from vigie.core.alerts.watch_thread import Post
 from vigie.detectors import Above, Below, InARow, Silent, SuddenChange
@@ -137,6 +138,34 @@ def test_commits_that_are_read_at_once_are_judged_as_if_they_were_read_one_by_on
 
     assert list(one_by_one.alerts()) == [("JUMP", "a", NOON + 90 * SECOND)]
     assert together.alerts() == one_by_one.alerts()
+
+
+def test_readings_of_one_moment_are_judged_one_by_one_in_one_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a busy key of a feed that knows no more than seconds: a round for each reading took minutes."""
+    rules = {"HIGH": Above("halves", 30, clears_at=20), "JUMP": SuddenChange("halves", by=15)}
+    together, one_by_one = Bench(tmp_path / "together", rules), Bench(tmp_path / "one", rules)
+    gained = [at(second, value) for second in range(3) for value in (10.0, 20.0, 40.0, 12.0)]
+    together.gains(gained)
+    watchman = one_by_one.watchman()
+    for each in gained:
+        one_by_one.gains([each])
+        drained(watchman)
+    rounds, arrived = list[int](), Past.arrived
+
+    def counted(past: Past, rows: pa.Table) -> int:
+        rounds.append(rows.num_rows)
+        return arrived(past, rows)
+
+    monkeypatch.setattr(Past, "arrived", counted)
+    drained(together.watchman())
+
+    assert rounds == [12]
+    assert together.alerts() == one_by_one.alerts()
+    assert {name: closed for name, (_, _, closed) in together.alerts().items()} == {
+        ("HIGH", "a", NOON + second * SECOND): NOON + second * SECOND for second in range(3)
+    } | {("JUMP", "a", NOON): None}
 
 
 def test_a_reading_that_was_overtaken_is_judged_too_and_counted(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from vigie.core.delta import tables
 from vigie.instants import MICROSECOND
 from vigie.lake import quoted
 
+PLACE = "_place"  # of a reading, among those of one moment
+
 
 class Past:
     """The readings of a table up to a version, as far back as `looks_back` before the newest.
@@ -78,11 +80,11 @@ class Past:
     def _read(self, wanted: pc.Expression, version: int) -> pa.Table:
         return tables.reader(self._path, wanted, self._columns, version).read_all().cast(self.schema)
 
-    def rounds(self, rows: pa.Table, *, in_order: bool) -> Iterator[pa.Table]:
-        """The readings in the order in which they came, cut where one of a key is not newer than the one before it.
+    def rounds(self, rows: pa.Table, *, are_ordered: bool) -> Iterator[pa.Table]:
+        """The readings in the order in which they came, cut where one of a key is older than the one before it.
 
         So each is judged by those that came before it, and it makes no difference how many are looked at together.
-        Where they come in the order of time, those of one moment come together, in no order among themselves.
+        Those of one moment are told apart by their place, unless they have no order among themselves.
         """
         if not rows.num_rows:
             return
@@ -90,11 +92,12 @@ class Past:
         order = np.argsort(codes, kind="stable")
         key, moment = codes[order], rows["moment"].to_numpy()[order]
         is_first = np.r_[True, key[1:] != key[:-1]]
-        is_newer = moment[1:] >= moment[:-1] if in_order else moment[1:] > moment[:-1]
-        falls = np.r_[False, ~is_newer] & ~is_first
+        falls = np.r_[False, moment[1:] < moment[:-1]] & ~is_first
         fallen = np.cumsum(falls)
         of_key = np.empty(len(order), np.int64)
         of_key[order] = fallen - np.maximum.accumulate(np.where(is_first, fallen, 0))
+        places = np.arange(len(order)) if are_ordered else np.zeros(len(order), np.int64)
+        rows = rows.append_column(PLACE, pa.array(places))
         try:
             for self._round in range(int(of_key.max()) + 1):
                 if self._round == 1:
@@ -112,7 +115,7 @@ class Past:
         """Later rounds are many, and of few keys: their readings and the past of those keys, where DuckDB has not to
         look for them in Arrow each time."""
         later = rows.append_column("round", pa.array(of_key)).filter(pa.array(of_key > 0))
-        past = self._readings.like(later.select(["key"]))
+        past = self._past_of(later)
         for name, found in (("later", later), ("past_of_few", past)):
             self.database.register("rows", found)
             self.database.execute(f"CREATE OR REPLACE TABLE {name} AS FROM rows")
@@ -129,9 +132,9 @@ class Past:
             self.database.execute("CREATE OR REPLACE TEMP VIEW past AS FROM past_of_few")
         else:
             self.database.register("arrived", rows)
-            self.database.register("past", self._readings.like(rows.select(["key"])))
+            self.database.register("past", self._past_of(rows))
         self.database.execute(
-            """CREATE OR REPLACE TABLE fresh AS SELECT arrived.*, last.moment AS heard_at
+            """CREATE OR REPLACE TABLE fresh AS SELECT DISTINCT ON (key, moment) arrived.*, last.moment AS heard_at
             FROM arrived LEFT JOIN (
                 SELECT key, max(moment) AS moment FROM heard WHERE key IN (SELECT key FROM arrived) GROUP BY key
             ) AS last USING (key)
@@ -140,10 +143,16 @@ class Past:
         [(count,)] = self.database.execute("SELECT count(*) FROM fresh").fetchall()
         return int(rows.num_rows - count)
 
+    def _past_of(self, rows: pa.Table) -> pa.Table:
+        """What is remembered of the keys of these; all of it came before them."""
+        past = self._readings.like(rows.select(["key"]))
+        return past.append_column(PLACE, pa.array(np.arange(-past.num_rows, 0)))
+
     def newest_of(self, column: str, keys: Sequence[str], arrived: pa.Table) -> dict[str, str]:
         """The newest value of a column for each of these keys, in the past and in what arrived; as text."""
         wanted = pa.table({"key": pa.array(keys, pa.string())})
-        self.database.register("everything", pa.concat_tables([self._readings.like(wanted), arrived]))
+        rows = pa.concat_tables([self._readings.like(wanted), arrived.select(self.schema.names)])
+        self.database.register("everything", rows)
         self.database.register("keys", wanted)
         found = self.database.execute(
             f"""SELECT key, CAST(arg_max({quoted(column)}, moment) AS VARCHAR) FROM everything
@@ -156,7 +165,7 @@ class Past:
         self.database.execute("INSERT INTO heard SELECT key, moment FROM fresh")
         newest = int(pc.max(rows["moment"]).as_py())
         self.newest = newest if self.newest is None else max(self.newest, newest)
-        self._readings.add(rows, self._forget_before)
+        self._readings.add(rows.select(self.schema.names), self._forget_before)
         if self._round:
             self.database.execute("INSERT INTO past_of_few FROM arrived")
 

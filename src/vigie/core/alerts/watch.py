@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from vigie.alerts import ALERTS, CLOSED, EVENTS, INSTANT, OPENED, Alert, Event, alert_id, standing, table_of
 from vigie.core.alerts.alert_log import AlertLog
 from vigie.core.alerts.alert_table import AlertTable
-from vigie.core.alerts.history import Past
+from vigie.core.alerts.history import PLACE, Past
 from vigie.core.alerts.suppression import QuietTimes
 from vigie.core.alerts.unsent import watch_name
 from vigie.core.delta import changes, tables
@@ -180,7 +180,7 @@ class Watchman:
             return None
         part = self._waiting.popleft()
         overtaken, events, newest = 0, list[Event](), self._past.newest
-        for rows in self._past.rounds(part.rows, in_order=self._is_in_order):
+        for rows in self._past.rounds(part.rows, are_ordered=not self._is_in_order):
             overtaken += self._past.arrived(rows)
             events += self._judged(rows, part.version)
             self._past.remember(rows)
@@ -266,7 +266,7 @@ class Watchman:
         One that was overtaken before is judged too, by what was before it; it ends nothing that began after it.
         """
         database = self._past.database
-        own = ", ".join(map(quoted, self._past.schema.names))
+        own = ", ".join(map(quoted, [*self._past.schema.names, PLACE]))
         database.execute(
             f"""CREATE OR REPLACE TABLE readings AS
             SELECT {own}, false AS is_new FROM past WHERE key IN (SELECT key FROM arrived)

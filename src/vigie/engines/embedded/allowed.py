@@ -168,8 +168,8 @@ REFUSED: dict[str, str] = {
 
 # It takes away from the sum what leaves the window, and cannot take away what swallowed the rest.
 MOVING = (
-    "over a window that moves is wrong for all rows that follow a value that is NaN, infinite or a billion times larger "
-    "than they are: bound the column by a rule"
+    "over a window that moves is wrong for all rows that follow a value that is NaN, infinite or a billion times "
+    "larger than they are: bound the column by a rule"
 )
 
 # Functions that are allowed and for some types, or values, answer otherwise than Spark; for all others they were held.
