@@ -125,7 +125,12 @@ def test_a_command_that_names_none_of_two_sources_is_told_their_names() -> None:
         ({"expect": {"r": "max(v) > 1"}}, "BadExpectation", "no subquery, aggregate or window"),
         ({"expect": {"r": "vv > 1"}}, "UnknownColumn", "the rule 'r' of 'good' names 'vv'"),
         ({"schema": "k STRING, at TIMESTAMP,, v"}, "BadSchema", "the schema of 'good' cannot be read"),
-        ({"schema": "k STRING, at TIMESTAMP, v QUUX"}, "BadSchema", "the schema of 'good' cannot be read"),
+        (
+            {"schema": "k STRING, at TIMESTAMP, v QUUX"},
+            "BadSchema",
+            "the schema of 'good' cannot be read: 'QUUX' is no",
+        ),
+        ({"schema": "k STRING, at TIMESTAMP, v DUBLE"}, "BadSchema", "'DUBLE' is no type; did you mean DOUBLE?"),
     ],
 )
 def test_what_a_silver_table_promises_in_vain_is_reported(silver: dict[str, Any], kind: str, words: str) -> None:

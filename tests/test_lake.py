@@ -158,6 +158,21 @@ def test_instants_are_in_utc_whatever_the_machine_says(tmp_path: Path, monkeypat
     assert row == (12,)
 
 
+@pytest.mark.parametrize("sql", ["SHOW ALL TABLES", "show tables;"])
+def test_each_table_is_shown_once_by_the_name_that_it_is_asked_by(tmp_path: Path, sql: str) -> None:
+    lake = a_lake(tmp_path)
+    for name in ("counts/by_minute", "one/rows", "other/rows"):
+        write_deltalake(lake.gold(name), pa.table({"n": [1]}), mode="append")
+
+    shown = [f"{schema}.{name}" for schema, name, *_ in query(lake, sql).rows]
+
+    assert {"silver.flights_ml", "gold.by_minute", "gold.one/rows", "gold.other/rows"} <= set(shown)
+    assert len(shown) == len(lake.tables())
+    for name in shown:
+        layer, _, table = name.partition(".")
+        assert list(query(lake, f'SELECT count(*) FROM {layer}."{table}"').rows)
+
+
 @pytest.mark.parametrize("sql", ["DESCRIBE silver.flights_ml", "SHOW ALL TABLES",
                                  "SUMMARIZE silver.flights_ml", "EXPLAIN SELECT 1"])  # fmt: skip
 def test_whatever_reads_is_allowed(tmp_path: Path, sql: str) -> None:

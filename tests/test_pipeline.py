@@ -51,6 +51,10 @@ def test_a_pipeline_that_is_not_there_is_refused(name: str, words: str) -> None:
             "class No(BaseException): ...\nraise No('x')",
             r"cannot be imported: No: x \(mine.py:2\)",
         ),
+        (
+            "from vigie import Pipeline\na = Pipeline('a')\n@a.sliver('b')\ndef b(rows): ...\n",
+            r"no attribute 'sliver' \(mine.py:3\)[^?]*Did you mean 'silver'\?",
+        ),
         ("x = '\0'", r"is not Python: .*null bytes.* \(mine.py\)"),
         ("import sys\n\nsys.exit(0)", r"ends the program when it is imported \(mine.py:3\)"),
         ("import no_such_thing\n", r"ModuleNotFoundError: No module named 'no_such_thing' \(mine.py:1\)"),

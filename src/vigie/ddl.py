@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import re
 from collections.abc import Mapping
@@ -22,6 +23,11 @@ CHANGING = (exp.Rand, exp.Randn, exp.Uuid, exp.CurrentTimestamp, exp.CurrentDate
 MOST_DIGITS = 38
 # The parser of messages has no name for a field with one of these in its name.
 UNNAMEABLE = re.compile(r'["\\\x00-\x1f]')
+TYPES = (
+    "STRING", "BOOLEAN", "TINYINT", "SMALLINT", "INT", "INTEGER", "BIGINT", "DOUBLE", "FLOAT", "DECIMAL", "TIMESTAMP",
+    "DATE", "ARRAY", "MAP", "STRUCT", "BYTE", "SHORT", "LONG", "REAL", "DEC", "NUMERIC", "BINARY", "VARIANT",
+    "TIMESTAMP_NTZ", "TIMESTAMP_LTZ", "INTERVAL", "CHAR", "VARCHAR",
+)  # fmt: skip
 READABLE = frozenset(
     {"TEXT", "TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL", "BOOLEAN", "DATE"}
     | {"TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMPLTZ", "ARRAY", "MAP", "STRUCT"}
@@ -41,7 +47,7 @@ def columns(ddl: str) -> dict[str, Type]:
         _refuse_names_in_quotes(ddl)
         statement = sqlglot.parse_one(f"CREATE TABLE t ({ddl})", dialect="spark")
     except SqlglotError as problem:
-        raise NotSql(_first_line(problem)) from problem
+        raise NotSql(_no_type(ddl) or _first_line(problem)) from problem
     except RecursionError as problem:
         raise NotSql("types stand within types, deeper than can be read") from problem
     found: dict[str, Type] = {}
@@ -64,6 +70,15 @@ def columns(ddl: str) -> dict[str, Type]:
     if not found:
         raise NotSql("there are no columns in it")
     return found
+
+
+def _no_type(ddl: str) -> str | None:
+    """What stands in the place of a column's type and is none, where it is that."""
+    for word in re.findall(r"(?:^|,)\s*(?:\w+|`[^`]+`)\s+([A-Za-z_]\w*)", ddl):
+        if word.upper() not in TYPES:
+            near = difflib.get_close_matches(word.upper(), TYPES, n=1)
+            return f"'{word}' is no type" + (f"; did you mean {near[0]}?" if near else "")
+    return None
 
 
 def _refuse_too_many_digits(kind: Type) -> None:

@@ -9,11 +9,11 @@ import pyarrow as pa
 
 from vigie import ddl
 from vigie.arrow_types import INSTANT, arrow_schema
-from vigie.engines import offline, plans
+from vigie.engines import names, offline, plans
 from vigie.engines.embedded.allowed import ALLOWED, REFUSED
 from vigie.graph import Gold, Graph, Node, Place, Silver, Source
 from vigie.models import Trained
-from vigie.problem import Problem, nearest
+from vigie.problem import Problem, listed, nearest
 from vigie.question import Question
 
 if TYPE_CHECKING:
@@ -83,6 +83,11 @@ def _looked_through(
         plan = offline.plan(function, tables)
     except offline.NeedsEngine:
         return  # docs/functions.md says so
+    except offline.NotRows as problem:
+        yield Problem(
+            "GivesNoRows", f"the function of {what} gives back {problem}, and not rows", place,
+            "Did you forget to `return` the DataFrame?",
+        )  # fmt: skip
     except Exception as problem:
         yield Problem(
             "RaisesWhenCalled", f"the function of {what} raised {type(problem).__name__}: {problem}", place,
@@ -90,6 +95,11 @@ def _looked_through(
         )  # fmt: skip
     else:
         yield from _refused(what, place, plans.calls(plan))
+        for unknown in names.unknown(plan, offline.known(tables)):
+            yield Problem(
+                "UnknownColumn", f"the function of {what} names '{unknown.name}', and there is no such column at that "
+                "step", place, f"There are: {listed(sorted(unknown.there))}.{nearest(unknown.name, unknown.there)}",
+            )  # fmt: skip
         yield from _wrong_windows(what, place, plan, read)
 
 

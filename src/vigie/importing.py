@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 import io
 import logging
@@ -64,7 +65,7 @@ def imported(path: Path) -> ModuleType:
         raise BadDeclaration(
             f"the file cannot be imported: {type(problem).__name__}: {problem}",
             where=f"{path.name}:{_line_of(problem, path)}",
-            do="Mend that line, or run the file with Python to see the whole trace.",
+            do=f"Mend that line, or run the file with Python to see the whole trace.{_meant(problem)}",
         ) from problem
     finally:
         _tell(path, printed.getvalue())
@@ -76,6 +77,13 @@ def _tell(path: Path, printed: str) -> None:
     if text:
         cut = text if len(text) <= SHOWN else f"{text[:SHOWN]} ..."
         log.warning('%s prints when it is imported: "%s". Put that under `if __name__ == "__main__":`.', path.name, cut)
+
+
+def _meant(problem: BaseException) -> str:
+    """The name that is there, for one that was written otherwise."""
+    known = dir(problem.obj) if isinstance(problem, AttributeError) and problem.name else []
+    near = difflib.get_close_matches(str(getattr(problem, "name", "")), known, n=1)
+    return f" Did you mean '{near[0]}'?" if near else ""
 
 
 def _is_of_spark(problem: BaseException) -> bool:

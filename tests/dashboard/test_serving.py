@@ -10,6 +10,7 @@ import sys
 import threading
 import tomllib
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,18 @@ def test_a_demo_goes_on_without_the_extra(
         pass
 
     assert "There is no dashboard beside it" in capsys.readouterr().err
+
+
+def test_two_demos_that_start_at_once_have_two_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second looked before the first one listened: both named the port of one of them."""
+    monkeypatch.setattr(serving, "_running", lambda _lake, _page, port, _log: nullcontext(f"at {port}"))
+    monkeypatch.setattr(serving, "trouble", lambda _host, _port: None)
+
+    with serving.beside(Lake(tmp_path / "a"), None) as one, serving.beside(Lake(tmp_path / "b"), None) as other:
+        assert (one, other[1]) == ((f"at {serving.PORT}", True), False)
+        assert other[0] not in {one[0], f"at {serving.PORT}"}
+    with serving.beside(Lake(tmp_path / "a"), None) as again:
+        assert again[1]
 
 
 def test_a_pipeline_that_is_none_is_exit_2(tmp_path: Path) -> None:

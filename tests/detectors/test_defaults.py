@@ -79,7 +79,7 @@ SAYS = {
     "below": "c is 90, below 120",
     "sudden change": "c changed by +90 within 1 minute, more than 120",
     "above usual": "c is 90, above what was usual in the last 30 minutes: up to 120",
-    "outlier": "c is 90, beyond 120, which is 3 standard deviations from its mean of the last 30 minutes",
+    "outlier": "c is 90, below 120, which is 3 standard deviations from its mean of the last 30 minutes",
     "far from median": "c is +90 deviations from its median of the last 30 minutes, beyond 120",
     "in a row": "90 readings in a row: c > 1",
     "rising": "c has risen without a break for 2 minutes, by 90",

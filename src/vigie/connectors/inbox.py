@@ -78,7 +78,8 @@ class Inbox:
             raise BadAddress(
                 "there is no such inbox",
                 where=f"inbox:{self.folder}",
-                do="Fill it first with `vigie feed`, or make the folder.",
+                do="Put files there with a JSON object a line, or name their folder with --from inbox:FOLDER; "
+                "`vigie feed` brings simulated ones.",
             )
         if not os.access(self.folder, os.R_OK | os.X_OK):
             raise BadAddress("the inbox may not be read", where=str(self.folder), do="Grant read permission.")

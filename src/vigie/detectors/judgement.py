@@ -53,6 +53,15 @@ class Judgement:
     needs: Needs | None = None
 
 
+def told_apart(value: float, other: float) -> tuple[str, str]:
+    """Both in four digits, or in as many as it takes to see which is more."""
+    for digits in range(4, 17):
+        words = f"{value:.{digits}g}", f"{other:.{digits}g}"
+        if value == other or words[0] != words[1]:
+            break
+    return words
+
+
 def no_column(name: str) -> Iterator[str]:
     """What is wrong with the name of a column that is looked at."""
     if not isinstance(name, str) or not name:

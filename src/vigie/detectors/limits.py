@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from vigie.detectors.judgement import Judgement, Marks, no_column, no_number
+from vigie.detectors.judgement import Judgement, Marks, no_column, no_number, told_apart
 from vigie.detectors.readings import Readings
 
 
@@ -46,7 +46,8 @@ class _Limit:
             yield f"it clears at {self.clears_at:g}, which is {self.SIDE} its limit of {self.limit:g}"
 
     def says(self, value: float, threshold: float) -> str:
-        return f"{self.column} is {value:.4g}, {self.SIDE} {threshold:.4g}"
+        found, limit = told_apart(value, threshold)
+        return f"{self.column} is {found}, {self.SIDE} {limit}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vigie.detectors.judgement import Judgement, Marks, Needs, less_than, no_column, no_count, no_span, not_above
+from vigie.detectors.judgement import (
+    Judgement,
+    Marks,
+    Needs,
+    less_than,
+    no_column,
+    no_count,
+    no_span,
+    not_above,
+    told_apart,
+)
 from vigie.detectors.readings import Bools, Floats, Readings, Series, Span
 from vigie.duration import parse_duration
 
@@ -55,7 +65,8 @@ class AboveUsual:
         yield from less_than("least", self.least, 0)
 
     def says(self, value: float, threshold: float) -> str:
-        return f"{self.column} is {value:.4g}, above what was usual in the last {self.over}: up to {threshold:.4g}"
+        found, limit = told_apart(value, threshold)
+        return f"{self.column} is {found}, above what was usual in the last {self.over}: up to {limit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +108,9 @@ class Outlier:
         yield from no_count("readings", self.readings, 2)
 
     def says(self, value: float, threshold: float) -> str:
+        found, limit = told_apart(value, threshold)
         return (
-            f"{self.column} is {value:.4g}, beyond {threshold:.4g}, "
+            f"{self.column} is {found}, {'below' if value < threshold else 'above'} {limit}, "
             f"which is {self.z:g} standard deviations from its mean of the last {self.over}"
         )
 

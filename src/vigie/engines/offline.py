@@ -17,7 +17,9 @@ from pyspark.sql.connect.client import SparkConnectClient
 from pyspark.sql.connect.client.core import ConfigResult
 from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.types import DataType
 
+from vigie import ddl
 from vigie.arrow_types import arrow_schema
 from vigie.engines.connected import Session, connected
 
@@ -30,6 +32,10 @@ NOWHERE = "sc://127.0.0.1:1"  # it is never called
 
 class NeedsEngine(Exception):
     """The function asks something that only an engine can answer."""
+
+
+class NotRows(Exception):
+    """The function gives back what is no DataFrame."""
 
 
 SAME_COLUMNS = ("filter", "sort", "limit", "offset", "deduplicate", "repartition", "subquery_alias", "hint")
@@ -45,9 +51,8 @@ class Nobody(SparkConnectClient):
         return ConfigResult(pairs=defaults or [("", None)], warnings=[])
 
     def _analyze(self, method: str, **asked: Any) -> Any:
-        if method == "ddl_parse":  # the type of a UDF
-            [field] = from_arrow_schema(arrow_schema(f"value {asked['ddl_string']}"))
-            return SimpleNamespace(parsed=field.dataType)
+        if method == "ddl_parse":
+            return SimpleNamespace(parsed=_type(asked["ddl_string"]))
         if method == "schema":
             return SimpleNamespace(schema=from_arrow_schema(self._columns(asked["plan"].root)))
         raise NeedsEngine(method)
@@ -75,17 +80,24 @@ class Nobody(SparkConnectClient):
 
 
 def plan(function: Callable[..., Any], tables: Sequence[pa.Schema | None]) -> Message:
-    """What a function of these tables asks for, whose columns may be unknown; NeedsEngine when that cannot be known."""
-    names = [f"table{number}" for number in range(len(tables))]
+    """What a function of these tables asks for, whose columns may be unknown; NeedsEngine when that cannot be known,
+    NotRows when it gives none."""
     session = _session()
     with connected(session):
-        session._client.tables = {
-            name: schema for name, schema in zip(names, tables, strict=True) if schema is not None
-        }
-        made = function(*(session.read.format("arrow").load(name) for name in names))
+        session._client.tables = known(tables)
+        made = function(*(session.read.format("arrow").load(_name(at)) for at in range(len(tables))))
         if not isinstance(made, DataFrame):
-            raise NeedsEngine(type(made).__name__)
+            raise NotRows(type(made).__name__)
         return made._plan.to_proto(session.client)
+
+
+def known(tables: Sequence[pa.Schema | None]) -> dict[str, pa.Schema]:
+    """Those of them whose columns are known, by the names that they have in a plan."""
+    return {_name(at): schema for at, schema in enumerate(tables) if schema is not None}
+
+
+def _name(at: int) -> str:
+    return f"table{at}"
 
 
 class Unconnected(Session):
@@ -97,6 +109,14 @@ class Unconnected(Session):
         self._client = Nobody(NOWHERE)
         self._session_id = self._client._session_id
         self.release_session_on_close = False
+
+
+def _type(text: str) -> DataType:
+    """The type of a UDF, or the columns that a function of Python gives."""
+    try:
+        return from_arrow_schema(arrow_schema(f"value {text}"))["value"].dataType
+    except ddl.NotSql:
+        return from_arrow_schema(arrow_schema(text))
 
 
 @functools.cache

@@ -144,7 +144,7 @@ def test_readings_of_one_moment_are_judged_one_by_one_in_one_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a busy key of a feed that knows no more than seconds: a round for each reading took minutes."""
-    rules = {"HIGH": Above("halves", 30, clears_at=20), "JUMP": SuddenChange("halves", by=15)}
+    rules: dict[str, Detector] = {"HIGH": Above("halves", 30, clears_at=20), "JUMP": SuddenChange("halves", by=15)}
     together, one_by_one = Bench(tmp_path / "together", rules), Bench(tmp_path / "one", rules)
     gained = [at(second, value) for second in range(3) for value in (10.0, 20.0, 40.0, 12.0)]
     together.gains(gained)
