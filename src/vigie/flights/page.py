@@ -9,8 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from vigie.dashboard.chart import chart
-from vigie.dashboard.look import RED, Tile, each_minute, heat, literal, tiles
+from vigie.dashboard.chart import by_minute, chart
+from vigie.dashboard.look import RED, Tile, heat, literal, tiles
 from vigie.dashboard.reading import Slice
 from vigie.dashboard.states import age, awaited, closed_until, live
 from vigie.dashboard.view import View
@@ -208,22 +208,8 @@ def phases_over_time(view: View) -> None:
         st.info("No window has closed yet: a one-minute window closes two minutes after it ends.")
         return
     by_phase = counted.pivot_table(index="window_start", columns="flight_phase", values="flight_count", fill_value=0)
-    by_phase = each_minute(by_phase)
-    times = view.local(by_phase.index.to_series())
-    drawn = go.Figure()
-    for phase, colour in PHASE_COLOURS.items():
-        if phase in by_phase:
-            drawn.add_trace(
-                go.Scatter(
-                    x=times,
-                    y=by_phase[phase],
-                    name=phase.capitalize(),
-                    stackgroup="one",
-                    line={"width": 0.5, "color": colour},
-                )
-            )
-    drawn.update_layout(xaxis_title=f"Minute ({view.zone.key})", yaxis_title="Aircraft a minute")
-    chart(drawn, "flights-area")
+    colours = {phase.capitalize(): colour for phase, colour in PHASE_COLOURS.items()}
+    by_minute(view, by_phase.rename(columns=str.capitalize), colours, "Aircraft a minute", "flights-area")
     st.caption("An aircraft that changes its phase within a minute counts in both.")
     closed_until(view, counted["window_end"].max())
 
