@@ -13,7 +13,7 @@ from vigie.dashboard.chart import chart
 from vigie.dashboard.declared import called, declared, making, named
 from vigie.dashboard.look import BLUE, GREY, INK, INK_DARK, OUTCOME_COLOURS, Tile, literal, tiles
 from vigie.dashboard.reading import Slice
-from vigie.dashboard.states import age, ago, awaited, live
+from vigie.dashboard.states import age, ago, awaited, live, unit_of
 from vigie.dashboard.view import View
 from vigie.graph import Graph
 from vigie.lake import Lake
@@ -161,12 +161,13 @@ def queries(view: View, pipeline: str) -> None:
             "Query": found["query"],
             "Writes": found["table"].fillna("outside the lake"),
             "Batch": found["batch"],
-            "Rows read": found["last_read"],
+            "Rows read": found["last_read"].astype("Int64"),
             f"At ({view.zone.key})": view.local(found["at"]).dt.strftime("%Y-%m-%d %H:%M:%S"),
             "Ago": [ago(_seconds_since(view, at)) for at in found["at"]],
         }
     )
-    st.dataframe(shown, hide_index=True, width="stretch")
+    rows = st.column_config.NumberColumn(format="localized")
+    st.dataframe(shown, hide_index=True, width="stretch", column_config={"Rows read": rows})
 
 
 @live(EVERY_S, "vigie run {}")
@@ -181,19 +182,24 @@ def lag(view: View, pipeline: str) -> None:
         st.info("No table has a row yet.")
         return
     lags = [each.lag_s(view.now()) or 0.0 for _, each in seen]
+    unit, length = unit_of(max(lags))
     drawn = go.Figure(
         go.Bar(
-            x=lags,
+            x=[seconds / length for seconds in lags],
             y=[table for table, _ in seen],
             orientation="h",
             marker={"color": BLUE},
             text=[ago(seconds) for seconds in lags],
             customdata=[[each.rows] for _, each in seen],
-            hovertemplate="%{y}: %{x:,.0f} s behind, %{customdata[0]:,} rows<extra></extra>",
+            hovertemplate="%{y}: %{text} behind, %{customdata[0]:,} rows<extra></extra>",
         )
     )
-    drawn.update_layout(xaxis={"ticksuffix": " s"}, yaxis={"autorange": "reversed"})
-    chart(drawn, f"health-lag-{pipeline}", 80 + 34 * len(seen))
+    drawn.update_traces(textangle=0)
+    drawn.update_layout(xaxis_title=f"Behind ({unit})")
+    names = [table for table, _ in seen]
+    two_lines = ["/<br>".join(name.rsplit("/", 1)) for name in names]  # a phone has no room for one
+    drawn.update_yaxes(autorange="reversed", tickvals=names, ticktext=two_lines)
+    chart(drawn, f"health-lag-{pipeline}", 110 + 34 * len(seen))
     st.caption("By its newest event or the end of its newest window, which appears once late rows are waited for.")
 
 
