@@ -17,9 +17,9 @@ from vigie.dashboard.states import age, ago, awaited, live, unit_of
 from vigie.dashboard.view import View
 from vigie.graph import Graph
 from vigie.lake import Lake
-from vigie.listing import text_of
 from vigie.monitoring.glance import Glance, glance, is_context
 from vigie.monitoring.standing import delivered
+from vigie.oneline import harmless
 from vigie.pipeline import SHIPPED
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 EVERY_S = 3.0
 BROKEN_SPAN = timedelta(hours=24)
 EXAMPLES = 3  # of each rule
+SHOWN_BYTES = 4_000  # of a message, of which a slice has a little more
 MOST_COUNTED, MOST_LOOKED_AT = 1_000_000, 20_000
 OUTCOMES = tuple(OUTCOME_COLOURS)
 
@@ -155,6 +156,9 @@ def queries(view: View, pipeline: str) -> None:
     st.header("Last batch of each query")
     written = view.ask(BY_TABLE, entries=ledger(pipeline))
     sent = pd.DataFrame([(each.query, each.batch, each.at) for each in delivered(view.lake, pipeline)])
+    if written.empty and sent.empty:
+        st.info("No query has written a batch yet.")
+        return
     found = pd.concat([written, sent.set_axis(["query", "batch", "at"], axis=1)]) if len(sent) else written
     shown = pd.DataFrame(
         {
@@ -219,6 +223,9 @@ def broken_rules(view: View, pipeline: str) -> None:
         st.success("Nothing is in quarantine.")
         return
     rules = view.ask(BY_RULE, broken=broken)
+    if rules.empty:
+        st.success("Nothing is in quarantine.")
+        return
     everything = view.typed(f"vigie quarantine {called(view, pipeline)}")
     st.caption(
         f"The last 24 h of quarantine, {MOST_COUNTED:,} messages at most, by rule; a message may break several. "
@@ -240,11 +247,15 @@ def broken_rules(view: View, pipeline: str) -> None:
                 st.caption(
                     f"{literal(_origin(example))}, received {view.clock(example['received_at'])} {view.zone.key}"
                 )
-                st.code(_said(example["value"]), language="json", wrap_lines=True)
+                _message(bytes(example["value"] or b""), everything)
 
 
-def _said(value: Any) -> str:
-    return "" if value is None else text_of(bytes(value))
+def _message(value: bytes, everything: str) -> None:
+    """A message letter by letter, or the beginning of one that is huge."""
+    said = value[:SHOWN_BYTES].decode(errors="backslashreplace")
+    st.code(harmless(said), language="json", wrap_lines=True)
+    if len(value) > SHOWN_BYTES:
+        st.caption(f"Cut off here, after {SHOWN_BYTES:,} bytes. In full: `{everything} --json`")
 
 
 def _origin(row: dict[str, Any]) -> str:
