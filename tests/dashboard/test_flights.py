@@ -431,6 +431,37 @@ def test_a_chosen_aircraft_that_is_gone_is_a_sentence(lake: Lake) -> None:
     assert "Nothing was heard of gone in the last ten minutes." in texts(run_chosen(lake.root, "gone"))
 
 
+@pytest.mark.parametrize(
+    ("on_ground", "said"),
+    [
+        (True, "AFR12 is on the ground, and reported no altitude in the last ten minutes."),
+        (False, "AFR12 reported no altitude in the last ten minutes."),
+        (None, "AFR12 reported no altitude in the last ten minutes."),
+    ],
+)
+def test_a_chosen_aircraft_without_an_altitude_is_a_sentence(tmp_path: Path, on_ground: bool | None, said: str) -> None:
+    lake = Lake.at(tmp_path)
+    write(lake.silver("flights_ml"), [a_position(altitude_meters=None, on_ground=on_ground)], POSITIONS)
+
+    app = run_chosen(lake.root, "3944ef")
+
+    assert said in texts(app)
+    assert figures(app) == {}
+
+
+def test_an_aircraft_that_has_landed_has_its_last_altitude_as_a_point_and_a_sentence(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    landed = a_position(altitude_meters=None, on_ground=True)
+    earlier = a_position(event_timestamp=NOON - timedelta(minutes=9), altitude_meters=380.0)
+    write(lake.silver("flights_ml"), [earlier, landed], POSITIONS)
+
+    app = run_chosen(lake.root, "3944ef")
+
+    [line] = figures(app)["flights-one"]
+    assert line["mode"] == "lines+markers"
+    assert "AFR12 is on the ground now, and reports no altitude there." in texts(app)
+
+
 def test_an_image_in_a_report_is_shown_letter_by_letter(tmp_path: Path) -> None:
     lake = Lake.at(tmp_path / "lake")
     write(lake.silver("flights_ml"), [a_position(callsign="![](https://elsewhere.example/x.png)")], POSITIONS)

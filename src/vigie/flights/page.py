@@ -89,8 +89,8 @@ TRAILS = f"""
     ORDER BY icao24, event_timestamp
 """
 TRACK = f"""
-    SELECT event_timestamp, callsign, longitude, latitude, altitude_meters FROM positions
-    WHERE {ON_EARTH} AND icao24 = ? ORDER BY ALL
+    SELECT event_timestamp, callsign, longitude, latitude, altitude_meters, coalesce(on_ground, false) AS on_ground
+    FROM positions WHERE {ON_EARTH} AND icao24 = ? ORDER BY ALL
 """
 # Windows of five minutes begin each minute: every fifth is taken, so that a report is counted once.
 EACH_ONCE = "minute(window_start) % 5 = 0"
@@ -174,11 +174,19 @@ def altitudes(view: View, shown: Sight) -> None:
         return
     callsign = track["callsign"].dropna()
     name = literal(callsign.iloc[-1] if len(callsign) else str(icao24))
+    known, is_landed = track["altitude_meters"].notna(), track["on_ground"].iloc[-1]
+    if not known.any():
+        ground = "is on the ground, and " if is_landed else ""
+        st.caption(f"{name} {ground}reported no altitude in the last ten minutes.")
+        return
     st.markdown(f"**Altitude of {name} in the last ten minutes**")
-    drawn = go.Figure(go.Scatter(x=view.local(track["event_timestamp"]), y=track["altitude_meters"], mode="lines"))
+    times = view.local(track["event_timestamp"])
+    drawn = go.Figure(go.Scatter(x=times, y=track["altitude_meters"], mode="lines+markers", marker={"size": 4}))
     drawn.update_layout(xaxis_title=f"Time ({view.zone.key})")
     drawn.update_yaxes(title="Altitude (m)", rangemode="tozero", tickformat=",d")
     chart(drawn, "flights-one", 200)
+    if is_landed and not known.iloc[-1]:
+        st.caption(f"{name} is on the ground now, and reports no altitude there.")
 
 
 @live(PHASES_EVERY_S, RUN)
