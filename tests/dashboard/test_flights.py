@@ -344,6 +344,7 @@ def test_pie_and_bars_have_every_phase_those_on_the_ground_among_them(lake: Lake
 
     [pie], [bars] = drawn["flights-shares"], drawn["flights-bars"]
     assert pie["type"] == "pie" and bars["type"] == "bar"
+    assert pie["automargin"], "the label of a small share stands outside, and has its room there"
     assert dict(zip(pie["labels"], numbers(pie["values"]), strict=True)) == expected
     assert dict(zip(bars["y"], numbers(bars["x"]), strict=True)) == expected
     assert expected.keys() == {"Ground", "Takeoff", "Climb", "Cruise", "Descent"}

@@ -196,7 +196,9 @@ def phases(view: View) -> None:
     names = [phase for phase in PHASE_COLOURS if phase in counts]
     labels, values = [name.capitalize() for name in names], [int(counts[name]) for name in names]
     colours = [PHASE_COLOURS[name] for name in names]
-    shares = go.Figure(go.Pie(labels=labels, values=values, marker={"colors": colours}, hole=0.5, sort=False))
+    shares = go.Figure(
+        go.Pie(labels=labels, values=values, marker={"colors": colours}, hole=0.5, sort=False, automargin=True)
+    )
     shares.update_layout(showlegend=False)
     bars = go.Figure(go.Bar(x=values, y=labels, orientation="h", marker={"color": colours}, text=values))
     bars.update_layout(xaxis_title="Aircraft", yaxis={"autorange": "reversed"}, showlegend=False)
