@@ -36,6 +36,7 @@ class Tile:
     digits: int = 0
     about: str = ""
     good: str = "off"  # which way is good: "normal" up, "inverse" down, "off" neither
+    note: str = ""  # said below the figure, where there is no change
 
 
 def is_dark() -> bool:
@@ -58,7 +59,7 @@ def tiles(shown: Sequence[Tile], against: str = "") -> None:
         column.metric(
             tile.label,
             "–" if tile.value is None else f"{tile.value:,.{tile.digits}f}{unit}",
-            None if change is None else f"{said} {against}".rstrip(),
+            (tile.note or None) if change is None else f"{said} {against}".rstrip(),
             delta_color=tile.good if change else "off",  # type: ignore[arg-type]
             delta_arrow="auto" if change else "off",
             help=tile.about or None,

@@ -27,6 +27,7 @@ BUILDING, SENSOR, MEASURE = "sensors-building", "sensors-one", "sensors-measure"
 TYPE_COLOURS = {"HIGH_TEMP": RED, "LOW_TEMP": BLUE, "HIGH_HUMIDITY": TEAL}
 MEASURES = {"Temperature (°C)": "temperature_c", "Humidity (%)": "humidity_pct", "Pressure (hPa)": "pressure_hpa"}
 UNKNOWN = "not known"
+BACKLOG = "catching up with a backlog"
 AN_HOUR = timedelta(hours=1)
 BAR_MS = 240_000  # of a window of 5 min; a bar that stands alone would be given a width of its own
 
@@ -57,7 +58,7 @@ def now(view: View) -> None:
     tiles(
         [
             Tile("Readings", a_second, "a second", change, 1, "Made in the last minute of data."),
-            Tile("Latency to silver", late.p50_s, "s", None, 1, _about(late)),
+            Tile("Latency to silver", late.p50_s, "s", None, 1, _about(late), note=BACKLOG if late.is_backlog else ""),
             Tile("Open alerts", alerts, about="Without those that maintenance keeps back."),
         ],
         "in a minute",
@@ -90,7 +91,10 @@ def _about(late: Latency) -> str:
     said = "From a reading's own time to its commit in silver"
     if late.p95_s is None:
         return f"{said}."
-    return f"{said}: the median of the newest {late.readings:,} readings. 95 % took {late.p95_s:,.1f} s or less."
+    waited = " Some had waited for the run to read them." if late.is_backlog else ""
+    return (
+        f"{said}: the median of the newest {late.readings:,} readings. 95 % took {late.p95_s:,.1f} s or less.{waited}"
+    )
 
 
 def _mean(places: DataFrame) -> float | None:
