@@ -26,13 +26,23 @@ STEADY = """
 [data-stale="true"] { opacity: 1 !important; transition: none !important; }
 [data-testid="stStatusWidget"] { display: none; }
 """
+# The tools of a table are always there where nothing hovers: they have a line of their own. A table that goes on to the
+# right fades there until it is moved to its end.
+TABLES = """
+@media (hover: none) { [data-testid="stDataFrame"] { margin-top: 1.75rem; } }
+[data-testid="stDataFrame"] { timeline-scope: --across; }
+[data-testid="stDataFrame"] .dvn-scroller { scroll-timeline: --across x; }
+[data-testid="stDataFrame"] div:has(> .dvn-scroller) { animation: more-across linear; animation-timeline: --across; }
+@keyframes more-across { 0%, 98% { mask-image: linear-gradient(to left, transparent, black 3rem); } }
+"""
+ROOT, OPENED = "", "opened"  # the address of the first page; where the address that is open is kept
 ICON = Path(__file__).with_name("static") / "icon.png"  # an icon by name would be fetched from a public server
 
 
 def show(lake: Lake, pipeline: str | None = None, *, allow_actions: bool = False) -> None:
     """One run of the script: the page that a viewer is on."""
     st.set_page_config(page_title="Vigie", layout="wide", page_icon=str(ICON))
-    st.html(f"<style>{STEADY}</style>")
+    st.html(f"<style>{STEADY}{TABLES}</style>")
     view = View(lake, pipeline, _zone(), is_dark(), allow_actions)
     first = next((page for page in PAGES if page.pipeline == pipeline), PAGES[0] if pipeline is None else PAGES[-1])
 

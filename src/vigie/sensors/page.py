@@ -25,7 +25,11 @@ RUN, DEMO = "vigie run sensors", "vigie demo sensors"
 EVERY_S, SELDOM_S = 2.0, 10.0
 BUILDING, SENSOR, MEASURE = "sensors-building", "sensors-one", "sensors-measure"
 TYPE_COLOURS = {"HIGH_TEMP": RED, "LOW_TEMP": BLUE, "HIGH_HUMIDITY": TEAL}
-MEASURES = {"Temperature (°C)": "temperature_c", "Humidity (%)": "humidity_pct", "Pressure (hPa)": "pressure_hpa"}
+MEASURES = {
+    "Temperature": ("temperature_c", "°C"),
+    "Humidity": ("humidity_pct", "%"),
+    "Pressure": ("pressure_hpa", "hPa"),
+}
 UNKNOWN = "not known"
 BACKLOG = "catching up with a backlog"
 AN_HOUR = timedelta(hours=1)
@@ -212,7 +216,7 @@ def _history(view: View, sensor: str, label: str) -> None:
     newest = figures.newest(view)
     if newest is None:
         return
-    since, measure = newest - HOURS, MEASURES[label]
+    since, (measure, unit) = newest - HOURS, MEASURES[label]
     drawn = go.Figure()
     closed = None
     if measure == "temperature_c" and view.has(WINDOWS.table):
@@ -223,7 +227,7 @@ def _history(view: View, sensor: str, label: str) -> None:
     alerts = figures.alerts_of(view, sensor, since) if view.has(ALERTS.table) else None
     if alerts is not None and not alerts.empty:
         history.alerts(view, drawn, alerts, since, newest)
-    drawn.update_layout(xaxis_title=f"Time ({view.zone.key})", yaxis_title=label, showlegend=True)
+    drawn.update_layout(xaxis_title=f"Time ({view.zone.key})", yaxis_title=f"{label} ({unit})", showlegend=True)
     chart(drawn, f"sensors-history-{measure}", 400)
     st.caption("Readings of the last 30 min; windows and alerts of the last 6 h.")
     if closed is not None:
