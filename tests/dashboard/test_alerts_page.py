@@ -213,7 +213,21 @@ def test_no_alert_is_said_in_words(tmp_path: Path) -> None:
 
     assert not shown.exception and not shown.error
     assert "No alert is open." in [success.value for success in shown.success]
-    assert "No alert has been raised yet." in [info.value for info in shown.info]
+    assert [info.value for info in shown.info] == ["No alert has been raised yet."]
+    assert not shown.dataframe
+
+
+def test_alerts_that_are_all_closed_are_a_sentence_and_there_among_all(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    closed = raised("LOW_TEMP", "SENSOR_004", 0, closed_at=NOON + timedelta(minutes=9))
+    write_deltalake(lake.alerts("sensors"), pa.Table.from_pylist([closed], ALERTS))
+
+    shown = seen(lake)
+
+    assert "No alert is open. All has those that are closed." in [success.value for success in shown.success]
+    assert not shown.dataframe
+    shown.segmented_control(key="alerts-shown-sensors").select("All").run()
+    assert list(shown.dataframe[0].value["rule"]) == ["LOW_TEMP"]
 
 
 def test_a_lake_that_is_not_there_is_a_sentence_with_the_command_that_makes_it(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 
 import plotly.graph_objects as go
 
-from vigie.dashboard.chart import dressed
+from vigie.dashboard.chart import TICKS, dressed, round_step
 
 
 def test_labels_from_the_data_are_shown_letter_by_letter() -> None:
@@ -26,6 +26,13 @@ def test_a_name_that_looks_like_a_day_is_a_name() -> None:
 
     assert dressed(go.Figure(bars), "one", 200, False).layout.yaxis.type == "category"
     assert dressed(go.Figure(heat), "two", 200, False).layout.yaxis.type == "category"
+
+
+def test_the_ticks_of_an_axis_of_counts_are_round_numbers() -> None:
+    steps = {most: round_step(most) for most in (1, 5, 6, 11, 26, 129, 225, 1_001)}
+
+    assert steps == {1: 1, 5: 1, 6: 2, 11: 5, 26: 10, 129: 50, 225: 50, 1_001: 500}
+    assert all(most <= TICKS * step for most, step in steps.items())
 
 
 def test_what_a_person_did_to_a_chart_is_kept_as_its_figure_changes() -> None:

@@ -30,7 +30,7 @@ from tests.dashboard.lakes import (
     write,
 )
 from vigie.dashboard import serving
-from vigie.dashboard.look import each_minute
+from vigie.dashboard.look import each_minute, whole_minutes
 from vigie.dashboard.view import View
 from vigie.flights import page as flights
 from vigie.flights.live_map import FOLDER, MODULES, look, snapshot
@@ -344,6 +344,7 @@ def test_pie_and_bars_have_every_phase_those_on_the_ground_among_them(lake: Lake
 
     [pie], [bars] = drawn["flights-shares"], drawn["flights-bars"]
     assert pie["type"] == "pie" and bars["type"] == "bar"
+    assert pie["automargin"], "the label of a small share stands outside, and has its room there"
     assert dict(zip(pie["labels"], numbers(pie["values"]), strict=True)) == expected
     assert dict(zip(bars["y"], numbers(bars["x"]), strict=True)) == expected
     assert expected.keys() == {"Ground", "Takeoff", "Climb", "Cruise", "Descent"}
@@ -353,7 +354,8 @@ def test_phases_over_time_are_areas_that_stand_on_one_another(lake: Lake) -> Non
     areas = figures(run(lake.root))["flights-area"]
 
     assert {area["stackgroup"] for area in areas} == {areas[0]["stackgroup"]}
-    counted = pl.from_dicts(phase_counts(20)).group_by("flight_phase").agg(pl.col("flight_count").sum())
+    whole = pl.from_dicts(phase_counts(20)).filter(pl.col("window_start") > NOON - timedelta(minutes=20))
+    counted = whole.group_by("flight_phase").agg(pl.col("flight_count").sum())
     expected = {phase.capitalize(): float(count) for phase, count in counted.iter_rows()}
     assert {area["name"]: sum(numbers(area["y"])) for area in areas} == expected
 
@@ -430,6 +432,37 @@ def test_a_chosen_aircraft_that_is_gone_is_a_sentence(lake: Lake) -> None:
     assert "Nothing was heard of gone in the last ten minutes." in texts(run_chosen(lake.root, "gone"))
 
 
+@pytest.mark.parametrize(
+    ("on_ground", "said"),
+    [
+        (True, "AFR12 is on the ground, and reported no altitude in the last ten minutes."),
+        (False, "AFR12 reported no altitude in the last ten minutes."),
+        (None, "AFR12 reported no altitude in the last ten minutes."),
+    ],
+)
+def test_a_chosen_aircraft_without_an_altitude_is_a_sentence(tmp_path: Path, on_ground: bool | None, said: str) -> None:
+    lake = Lake.at(tmp_path)
+    write(lake.silver("flights_ml"), [a_position(altitude_meters=None, on_ground=on_ground)], POSITIONS)
+
+    app = run_chosen(lake.root, "3944ef")
+
+    assert said in texts(app)
+    assert figures(app) == {}
+
+
+def test_an_aircraft_that_has_landed_has_its_last_altitude_as_a_point_and_a_sentence(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    landed = a_position(altitude_meters=None, on_ground=True)
+    earlier = a_position(event_timestamp=NOON - timedelta(minutes=9), altitude_meters=380.0)
+    write(lake.silver("flights_ml"), [earlier, landed], POSITIONS)
+
+    app = run_chosen(lake.root, "3944ef")
+
+    [line] = figures(app)["flights-one"]
+    assert line["mode"] == "lines+markers"
+    assert "AFR12 is on the ground now, and reports no altitude there." in texts(app)
+
+
 def test_an_image_in_a_report_is_shown_letter_by_letter(tmp_path: Path) -> None:
     lake = Lake.at(tmp_path / "lake")
     write(lake.silver("flights_ml"), [a_position(callsign="![](https://elsewhere.example/x.png)")], POSITIONS)
@@ -444,6 +477,25 @@ def test_a_minute_without_aircraft_is_drawn_as_none(lake: Lake) -> None:
     counted = pd.DataFrame({"CRUISE": [5, 7]}, index=[noon, noon + timedelta(minutes=3)])
 
     assert list(each_minute(counted)["CRUISE"]) == [5, 0, 0, 7]
+
+
+def test_a_chart_begins_with_the_first_whole_minute() -> None:
+    noon = pd.Timestamp("2025-06-01 12:00", tz="UTC")
+    ago = {0: 1, 2: 900, 3: 2_000, 4: 2_100, 6: 1_900}  # a row that was late, the minute in which the feed began, ...
+    counted = pd.DataFrame({"CRUISE": ago.values()}, index=[noon + timedelta(minutes=each) for each in ago])
+
+    assert list(whole_minutes(counted)["CRUISE"]) == [2_000, 2_100, 0, 1_900]
+
+
+def test_until_two_minutes_are_whole_a_sentence_says_that_the_chart_begins_then(tmp_path: Path) -> None:
+    lake = Lake.at(tmp_path)
+    write(lake.silver("flights_ml"), positions(3, 2), POSITIONS)
+    write(lake.gold("streaming_aggregations/flight_phase_counts"), phase_counts(2), PHASE_COUNTS)
+
+    app = run(tmp_path)
+
+    assert "The chart begins once two whole minutes are there." in texts(app)
+    assert "flights-area" not in figures(app)
 
 
 def test_what_cannot_be_on_the_map_is_left_out_of_it(tmp_path: Path) -> None:

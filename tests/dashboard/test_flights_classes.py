@@ -77,7 +77,7 @@ def test_aircraft_are_counted_by_class_minute_by_minute_and_none_is_drawn_as_non
     assert areas.keys() == set(wanted["predicted_class"])
     for name, drawn in areas.items():
         by_minute = dict(wanted.filter(predicted_class=name).select("window_start", "flight_count").iter_rows())
-        assert drawn == [float(by_minute.get(NOON - timedelta(minutes=back), 0)) for back in range(12, 0, -1)]
+        assert drawn == [float(by_minute.get(NOON - timedelta(minutes=back), 0)) for back in range(11, 0, -1)]
     assert "By model 1" in texts(app)
 
 

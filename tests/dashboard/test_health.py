@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -11,8 +12,8 @@ import pytest
 from deltalake import write_deltalake
 from streamlit.testing.v1 import AppTest
 
-from tests.dashboard.lakes import INSTANT, LEDGER, NOON, a_lake, broken, ledger, write
-from tests.dashboard.test_flights import shown, texts
+from tests.dashboard.lakes import INSTANT, LEDGER, NOON, QUARANTINE, a_lake, broken, ledger, write
+from tests.dashboard.test_flights import figures, numbers, shown, texts
 from vigie.dashboard import health
 from vigie.dashboard.view import View
 from vigie.lake import Lake
@@ -73,6 +74,42 @@ def test_the_page_says_what_became_of_each_row(lake: Lake) -> None:
         "Rows not accounted for": "0",
     }
     assert '{"icao24": "3944ef", "number": 9}' in texts(app)
+
+
+def a_message(root: Path, value: bytes) -> str:
+    """What the page says of a message in quarantine."""
+    lake = Lake.at(root)
+    write(lake.ledger("flights"), ledger(2), LEDGER)
+    write(lake.quarantine("flights"), [broken(1)[0] | {"value": value}], QUARANTINE)
+    return texts(run(root))
+
+
+def test_a_message_that_broke_a_rule_is_shown_to_its_end(tmp_path: Path) -> None:
+    said = a_message(tmp_path, b'{"a": "%s", "time": "yesterday"}' % (b"x" * 3_900))
+
+    assert '"time": "yesterday"}' in said
+    assert "Cut off" not in said
+
+
+def test_a_huge_message_says_that_it_is_cut_off_and_where_the_rest_is(tmp_path: Path) -> None:
+    said = a_message(tmp_path, b"x" * 1_000_000)
+
+    assert "x" * health.SHOWN_BYTES in said
+    assert "x" * (health.SHOWN_BYTES + 1) not in said
+    assert f"Cut off here, after 4,000 bytes. In full: `vigie quarantine flights --lake {tmp_path} --json`" in said
+
+
+def test_a_message_cannot_turn_round_what_stands_beside_it(tmp_path: Path) -> None:
+    assert r"a\u202eb" in a_message(tmp_path, "a\u202eb".encode())
+
+
+def test_how_far_behind_is_drawn_in_a_unit_that_fits(tmp_path: Path) -> None:
+    lake = a_lake(tmp_path, aircraft=3, until=datetime.now(UTC) - timedelta(hours=9))
+
+    [bars] = figures(run(lake.root))["health-lag-flights"]
+
+    assert bars["text"] == ["9 h"] * len(bars["y"]) and len(bars["y"]) > 1
+    assert numbers(bars["x"]) == pytest.approx([9] * len(bars["y"]), abs=0.3)
 
 
 def test_how_often_each_rule_was_broken_is_there_before_one_is_opened(lake: Lake) -> None:
@@ -136,3 +173,5 @@ def test_a_run_that_has_written_nothing_yet_is_a_sentence(tmp_path: Path) -> Non
     assert not page.exception
     assert not page.error
     assert "No data yet." in texts(page)
+    assert "No query has written a batch yet." in texts(page)
+    assert not page.dataframe

@@ -232,10 +232,23 @@ def test_latency_is_from_a_reading_to_its_commit_and_putting_files_together_chan
 
     stood = pl.Series([at[row // 100] for row in range(300)]).cast(UTC_US)
     late = (stood - rows.sort("event_timestamp")["event_timestamp"]).dt.total_microseconds() / 1e6
-    assert found == pytest.approx((300, late.median(), late.quantile(0.95, "linear")))
+    assert found == pytest.approx((300, late.median(), late.quantile(0.95, "linear"), True))
     assert figures.latency(Lake.at(tmp_path)) == found
     DeltaTable(path).vacuum(0, dry_run=False, enforce_retention_duration=False)
-    assert figures.latency(Lake.at(tmp_path)) == (0, None, None)
+    assert figures.latency(Lake.at(tmp_path)) == (0, None, None, False)
+
+
+@pytest.mark.parametrize(("minutes", "is_backlog"), [(10, True), (1, False)])
+def test_a_latency_says_whether_it_is_of_a_backlog(tmp_path: Path, minutes: int, is_backlog: bool) -> None:
+    rows = readings(300).with_columns(
+        (NOON - pl.duration(seconds=pl.int_range(300) * (minutes / 5))).cast(UTC_US).alias("event_timestamp")
+    )
+    app = seen(filled(tmp_path, rows))
+
+    [late] = [tile for tile in app.metric if tile.label == "Latency to silver"]
+
+    assert (late.delta == "catching up with a backlog") is is_backlog
+    assert ("Some had waited for the run to read them." in late.help) is is_backlog
 
 
 def seen(lake: Lake, seconds: float = 30) -> AppTest:

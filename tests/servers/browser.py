@@ -35,7 +35,7 @@ def _host(url: str) -> set[str]:
 
 
 @contextmanager
-def chromium(width: int = 1280, height: int = 900, *, dark: bool = False) -> Iterator[Seen]:
+def chromium(width: int = 1280, height: int = 900, *, dark: bool = False, touch: bool = False) -> Iterator[Seen]:
     """A page of a browser of its own."""
     program = next((found for name in NAMES if (found := shutil.which(name))), None)
     if program is None:
@@ -46,6 +46,8 @@ def chromium(width: int = 1280, height: int = 900, *, dark: bool = False) -> Ite
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",
             timezone_id="Europe/Paris",
+            has_touch=touch,
+            is_mobile=touch,
         )
         seen = Seen(context.new_page())
         seen.page.on("request", lambda request: seen.hosts.update(_host(request.url)))

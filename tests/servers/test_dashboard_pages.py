@@ -101,6 +101,54 @@ def test_a_page_opens_at_its_own_address_without_a_complaint(standing: tuple[Lak
     assert seen.complaints == []
 
 
+def menu(page: Page) -> list[str]:
+    """The pages in the menu, and which of them is the one that is open."""
+    links = page.get_by_test_id("stSidebarNavLink").all()
+    opened = [" (open)" if link.get_attribute("aria-current") == "page" else "" for link in links]
+    names = [link.locator("[data-testid=stMarkdownContainer]").inner_text() for link in links]
+    return [f"{name}{is_open}" for name, is_open in zip(names, opened, strict=True)]
+
+
+def opens(page: Page, address: str, name: str) -> list[str]:
+    """The menu of a page that was asked for by its address, once it is known which one that is."""
+    page.goto(address)
+    expect(page.get_by_role("heading", name=name, exact=True, level=1)).to_be_visible()
+    expect(page.locator("[data-testid=stSidebarNavLink][aria-current=page]")).to_have_text(re.compile(f"{name}$"))
+    return menu(page)
+
+
+def test_the_menu_has_what_the_lake_holds_and_the_page_that_is_open(standing: tuple[Lake, str]) -> None:
+    _, address = standing
+    with chromium() as seen:
+        went_to(seen.page, address)
+
+        assert opens(seen.page, address, "Sensors") == ["Sensors (open)", "Activity", "Alerts", "Health"]
+        assert opens(seen.page, f"{address}/sensors", "Sensors") == ["Sensors (open)", "Activity", "Alerts", "Health"]
+        assert opens(seen.page, f"{address}/health", "Health") == ["Sensors", "Activity", "Alerts", "Health (open)"]
+        flights = opens(seen.page, f"{address}/flights", "Flights")
+        assert flights == ["Flights (open)", "Sensors", "Activity", "Alerts", "Health"]
+        assert seen.complaints == []
+
+
+ABOVE = """tools => tools.map(each => {
+    const above = each.closest('.stElementContainer').previousElementSibling;
+    return each.getBoundingClientRect().top - above.getBoundingClientRect().bottom;
+})"""
+
+
+def test_on_a_phone_nothing_is_covered_or_runs_over_the_edge(standing: tuple[Lake, str]) -> None:
+    _, address = standing
+    with chromium(390, 4_000, touch=True) as seen:
+        for name in PAGES:
+            page = turned_to(seen, address, name)
+            tools = page.get_by_test_id("stElementToolbar")
+            expect(tools.first).to_be_attached()
+
+            assert min(tools.evaluate_all(ABOVE)) >= 0, name
+        measures = turned_to(seen, address, "Sensors").get_by_role("radiogroup", name="Measure")
+        assert measures.evaluate("each => each.scrollWidth <= each.clientWidth")
+
+
 @pytest.mark.parametrize("where", ["", "/flights"])
 def test_until_its_scripts_are_here_a_page_says_that_it_opens(standing: tuple[Lake, str], where: str) -> None:
     _, address = standing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
@@ -9,8 +10,8 @@ import streamlit as st
 
 from vigie.activity import figures
 from vigie.activity.figures import BY_DEVICE, BY_WIKI, CHANGES, EVENTS, Accepted, Question
-from vigie.dashboard.chart import chart
-from vigie.dashboard.look import BLUE, GREY, SERIES, Tile, each_minute, tiles
+from vigie.dashboard.chart import by_minute, chart
+from vigie.dashboard.look import BLUE, GREY, SERIES, Tile, tiles
 from vigie.dashboard.states import age, awaited, closed_until, live
 from vigie.errors import VigieError
 from vigie.settings import read_settings
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 RUN, DEMO = "vigie run activity", "vigie demo activity"
 EVERY_S, SELDOM_S = 2.0, 10.0
+WHO_COLOURS = {"People": BLUE, "Bots": GREY}
 LATELY = "In the last 30 min of data."
 
 
@@ -109,18 +111,18 @@ def origin(view: View) -> None:
 def users(view: View) -> None:
     st.header("Users")
     _now(view, figures.USERS_NOW, ("Events", "events", "Users"))
-    by_minute = ask(view, figures.EVENTS_BY_MINUTE)
-    if not by_minute.empty:
-        _people_and_bots(view, by_minute, "Events a minute", "activity-events")
+    counted = ask(view, figures.EVENTS_BY_MINUTE)
+    if not counted.empty:
+        _people_and_bots(view, counted, "Events a minute", "activity-events")
 
 
 @live(EVERY_S, RUN)
 def edits(view: View) -> None:
     st.header("Wikis")
     _now(view, figures.EDITS_NOW, ("Edits", "edits", "Editors"))
-    by_minute = ask(view, figures.EDITS_BY_MINUTE)
-    if not by_minute.empty:
-        _people_and_bots(view, by_minute, "Edits a minute", "activity-edits")
+    counted = ask(view, figures.EDITS_BY_MINUTE)
+    if not counted.empty:
+        _people_and_bots(view, counted, "Edits a minute", "activity-edits")
 
 
 def _now(view: View, question: Question, named: tuple[str, str, str]) -> None:
@@ -144,18 +146,10 @@ def _now(view: View, question: Question, named: tuple[str, str, str]) -> None:
     )
 
 
-def _people_and_bots(view: View, by_minute: DataFrame, label: str, key: str) -> None:
-    by_minute = each_minute(by_minute.set_index("minute")[["events", "bot_events"]])
-    times = view.local(by_minute.index.to_series())
-    bots = by_minute["bot_events"]
-    drawn = go.Figure()
-    for name, values, colour in (("People", by_minute["events"] - bots, BLUE), ("Bots", bots, GREY)):
-        line = {"width": 0.5, "color": colour}
-        drawn.add_trace(go.Scatter(x=times, y=values, name=name, mode="lines", stackgroup="one", line=line))
-    drawn.update_layout(
-        xaxis_title=f"Minute ({view.zone.key})", yaxis_title=label, yaxis_rangemode="tozero", hovermode="x unified"
-    )
-    chart(drawn, key)
+def _people_and_bots(view: View, counted: DataFrame, label: str, key: str) -> None:
+    events = counted.set_index("minute")
+    counts = events.assign(People=events["events"] - events["bot_events"], Bots=events["bot_events"])
+    by_minute(view, counts[[*WHO_COLOURS]], WHO_COLOURS, label, key)
     st.caption("Whole minutes of the last 30 min of data.")
 
 
@@ -251,12 +245,7 @@ def _windows(view: View, gold: Slice, what: str, label: str) -> None:
     if found.empty:
         st.info("No window has closed yet: a minute closes ten minutes after it is over.")
         return
-    grid = each_minute(found.pivot_table(index="window_start", columns=what, values="events", fill_value=0))
-    times = view.local(grid.index.to_series())
-    drawn = go.Figure()
-    for number, name in enumerate(grid.columns):
-        line = {"width": 0.5, "color": SERIES[number % len(SERIES)]}
-        drawn.add_trace(go.Scatter(x=times, y=grid[name], name=name, mode="lines", stackgroup="one", line=line))
-    drawn.update_layout(xaxis_title=f"Minute ({view.zone.key})", yaxis_title=label, hovermode="x unified")
-    chart(drawn, f"activity-windows-{what}")
+    grid = found.pivot_table(index="window_start", columns=what, values="events", fill_value=0)
+    colours = dict(zip(grid.columns, itertools.cycle(SERIES), strict=False))
+    by_minute(view, grid, colours, label, f"activity-windows-{what}")
     closed_until(view, found["window_end"].max())

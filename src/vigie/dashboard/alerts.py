@@ -127,8 +127,14 @@ def listed(view: View, pipeline: str) -> None:
     st.header("Alerts")
     shown = st.segmented_control("Show", [OPEN, ALL], default=OPEN, required=True, key=f"alerts-shown-{pipeline}")
     alerts = found(view, pipeline)
+    if alerts.empty:
+        st.info("No alert has been raised yet.")
+        return
     if shown == OPEN:
         alerts = alerts[alerts["closed_at"].isna()]
+    if alerts.empty:
+        st.success(f"No alert is open. {ALL} has those that are closed.")
+        return
     zone = view.zone.key
     states = [_state(view, row) for row in alerts.to_dict("records")]
     text, instant = st.column_config.TextColumn, st.column_config.DatetimeColumn
@@ -176,11 +182,10 @@ def _state(view: View, alert: dict[str, Any]) -> str:
 @live(SELDOM_S, "vigie run {}")
 def one(view: View, pipeline: str) -> None:
     """One alert: who knows of it, who is to be told, and why it was raised."""
-    st.header("One alert")
     alerts = {row["alert_id"]: row for row in found(view, pipeline).to_dict("records")}
     if not alerts:
-        st.info("No alert has been raised yet.")
         return
+    st.header("One alert")
     chosen = st.selectbox(
         "Alert",
         alerts,

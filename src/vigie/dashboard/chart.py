@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly
 import plotly.graph_objects as go
+import streamlit as st
 from streamlit.components.v1 import declare_component
 from streamlit.components.v2 import component
 
-from vigie.dashboard.look import INK, INK_DARK, SERIES, SEVERITY_COLOURS, is_dark
+from vigie.dashboard.look import INK, INK_DARK, SERIES, SEVERITY_COLOURS, is_dark, whole_minutes
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from vigie.dashboard.view import View
+
 PAPER, PAPER_DARK = "#ffffff", "#19222c"
 LINES, LINES_DARK, CLEAR = "#d5dce4", "#2f3b47", "rgba(0,0,0,0)"
 WORDS = ("name", "text", "labels", "x", "y", "customdata")  # what a trace is told of the data
+FEWEST_MINUTES = 2  # an area of one is not seen
+TICKS = 5  # beside the one at 0
 CONFIG = {"displaylogo": False, "displayModeBar": False}
 
 # Streamlit's own chart is made anew when its figure changes, and a person's zoom is gone: decision 0022.
@@ -72,6 +79,22 @@ def _spelled_out(figure: go.Figure) -> None:
                 trace[part] = spell(np.asarray(said, dtype=object))
 
 
+def by_minute(view: View, counts: DataFrame, colours: Mapping[str, str], label: str, key: str) -> None:
+    """Counts by the minute as areas upon one another, in the order of `colours`, from the first whole minute on."""
+    whole = whole_minutes(counts)
+    if len(whole) < FEWEST_MINUTES:
+        st.info("The chart begins once two whole minutes are there.")
+        return
+    times = view.local(whole.index.to_series())
+    drawn = go.Figure()
+    for name, colour in colours.items():
+        if name in whole:
+            line = {"width": 0.5, "color": colour}
+            drawn.add_trace(go.Scatter(x=times, y=whole[name], name=name, mode="lines", stackgroup="one", line=line))
+    drawn.update_layout(xaxis_title=f"Minute ({view.zone.key})", yaxis_title=label, hovermode="x unified")
+    chart(drawn, key)
+
+
 def open_by_rule(counts: DataFrame, key: str) -> None:
     """Bars of the alerts that are open: `counts` has `severity`, `rule` and `alerts`."""
     drawn = go.Figure()
@@ -80,11 +103,19 @@ def open_by_rule(counts: DataFrame, key: str) -> None:
             continue
         count, marker = rows["alerts"], {"color": colour}
         drawn.add_trace(go.Bar(x=count, y=rows["rule"], name=severity, orientation="h", marker=marker, text=count))
-    step = max(1, int(counts.groupby("rule")["alerts"].sum().max()) // 5)
+    most = int(counts.groupby("rule")["alerts"].sum().max())
     drawn.update_layout(
-        xaxis={"title": "Open alerts", "dtick": step},
+        xaxis={"title": "Open alerts", "dtick": round_step(most), "tickformat": ",d"},
         yaxis={"categoryorder": "total ascending"},
         barmode="stack",
         showlegend=True,
     )
     chart(drawn, key, 120 + 30 * counts["rule"].nunique())
+
+
+def round_step(most: int) -> int:
+    """From one tick of an axis of counts to the next: 1, 2 or 5, or ten, a hundred, ... times that."""
+    step, factors = 1, itertools.cycle((2, 2.5, 2))
+    while most > TICKS * step:
+        step = int(step * next(factors))
+    return step

@@ -13,13 +13,13 @@ from vigie.dashboard.chart import chart
 from vigie.dashboard.declared import called, declared, making, named
 from vigie.dashboard.look import BLUE, GREY, INK, INK_DARK, OUTCOME_COLOURS, Tile, literal, tiles
 from vigie.dashboard.reading import Slice
-from vigie.dashboard.states import age, ago, awaited, live
+from vigie.dashboard.states import age, ago, awaited, live, unit_of
 from vigie.dashboard.view import View
 from vigie.graph import Graph
 from vigie.lake import Lake
-from vigie.listing import text_of
 from vigie.monitoring.glance import Glance, glance, is_context
 from vigie.monitoring.standing import delivered
+from vigie.oneline import harmless
 from vigie.pipeline import SHIPPED
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 EVERY_S = 3.0
 BROKEN_SPAN = timedelta(hours=24)
 EXAMPLES = 3  # of each rule
+SHOWN_BYTES = 4_000  # of a message, of which a slice has a little more
 MOST_COUNTED, MOST_LOOKED_AT = 1_000_000, 20_000
 OUTCOMES = tuple(OUTCOME_COLOURS)
 
@@ -155,18 +156,22 @@ def queries(view: View, pipeline: str) -> None:
     st.header("Last batch of each query")
     written = view.ask(BY_TABLE, entries=ledger(pipeline))
     sent = pd.DataFrame([(each.query, each.batch, each.at) for each in delivered(view.lake, pipeline)])
+    if written.empty and sent.empty:
+        st.info("No query has written a batch yet.")
+        return
     found = pd.concat([written, sent.set_axis(["query", "batch", "at"], axis=1)]) if len(sent) else written
     shown = pd.DataFrame(
         {
             "Query": found["query"],
             "Writes": found["table"].fillna("outside the lake"),
             "Batch": found["batch"],
-            "Rows read": found["last_read"],
+            "Rows read": found["last_read"].astype("Int64"),
             f"At ({view.zone.key})": view.local(found["at"]).dt.strftime("%Y-%m-%d %H:%M:%S"),
             "Ago": [ago(_seconds_since(view, at)) for at in found["at"]],
         }
     )
-    st.dataframe(shown, hide_index=True, width="stretch")
+    rows = st.column_config.NumberColumn(format="localized")
+    st.dataframe(shown, hide_index=True, width="stretch", column_config={"Rows read": rows})
 
 
 @live(EVERY_S, "vigie run {}")
@@ -181,19 +186,24 @@ def lag(view: View, pipeline: str) -> None:
         st.info("No table has a row yet.")
         return
     lags = [each.lag_s(view.now()) or 0.0 for _, each in seen]
+    unit, length = unit_of(max(lags))
     drawn = go.Figure(
         go.Bar(
-            x=lags,
+            x=[seconds / length for seconds in lags],
             y=[table for table, _ in seen],
             orientation="h",
             marker={"color": BLUE},
             text=[ago(seconds) for seconds in lags],
             customdata=[[each.rows] for _, each in seen],
-            hovertemplate="%{y}: %{x:,.0f} s behind, %{customdata[0]:,} rows<extra></extra>",
+            hovertemplate="%{y}: %{text} behind, %{customdata[0]:,} rows<extra></extra>",
         )
     )
-    drawn.update_layout(xaxis={"ticksuffix": " s"}, yaxis={"autorange": "reversed"})
-    chart(drawn, f"health-lag-{pipeline}", 80 + 34 * len(seen))
+    drawn.update_traces(textangle=0)
+    drawn.update_layout(xaxis_title=f"Behind ({unit})")
+    names = [table for table, _ in seen]
+    two_lines = ["/<br>".join(name.rsplit("/", 1)) for name in names]  # a phone has no room for one
+    drawn.update_yaxes(autorange="reversed", tickvals=names, ticktext=two_lines)
+    chart(drawn, f"health-lag-{pipeline}", 110 + 34 * len(seen))
     st.caption("By its newest event or the end of its newest window, which appears once late rows are waited for.")
 
 
@@ -213,6 +223,9 @@ def broken_rules(view: View, pipeline: str) -> None:
         st.success("Nothing is in quarantine.")
         return
     rules = view.ask(BY_RULE, broken=broken)
+    if rules.empty:
+        st.success("Nothing is in quarantine.")
+        return
     everything = view.typed(f"vigie quarantine {called(view, pipeline)}")
     st.caption(
         f"The last 24 h of quarantine, {MOST_COUNTED:,} messages at most, by rule; a message may break several. "
@@ -234,11 +247,15 @@ def broken_rules(view: View, pipeline: str) -> None:
                 st.caption(
                     f"{literal(_origin(example))}, received {view.clock(example['received_at'])} {view.zone.key}"
                 )
-                st.code(_said(example["value"]), language="json", wrap_lines=True)
+                _message(bytes(example["value"] or b""), everything)
 
 
-def _said(value: Any) -> str:
-    return "" if value is None else text_of(bytes(value))
+def _message(value: bytes, everything: str) -> None:
+    """A message letter by letter, or the beginning of one that is huge."""
+    said = value[:SHOWN_BYTES].decode(errors="backslashreplace")
+    st.code(harmless(said), language="json", wrap_lines=True)
+    if len(value) > SHOWN_BYTES:
+        st.caption(f"Cut off here, after {SHOWN_BYTES:,} bytes. In full: `{everything} --json`")
 
 
 def _origin(row: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ SERIES = (BLUE, ORANGE, GREEN, PURPLE, TEAL, RED, GREY)
 SEVERITY_COLOURS = {"critical": RED, "warning": ORANGE, "info": BLUE, "normal": GREY}
 OUTCOME_COLOURS = {"accepted": GREEN, "quarantined": RED, "duplicate": PURPLE, "late": ORANGE}
 INK, INK_DARK = "#0a1119", "#e8eef4"
+STRAY = 0.1  # of what is usual: with less than that in a minute, the feed was not there yet
 HEAT = ("#fff4e0", "#f5b041", "#c0392b")
 HEAT_DARK = ("#1d2430", "#b9770e", "#ff6b5a")
 
@@ -35,6 +36,7 @@ class Tile:
     digits: int = 0
     about: str = ""
     good: str = "off"  # which way is good: "normal" up, "inverse" down, "off" neither
+    note: str = ""  # said below the figure, where there is no change
 
 
 def is_dark() -> bool:
@@ -57,7 +59,7 @@ def tiles(shown: Sequence[Tile], against: str = "") -> None:
         column.metric(
             tile.label,
             "–" if tile.value is None else f"{tile.value:,.{tile.digits}f}{unit}",
-            None if change is None else f"{said} {against}".rstrip(),
+            (tile.note or None) if change is None else f"{said} {against}".rstrip(),
             delta_color=tile.good if change else "off",  # type: ignore[arg-type]
             delta_arrow="auto" if change else "off",
             help=tile.about or None,
@@ -70,6 +72,17 @@ def each_minute(counts: DataFrame) -> DataFrame:
     import pandas as pd
 
     return counts.reindex(pd.date_range(counts.index.min(), counts.index.max(), freq="1min"), fill_value=0)
+
+
+def whole_minutes(counts: DataFrame) -> DataFrame:
+    """Counts by the minute, from the first whole one on.
+
+    A feed begins within a minute, so that one is left out. So are those before it, which have only the odd late row.
+    """
+    every = each_minute(counts)
+    totals = every.sum(axis=1)
+    began = (totals >= STRAY * totals[totals > 0].median()).idxmax()
+    return every[every.index > began]
 
 
 def heat(dark: bool) -> list[tuple[float, str]]:

@@ -18,6 +18,7 @@ from vigie.writer import FIRST_ROWS_AFTER_S, first_rows
 
 STALE_AFTER_S = 30.0
 LOOK_EVERY_S = 2.0
+UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -115,10 +116,13 @@ def closed_until(view: View, end: datetime | None) -> None:
 
 def ago(seconds: float) -> str:
     """A span of time as it is said: `42 s`, `7 min`, `3 h`, `2 d`."""
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:,.0f} {unit}"
-    return f"{seconds:,.0f} s"
+    unit, length = unit_of(seconds)
+    return f"{seconds / length:,.0f} {unit}"
+
+
+def unit_of(seconds: float) -> tuple[str, int]:
+    """The unit in which a span of time is said, and how many seconds it has."""
+    return next(((unit, length) for unit, length in UNITS if seconds >= 2 * length), ("s", 1))
 
 
 def _sentence(text: str) -> str:

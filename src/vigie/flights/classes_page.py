@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import plotly.graph_objects as go
 import streamlit as st
 
-from vigie.dashboard.chart import chart
-from vigie.dashboard.look import each_minute
+from vigie.dashboard.chart import by_minute
 from vigie.dashboard.reading import Slice
 from vigie.dashboard.states import closed_until, live
 from vigie.dashboard.view import View
@@ -38,16 +36,7 @@ def taken_for(view: View) -> None:
         st.info(f"Model {in_use} is in use; the first minute closes two to three minutes after it began to predict.")
         return
     by_class = counted.pivot_table(index="window_start", columns="predicted_class", values="flight_count", fill_value=0)
-    by_class = each_minute(by_class)
-    times = view.local(by_class.index.to_series())
-    drawn = go.Figure()
-    for name, colour in COLOURS.items():
-        if name in by_class:
-            drawn.add_trace(
-                go.Scatter(x=times, y=by_class[name], name=name, stackgroup="one", line={"width": 0.5, "color": colour})
-            )
-    drawn.update_layout(xaxis_title=f"Minute ({view.zone.key})", yaxis_title="Aircraft a minute, in the air")
-    chart(drawn, "flights-classes")
+    by_minute(view, by_class, COLOURS, "Aircraft a minute, in the air", "flights-classes")
     last = counted[counted["window_end"] == counted["window_end"].max()]
     st.caption(
         f"By model {int(last['model'].max())}, from how they fly. '{UNSURE}' is where no class is likely enough; an "

@@ -9,8 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from vigie.dashboard.chart import chart
-from vigie.dashboard.look import RED, Tile, each_minute, heat, literal, tiles
+from vigie.dashboard.chart import by_minute, chart
+from vigie.dashboard.look import RED, Tile, heat, literal, tiles
 from vigie.dashboard.reading import Slice
 from vigie.dashboard.states import age, awaited, closed_until, live
 from vigie.dashboard.view import View
@@ -89,8 +89,8 @@ TRAILS = f"""
     ORDER BY icao24, event_timestamp
 """
 TRACK = f"""
-    SELECT event_timestamp, callsign, longitude, latitude, altitude_meters FROM positions
-    WHERE {ON_EARTH} AND icao24 = ? ORDER BY ALL
+    SELECT event_timestamp, callsign, longitude, latitude, altitude_meters, coalesce(on_ground, false) AS on_ground
+    FROM positions WHERE {ON_EARTH} AND icao24 = ? ORDER BY ALL
 """
 # Windows of five minutes begin each minute: every fifth is taken, so that a report is counted once.
 EACH_ONCE = "minute(window_start) % 5 = 0"
@@ -174,11 +174,19 @@ def altitudes(view: View, shown: Sight) -> None:
         return
     callsign = track["callsign"].dropna()
     name = literal(callsign.iloc[-1] if len(callsign) else str(icao24))
+    known, is_landed = track["altitude_meters"].notna(), track["on_ground"].iloc[-1]
+    if not known.any():
+        ground = "is on the ground, and " if is_landed else ""
+        st.caption(f"{name} {ground}reported no altitude in the last ten minutes.")
+        return
     st.markdown(f"**Altitude of {name} in the last ten minutes**")
-    drawn = go.Figure(go.Scatter(x=view.local(track["event_timestamp"]), y=track["altitude_meters"], mode="lines"))
+    times = view.local(track["event_timestamp"])
+    drawn = go.Figure(go.Scatter(x=times, y=track["altitude_meters"], mode="lines+markers", marker={"size": 4}))
     drawn.update_layout(xaxis_title=f"Time ({view.zone.key})")
     drawn.update_yaxes(title="Altitude (m)", rangemode="tozero", tickformat=",d")
     chart(drawn, "flights-one", 200)
+    if is_landed and not known.iloc[-1]:
+        st.caption(f"{name} is on the ground now, and reports no altitude there.")
 
 
 @live(PHASES_EVERY_S, RUN)
@@ -188,7 +196,9 @@ def phases(view: View) -> None:
     names = [phase for phase in PHASE_COLOURS if phase in counts]
     labels, values = [name.capitalize() for name in names], [int(counts[name]) for name in names]
     colours = [PHASE_COLOURS[name] for name in names]
-    shares = go.Figure(go.Pie(labels=labels, values=values, marker={"colors": colours}, hole=0.5, sort=False))
+    shares = go.Figure(
+        go.Pie(labels=labels, values=values, marker={"colors": colours}, hole=0.5, sort=False, automargin=True)
+    )
     shares.update_layout(showlegend=False)
     bars = go.Figure(go.Bar(x=values, y=labels, orientation="h", marker={"color": colours}, text=values))
     bars.update_layout(xaxis_title="Aircraft", yaxis={"autorange": "reversed"}, showlegend=False)
@@ -208,22 +218,8 @@ def phases_over_time(view: View) -> None:
         st.info("No window has closed yet: a one-minute window closes two minutes after it ends.")
         return
     by_phase = counted.pivot_table(index="window_start", columns="flight_phase", values="flight_count", fill_value=0)
-    by_phase = each_minute(by_phase)
-    times = view.local(by_phase.index.to_series())
-    drawn = go.Figure()
-    for phase, colour in PHASE_COLOURS.items():
-        if phase in by_phase:
-            drawn.add_trace(
-                go.Scatter(
-                    x=times,
-                    y=by_phase[phase],
-                    name=phase.capitalize(),
-                    stackgroup="one",
-                    line={"width": 0.5, "color": colour},
-                )
-            )
-    drawn.update_layout(xaxis_title=f"Minute ({view.zone.key})", yaxis_title="Aircraft a minute")
-    chart(drawn, "flights-area")
+    colours = {phase.capitalize(): colour for phase, colour in PHASE_COLOURS.items()}
+    by_minute(view, by_phase.rename(columns=str.capitalize), colours, "Aircraft a minute", "flights-area")
     st.caption("An aircraft that changes its phase within a minute counts in both.")
     closed_until(view, counted["window_end"].max())
 

@@ -101,17 +101,24 @@ SELECT rule, severity, opened_at, closed_at, value, threshold, message, suppress
 WHERE key = $1 AND (closed_at IS NULL OR closed_at > $2) ORDER BY opened_at
 """
 LATENCY = """
-SELECT count(*) AS readings, median(late_s) AS p50_s, quantile_cont(late_s, 0.95) AS p95_s
-FROM (SELECT epoch_us(committed_at - event_timestamp) / 1e6 AS late_s FROM arrived)
+SELECT count(*) AS readings, median(late_s) AS p50_s, quantile_cont(late_s, 0.95) AS p95_s,
+    coalesce(quantile_cont(made_s, 0.95) - quantile_cont(made_s, 0.05) > $1, false) AS is_backlog
+FROM (
+    SELECT epoch_us(committed_at - event_timestamp) / 1e6 AS late_s, epoch_us(event_timestamp) / 1e6 AS made_s
+    FROM arrived
+)
 """
 
 
 class Latency(NamedTuple):
-    """How long after they were made readings stood in silver, in seconds, over a minute's commits."""
+    """How long after they were made readings stood in silver, in seconds, over a minute's commits.
+
+    A backlog is among them when they were made over much longer than that."""
 
     readings: int
     p50_s: float | None
     p95_s: float | None
+    is_backlog: bool
 
 
 def buildings(view: View) -> DataFrame:
@@ -193,7 +200,7 @@ def latency(lake: Lake) -> Latency:
     with duckdb.connect() as database:
         database.execute("SET TimeZone = 'UTC'")
         database.register("arrived", pa.concat_tables([ARRIVED.empty_table(), *_arrived(lake.path(READINGS.table))]))
-        found = database.execute(LATENCY).fetchone()
+        found = database.execute(LATENCY, [2 * LATENCY_OVER.total_seconds()]).fetchone()
     assert found is not None
     return Latency(*found)
 

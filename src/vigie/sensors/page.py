@@ -25,8 +25,13 @@ RUN, DEMO = "vigie run sensors", "vigie demo sensors"
 EVERY_S, SELDOM_S = 2.0, 10.0
 BUILDING, SENSOR, MEASURE = "sensors-building", "sensors-one", "sensors-measure"
 TYPE_COLOURS = {"HIGH_TEMP": RED, "LOW_TEMP": BLUE, "HIGH_HUMIDITY": TEAL}
-MEASURES = {"Temperature (°C)": "temperature_c", "Humidity (%)": "humidity_pct", "Pressure (hPa)": "pressure_hpa"}
+MEASURES = {
+    "Temperature": ("temperature_c", "°C"),
+    "Humidity": ("humidity_pct", "%"),
+    "Pressure": ("pressure_hpa", "hPa"),
+}
 UNKNOWN = "not known"
+BACKLOG = "catching up with a backlog"
 AN_HOUR = timedelta(hours=1)
 BAR_MS = 240_000  # of a window of 5 min; a bar that stands alone would be given a width of its own
 
@@ -57,7 +62,7 @@ def now(view: View) -> None:
     tiles(
         [
             Tile("Readings", a_second, "a second", change, 1, "Made in the last minute of data."),
-            Tile("Latency to silver", late.p50_s, "s", None, 1, _about(late)),
+            Tile("Latency to silver", late.p50_s, "s", None, 1, _about(late), note=BACKLOG if late.is_backlog else ""),
             Tile("Open alerts", alerts, about="Without those that maintenance keeps back."),
         ],
         "in a minute",
@@ -90,7 +95,10 @@ def _about(late: Latency) -> str:
     said = "From a reading's own time to its commit in silver"
     if late.p95_s is None:
         return f"{said}."
-    return f"{said}: the median of the newest {late.readings:,} readings. 95 % took {late.p95_s:,.1f} s or less."
+    waited = " Some had waited for the run to read them." if late.is_backlog else ""
+    return (
+        f"{said}: the median of the newest {late.readings:,} readings. 95 % took {late.p95_s:,.1f} s or less.{waited}"
+    )
 
 
 def _mean(places: DataFrame) -> float | None:
@@ -208,7 +216,7 @@ def _history(view: View, sensor: str, label: str) -> None:
     newest = figures.newest(view)
     if newest is None:
         return
-    since, measure = newest - HOURS, MEASURES[label]
+    since, (measure, unit) = newest - HOURS, MEASURES[label]
     drawn = go.Figure()
     closed = None
     if measure == "temperature_c" and view.has(WINDOWS.table):
@@ -219,7 +227,7 @@ def _history(view: View, sensor: str, label: str) -> None:
     alerts = figures.alerts_of(view, sensor, since) if view.has(ALERTS.table) else None
     if alerts is not None and not alerts.empty:
         history.alerts(view, drawn, alerts, since, newest)
-    drawn.update_layout(xaxis_title=f"Time ({view.zone.key})", yaxis_title=label, showlegend=True)
+    drawn.update_layout(xaxis_title=f"Time ({view.zone.key})", yaxis_title=f"{label} ({unit})", showlegend=True)
     chart(drawn, f"sensors-history-{measure}", 400)
     st.caption("Readings of the last 30 min; windows and alerts of the last 6 h.")
     if closed is not None:
