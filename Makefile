@@ -31,7 +31,7 @@ test: setup-dev ## the tests that need no server (declarations, functions)
 test-servers: setup-dev environment-dbt environment-airflow environment-bqemulator ## the tests with a real Kafka and real queries, end to end
 	@$(RUN) pytest tests/servers $(SIDE_BY_SIDE)
 
-nightly: setup-dev environment-dbt environment-airflow environment-bqemulator ## what takes longer, into docs/nightly.md (PARTS="kills spark map bench notebooks first mutants soak")
+nightly: setup-dev environment-dbt environment-airflow environment-bqemulator ## what takes longer, into docs/nightly.md (PARTS="kills conformance spark map bench notebooks first mutants soak")
 	@.venv/bin/python tools/nightly.py $(PARTS)
 
 notebooks: setup-dev ## the notebooks of flights, from top to bottom; fails where they show other things than committed (WRITE=1 keeps them)

@@ -68,8 +68,8 @@ def pytest(*paths: str, **settings: str) -> tuple[bool, str]:
 
 
 def longer_by_night() -> list[str]:
-    """The tests that know of the night."""
-    files = sorted((HOUSE / "tests").rglob("test_*.py"))
+    """The tests that know of the night, but for those that compare the engines, which have a part of their own."""
+    files = sorted(set((HOUSE / "tests").rglob("test_*.py")) - set((HOUSE / "tests/conformance").iterdir()))
     return [str(path.relative_to(HOUSE)) for path in files if KNOWS_OF_NIGHT.search(path.read_text())]
 
 
@@ -124,6 +124,10 @@ PARTS = {
     "kills": Part(
         "what is tried a few times by day, or not at all: deaths after each commit and at random, servers that go away",
         lambda: pytest("--numprocesses", "2", "--dist", "loadfile", *longer_by_night()),
+    ),
+    "conformance": Part(
+        "200 pipelines that are drawn, run over both engines in other batches and held to DuckDB, and 300 over one",
+        lambda: pytest("tests/conformance"),
     ),
     "spark": Part(
         "the core's own tests over a Spark Connect server: any cut, deaths, what is added, looks back or is poison",

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyspark
 import pytest
 
 from tests.reference import compare_lakes
-from tests.runs import Job, simulated, until
+from tests.runs import Job, simulated
+from tests.servers.spark_cluster import a_cluster
 from tests.servers.test_flights_kafka import Messages, a_broker, keyed
 from tests.servers.test_flights_survive import GARBAGE_NOT_LONG
 from tests.servers.test_loop_kafka import filled
 from tests.tier import nightly
-from vigie import tied
-from vigie.engines.spark.java import java_home
 from vigie.engines.spark.kafka_broker import Broker
 from vigie.lake import Lake, rows
-from vigie.settings import read_settings
 
-HOME = Path(pyspark.__file__).parent
-MASTER, WORKER = (f"org.apache.spark.deploy.{name}" for name in ("master.Master", "worker.Worker"))
 # What is installed, but for what lies somewhere else and is pointed to from there, as this checkout is.
 WITHOUT_US = '#!/bin/sh\nPYTHONPATH="$PYTHONPATH:{installed}" exec {python} -S "$@"\n'
 
@@ -38,28 +31,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of its master; one worker has registered there."""
-    folder = tmp_path_factory.mktemp("cluster")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    address, here = f"spark://127.0.0.1:{port}", ["--host", "127.0.0.1", "--webui-port", "0"]
-    java = java_home(read_settings().cache)
-    around = ["/usr/bin/env", f"JAVA_HOME={java}", f"SPARK_HOME={HOME}", "SPARK_LOCAL_IP=127.0.0.1"]
-    start = [*around, str(HOME / "bin/spark-class")]
-    with tempfile.NamedTemporaryFile() as of_master, tempfile.NamedTemporaryFile() as of_worker:
-        master = tied.started("master", [*start, MASTER, *here, "--port", str(port)], of_master)
-        worker = tied.started(
-            "worker",
-            [*start, WORKER, *here, "--cores", "2", "--memory", "1g", "--work-dir", str(folder), address],
-            of_worker,
-        )
-        try:
-            until(lambda: b"Registering worker" in Path(of_master.name).read_bytes())
-            yield address
-        finally:
-            tied.ended(worker, 10)
-            tied.ended(master, 10)
+    with a_cluster(tmp_path_factory.mktemp("cluster")) as master:
+        yield master
 
 
 @nightly

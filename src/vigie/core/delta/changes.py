@@ -24,12 +24,13 @@ EARLIEST = FIRST - 1  # microseconds: before the first instant that a table can 
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """What a table gained up to a version: each file with the version that added it, and for each version when the
-    newest of its rows was received, in microseconds after 1970. `floor` is what every later row is told to be late by,
-    where that is noted."""
+    """What a table gained up to a version: each file with the version that added it, how many rows, and for each
+    version when the newest of them was received, in microseconds after 1970. `floor` is what every later row is told to
+    be late by, where that is noted."""
 
     version: int
     files: tuple[tuple[int, str], ...]
+    rows: int
     received: Mapping[int, int]
     floor: int | None = None
 
@@ -46,10 +47,16 @@ def gained(path: Path, after: int, most_rows: int, until: int | None = None) -> 
         floor = note.get(FLOOR, floor)
         for add in _added(actions):
             files.append((version, unquote(add["path"])))
-            rows += int(json.loads(add.get("stats") or "{}").get("numRecords", 0))
+            rows += _rows_in(path, add)
         if (rows >= most_rows and until is None) or version == until:
             break
-    return Gain(version, tuple(files), received, floor) if version > after else None
+    return Gain(version, tuple(files), rows, received, floor) if version > after else None
+
+
+def _rows_in(path: Path, add: dict[str, Any]) -> int:
+    """How many rows a file has, as the log says, or the file itself."""
+    counted = json.loads(add.get("stats") or "{}").get("numRecords")
+    return int(pq.read_metadata(path / unquote(add["path"])).num_rows if counted is None else counted)
 
 
 def _noted(actions: list[dict[str, Any]]) -> dict[str, int]:

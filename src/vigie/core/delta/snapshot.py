@@ -36,6 +36,12 @@ class Snapshot:
         self._table = handles.newest(path) if version is None else handles.at(path, version)
         self.schema = pa.schema(self._table.schema().to_arrow())
 
+    @property
+    def rows(self) -> int:
+        """How many there are; as many as can be where the log does not say it of each file."""
+        counts = self._files(None)["num_records"]
+        return MOST if counts.null_count else int(pc.sum(counts).as_py() or 0)
+
     def most_rows(self, within: Within) -> int:
         """How many rows are in a span of time, or a few more."""
         return int(pc.sum(self._files(within)["num_records"]).as_py() or 0)

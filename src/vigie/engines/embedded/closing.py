@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from vigie.arrow_types import INSTANT
 from vigie.core import scratch
-from vigie.core.delta import changes, tables
+from vigie.core.delta import tables
 from vigie.core.delta.snapshot import Snapshot, Within
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Engine, Read, TooLong, Work
@@ -80,23 +80,6 @@ class Closing:
         rows = pa.concat_tables([*before, rows])
         self._carried.leave(until, rows, until - work.looks_back)
         return rows
-
-
-def gained(table: Read, after: int, watermark: int) -> tuple[int, int]:
-    """How many rows a table gained after a version, and how many of them came later than a watermark."""
-    names = [table.time] if table.seen is None else [table.time, table.seen]
-    if after < 0:
-        named = {name: pc.field(name) for name in names}
-        rows = tables.reader(table.path, None, named, table.version).read_all()
-    elif table.version == after or (gain := changes.gained(table.path, after, 2**62, table.version)) is None:
-        return 0, 0
-    else:
-        rows = changes.rows_of(table.path, gain, names, pa.schema([(name, INSTANT) for name in names]))
-    if table.seen is None:
-        return rows.num_rows, 0
-    behind = pc.subtract(rows[table.seen].cast(pa.int64()), watermark)
-    late = pc.sum(pc.less(rows[table.time].cast(pa.int64()), behind)).as_py()
-    return rows.num_rows, int(late or 0)
 
 
 def _in_time(work: Work, read: Snapshot, since: int, until: int) -> pa.RecordBatchReader:

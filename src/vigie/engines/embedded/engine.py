@@ -17,13 +17,14 @@ from pyspark.sql.connect.session import SparkSession
 
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Cut, EngineDied, Function, NotComputed, Read, Work
+from vigie.core.gold import gain
 from vigie.core.ingest.shaping import SEEN
 from vigie.core.run_context import RunContext
 from vigie.core.source import Bounds, Source
 from vigie.core.user_function import reason
 from vigie.engines import columns, plans
 from vigie.engines.connected import LOOKS_AT_CALLERS, connected, is_of_the_connection, opened
-from vigie.engines.embedded import closing, latest
+from vigie.engines.embedded import latest
 from vigie.engines.embedded.closing import Closing
 from vigie.engines.embedded.exchange import Exchange, read
 from vigie.engines.embedded.intake import ArrowIntake
@@ -91,7 +92,7 @@ class Embedded:
         return ArrowIntake(self, context, declared, source, bounds, schemas)
 
     def gained(self, table: Read, after: int, watermark: int) -> tuple[int, int]:
-        return closing.gained(table, after, watermark)
+        return gain.gained(table, after, watermark)
 
     def give(self, work: Work, path: Path, stamp: Stamp) -> None:
         if path not in self._closing:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 from pyspark.sql import Window
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from vigie.core.delta import changes
+from vigie.core.delta.snapshot import Snapshot
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Read, TooLong, Work
+from vigie.core.gold.gain import gained as gained_here
+from vigie.core.gold.gain import how_many
 from vigie.core.gold.windows import END, START
 from vigie.core.progress import NEVER
 from vigie.engines.spark import frames
@@ -19,22 +24,28 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
     from pyspark.sql.connect.session import SparkSession
 
+ROWS_OF_A_LIST = 20  # a row with a list or a map counts for so many
+TIMES_TAKEN_HERE = 1_000_000  # of rows, two for each: so few are counted here, without Spark
+
 
 def give(session: SparkSession, work: Work, path: Path, stamp: Stamp) -> None:
     whole = [frames.read(session, each) for each in work.beside]
-    there = frames.table(session, path)
+    schema = Snapshot(path).schema
     made = work.function(_rows(session, work), *whole)
     moment = F.coalesce(F.col(work.closed_by), _at(work.until))
     is_closed = _between(moment, work.after, work.until, ends=work.is_windowed)
-    closed = made.persist()
+    has_spans = work.is_windowed and START in schema.names
+    longest = F.max(F.unix_micros(END) - F.unix_micros(START)) if has_spans else F.lit(None)
+    held = made.persist()
     try:
-        if work.is_windowed and START in made.columns:
-            [longest] = closed.agg(F.max(F.unix_micros(END) - F.unix_micros(START))).first() or [None]
-            if longest is not None and longest > work.looks_back:
-                raise TooLong
-        frames.append(closed.where(is_closed).to(there.schema), path, stamp, {})
+        [count, most] = held.agg(F.count_if(is_closed), longest).first() or (0, None)
+        if most is not None and most > work.looks_back:
+            raise TooLong
+        lists = any(pa.types.is_nested(kind) for kind in schema.types)
+        few = frames.are_few(count * ROWS_OF_A_LIST if lists else count)
+        frames.append(held.where(is_closed), path, stamp, {}, few=few)
     finally:
-        closed.unpersist()
+        held.unpersist()
 
 
 def _rows(session: SparkSession, work: Work) -> DataFrame:
@@ -73,9 +84,9 @@ def _at(moment: int) -> Column:
 
 def gained(session: SparkSession, table: Read, after: int, watermark: int) -> tuple[int, int]:
     """How many rows a table gained after a version, and how many of them came later than a watermark."""
+    if how_many(table, after) <= TIMES_TAKEN_HERE:
+        return gained_here(table, after, watermark)
     rows = gain(session, table, after)
-    if rows is None:
-        return 0, 0
     late = F.lit(False)
     if table.seen is not None:
         behind = F.unix_micros(F.col(table.seen)) - F.lit(watermark)
@@ -84,15 +95,12 @@ def gained(session: SparkSession, table: Read, after: int, watermark: int) -> tu
     return int(read), int(too_late)
 
 
-def gain(session: SparkSession, table: Read, after: int) -> DataFrame | None:
-    """The rows that a table gained after a version, all of it after -1; none when it gained none."""
+def gain(session: SparkSession, table: Read, after: int) -> DataFrame:
+    """The rows that a table gained after a version, all of it after -1."""
     if after < 0:
         return frames.read(session, table)
-    found = None if table.version == after else changes.gained(table.path, after, 2**62, table.version)
-    if found is None or not found.files:
-        return None
-    there = frames.table(session, table.path, table.version)
-    files = [frames.address(table.path / name) for _, name in found.files]
-    wanted = table.columns | ({table.seen} if table.seen else set())
-    read = session.read.schema(there.schema).option("__globPaths__", "false").parquet(*files)
-    return read.select(*(name for name in there.columns if name in wanted))
+    found = changes.gained(table.path, after, 2**62, table.version)
+    files = [frames.address(table.path / name) for _, name in found.files] if found else []
+    schema = Snapshot(table.path, table.version).schema
+    rows = session.read.schema(from_arrow_schema(schema)).option("__globPaths__", "false").parquet(*files)
+    return rows.select(*frames.wanted(schema, table))

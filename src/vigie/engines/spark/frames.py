@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from vigie.core.delta import tables
+from vigie.core.delta.snapshot import Snapshot
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Read
 from vigie.core.progress import NEVER
@@ -21,6 +22,10 @@ from vigie.lake import opened
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
     from pyspark.sql.connect.session import SparkSession
+
+
+# What is so little is written from here: a commit by Spark takes longer than all the rest.
+ROWS_TAKEN_HERE, BYTES_TAKEN_HERE = 10_000, 16 << 20
 
 
 def given(session: SparkSession, rows: pa.Table) -> DataFrame:
@@ -48,9 +53,13 @@ def let_go(session: SparkSession, rows: DataFrame) -> None:
 
 def read(session: SparkSession, what: Read) -> DataFrame:
     """The columns that are asked for, in the order of the table."""
-    there = table(session, what.path, what.version)
-    wanted = what.columns | ({what.seen} if what.seen else set())
-    return there.select(*(name for name in there.columns if name in wanted))
+    return table(session, what.path, what.version).select(*wanted(Snapshot(what.path, what.version).schema, what))
+
+
+def wanted(schema: pa.Schema, what: Read) -> list[str]:
+    """The names of those of a table's columns that are asked for."""
+    asked = what.columns | ({what.seen} if what.seen else set())
+    return [name for name in schema.names if name in asked]
 
 
 def micros(column: str) -> Column:
@@ -58,12 +67,28 @@ def micros(column: str) -> Column:
     return F.coalesce(F.unix_micros(F.col(column)), F.lit(NEVER))
 
 
-def append(rows: DataFrame, path: Path, stamp: Stamp, noted: Mapping[str, int]) -> tuple[int, int]:
+def are_few(rows: int, size: int = 0) -> bool:
+    """Whether so many rows, of so many bytes, are written from here."""
+    return rows <= ROWS_TAKEN_HERE and size <= BYTES_TAKEN_HERE
+
+
+def append(
+    rows: DataFrame, path: Path, stamp: Stamp, noted: Mapping[str, int], *, few: bool = False
+) -> tuple[int, int]:
     """Append rows, unless they are there already; how many the commit says it wrote, and a version that has them."""
+    schema = Snapshot(path).schema
+    if few:
+        taken = schema.empty_table() if tables.committed(path, stamp) else rows.toArrow().select(schema.names)
+        return tables.appended(taken.cast(schema), path, stamp, **noted)
     if not tables.committed(path, stamp):
         options = {"txnAppId": stamp.app, "txnVersion": str(stamp.batch)}
         said = tables.note_of(stamp, dict(noted))
-        writer = rows.write.format("delta").mode("append").options(**options, userMetadata=said)
+        writer = (
+            rows.to(from_arrow_schema(schema))
+            .write.format("delta")
+            .mode("append")
+            .options(**options, userMetadata=said)
+        )
         with written(path, gettempdir()):
             writer.save(address(path))
     there = opened(path)

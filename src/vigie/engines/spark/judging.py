@@ -16,7 +16,6 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from vigie.arrow_types import arrow_schema
-from vigie.core.delta import tables
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import NotComputed
 from vigie.core.ingest import quarantine
@@ -59,9 +58,8 @@ BESIDE = pa.schema([
     (PARTITION, pa.string()), (ROW, pa.int64()), (RECEIVED, pa.int64()), (ARRIVED, pa.int64()), (SIZE, pa.int64()),
     (RULES, pa.list_(pa.string())), (TIME, pa.int64()), (UNTIL, pa.int64()), (AGAIN, pa.bool_()),
 ])  # fmt: skip
+PLACES = pa.schema([(AGAIN_AT, pa.int64())])
 FEW = 1_000_000  # rows that each executor is given whole, by their places and rules
-# What is so little is written from here: a commit by Spark takes longer than all the rest.
-ROWS_TAKEN_HERE, BYTES_TAKEN_HERE = 10_000, 16 << 20
 
 log = logging.getLogger(__name__)
 
@@ -156,7 +154,8 @@ class Judge:
                 raise
             newest = counted.newest
             if self.table.unique and self.watermark is not None and newest is not None:
-                repeats = self._repeats(session, judged, plan, *counted.span).toArrow()
+                few = counted.rows[ACCEPTED] <= FEW
+                repeats = self._repeats(session, judged, plan, *counted.span, few=few).toArrow()
                 if repeats.num_rows:
                     here = F.broadcast(frames.given(session, repeats))
                     is_repeat = F.when(F.col(AGAIN_AT).isNotNull(), REPEAT).otherwise(F.col(VERDICT))
@@ -198,7 +197,9 @@ class Judge:
         until = F.col(UNTIL)
         return (until >= NEVER + self.watermark) & (F.col(TIME) < until - self.watermark)
 
-    def _repeats(self, session: SparkSession, rows: DataFrame, plan: TablePlan, low: int, high: int) -> DataFrame:
+    def _repeats(
+        self, session: SparkSession, rows: DataFrame, plan: TablePlan, low: int, high: int, *, few: bool
+    ) -> DataFrame:
         """Where the repeats among the rows stand: those of one key are judged together, and nothing but their keys and
         times goes there."""
         watermark, keys, time = int(self.watermark or 0), list(self.table.unique), str(self.table.event_time)
@@ -206,13 +207,18 @@ class Judge:
         held = frames.table(session, self.path, plan.version).where(F.col(time).between(first, last))
         named = [F.col(key).alias(f"u{at}") for at, key in enumerate(keys)]
         good = rows.where(F.col(VERDICT) == ACCEPTED).select(*named, TIME, ROW)
-        both = good.unionByName(held.select(*named, frames.micros(time).alias(TIME)), allowMissingColumns=True)
+        known = held.select(*named, frames.micros(time).alias(TIME))
+        if few:  # most of what is held has no key of these, and need not go anywhere
+            sought = F.broadcast(good.select(*(F.col(f"u{at}").alias(f"s{at}") for at in range(len(keys)))).distinct())
+            is_sought = [F.col(f"u{at}").eqNullSafe(F.col(f"s{at}")) for at in range(len(keys))]
+            known = known.join(sought, is_sought, "left_semi")
+        both = good.unionByName(known, allowMissingColumns=True)
         kinds = arrow_schema(self.table.schema)
         by = [
             F.col(f"u{at}") + 0.0 if pa.types.is_floating(kinds.field(key).type) else F.col(f"u{at}")
             for at, key in enumerate(keys)
         ]
-        return both.repartition(*by).mapInArrow(partial(repeats_of, watermark), f"{AGAIN_AT} LONG")
+        return both.repartition(*by).mapInArrow(partial(repeats_of, watermark), from_arrow_schema(PLACES))
 
 
 def _newest() -> Column:
@@ -246,14 +252,15 @@ class JudgedRows:
         return self.counted.rows[verdict]
 
     def accept(self, path: Path, stamp: Stamp, noted: Mapping[str, int]) -> tuple[int, int]:
-        with self.sessions() as session:
+        with self.sessions():
             columns = [F.col(name) for name in arrow_schema(self.table.schema).names]
             if self.table.event_time:
                 until = F.when(F.col(UNTIL) != NEVER, F.col(UNTIL))
                 columns.append(F.timestamp_micros(until).alias(SEEN))
             # They stand in the order in which their partition gave them: so a watch judges them.
             good = self.rows.where(F.col(VERDICT) == ACCEPTED).select(*columns)
-            return frames.append(good.to(frames.table(session, path).schema), path, stamp, noted)
+            few = frames.are_few(self.count(ACCEPTED), self.counted.bytes[ACCEPTED])
+            return frames.append(good, path, stamp, noted, few=few)
 
     def set_aside(self, verdict: int, path: Path, stamp: Stamp) -> int:
         schema = quarantine.QUARANTINE if verdict == BROKEN else quarantine.LATE
@@ -267,10 +274,7 @@ class JudgedRows:
             there |= {"table": F.lit(self.table.table), "source": F.lit(self.declared.name)}
             nulls = dict(zip(schema.names, frames.nulls(schema), strict=True))
             columns = [there[name].alias(name) if name in there else nulls[name] for name in schema.names]
-            aside = taken.select(*columns)
-            if rows <= ROWS_TAKEN_HERE and size <= BYTES_TAKEN_HERE:
-                return tables.append_arrow(aside.toArrow().cast(schema), path, stamp)
-            return frames.append(aside, path, stamp, {})[0]
+            return frames.append(taken.select(*columns), path, stamp, {}, few=frames.are_few(rows, size))[0]
 
     def close(self) -> None:
         with self.sessions() as session:

@@ -11,12 +11,14 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from vigie.core.delta import tables
+from vigie.core.delta.snapshot import Snapshot
 from vigie.core.engine import Function, Read
+from vigie.core.gold.gain import how_many
 from vigie.engines.spark import closing, frames
-from vigie.lake import opened
+from vigie.lake import opened, quoted
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
     from pyspark.sql.connect.session import SparkSession
 
 NEW = "_new"
@@ -25,28 +27,39 @@ CONFLICT = "DELTA_CONCURRENT"
 
 def latest(session: SparkSession, function: Function, table: Read, after: int, path: Path, keys: Sequence[str]) -> int:
     """Bring a table to what another gained after a version; how many rows that was."""
-    gained = closing.gain(session, table, after)
-    if gained is None:
+    count = how_many(table, after)
+    if not count:
         return 0
+    made = function(closing.gain(session, table, after))
+    schema = Snapshot(path).schema
+    if frames.are_few(Snapshot(path).rows) and frames.are_few(count):
+        rows = _newest(made, keys, table.time).toArrow().select(schema.names).cast(schema)
+        later = f"new.{quoted(table.time)} > held.{quoted(table.time)}"
+        tables.merge(rows, path, tuple(keys), later)
+        return count
     for tries_left in reversed(range(tables.MERGES_TRIED)):
         try:
-            _merge(session, function(gained), table.time, path, keys)
+            _merge(session, made, table.time, path, keys)
             break
         except PySparkException as problem:  # its files were put together in that moment
             if not tries_left or CONFLICT not in str(problem):
                 raise
     tables.forget_old_files(opened(path))
-    return int(gained.count())
+    return count
+
+
+def _newest(rows: DataFrame, keys: Sequence[str], time: str, *among: Column) -> DataFrame:
+    """The newest row of each key; one without a key is nobody's."""
+    for name in (*keys, time):
+        rows = rows.where(F.col(name).isNotNull())
+    newest = Window.partitionBy(*keys).orderBy(F.desc(time), *among)
+    return rows.withColumn("_rank", F.row_number().over(newest)).where(F.col("_rank") == 1).drop("_rank")
 
 
 def _merge(session: SparkSession, new: DataFrame, time: str, path: Path, keys: Sequence[str]) -> None:
     held = frames.table(session, path)
-    made = new.to(held.schema)
-    for name in (*keys, time):
-        made = made.where(F.col(name).isNotNull())
-    both = held.withColumn(NEW, F.lit(False)).unionByName(made.withColumn(NEW, F.lit(True)))
-    newest = Window.partitionBy(*keys).orderBy(F.desc(time), NEW)
-    rows = both.withColumn("_rank", F.row_number().over(newest)).where(F.col("_rank") == 1).drop("_rank").persist()
+    both = held.withColumn(NEW, F.lit(False)).unionByName(new.to(held.schema).withColumn(NEW, F.lit(True)))
+    rows = _newest(both, keys, time, F.col(NEW)).persist()
     try:
         if rows.where(NEW).limit(1).count():
             rows.drop(NEW).write.format("delta").mode("overwrite").save(frames.address(path))
