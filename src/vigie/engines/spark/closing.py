@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from vigie.core.delta import changes
-from vigie.core.delta.snapshot import Snapshot
+from vigie.core.delta import changes, tables
+from vigie.core.delta.snapshot import Snapshot, Within
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Read, TooLong, Work
 from vigie.core.gold.gain import gained as gained_here
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pyspark.sql.connect.session import SparkSession
 
 ROWS_OF_A_LIST = 20  # a row with a list or a map counts for so many
+ROWS_FOR_A_LOOK = 100_000  # what is worked out of so few is done at once, and need not be held to be counted first
 TIMES_TAKEN_HERE = 1_000_000  # of rows, two for each: so few are counted here, without Spark
 
 
@@ -33,19 +35,42 @@ def give(session: SparkSession, work: Work, path: Path, stamp: Stamp) -> None:
     schema = Snapshot(path).schema
     made = work.function(_rows(session, work), *whole)
     moment = F.coalesce(F.col(work.closed_by), _at(work.until))
-    is_closed = _between(moment, work.after, work.until, ends=work.is_windowed)
-    has_spans = work.is_windowed and START in schema.names
-    longest = F.max(F.unix_micros(END) - F.unix_micros(START)) if has_spans else F.lit(None)
-    held = made.persist()
+    closed = made.where(_between(moment, work.after, work.until, ends=work.is_windowed))
+    most = _most_rows(schema)
+    if _comes_of(work) <= ROWS_FOR_A_LOOK:
+        found = closed.limit(most + 1).toArrow().select(schema.names).cast(schema)
+        if found.num_rows <= most:
+            _hold_to_looks_back(work, found)
+            tables.append_arrow(found, path, stamp)
+            return
+    held = closed.persist()
     try:
-        [count, most] = held.agg(F.count_if(is_closed), longest).first() or (0, None)
-        if most is not None and most > work.looks_back:
+        ends, starts = (F.unix_micros(name) if name in schema.names else F.lit(None) for name in (END, START))
+        [count, longest] = held.agg(F.count("*"), F.max(ends - starts)).first() or (0, None)
+        if work.is_windowed and longest is not None and longest > work.looks_back:
             raise TooLong
-        lists = any(pa.types.is_nested(kind) for kind in schema.types)
-        few = frames.are_few(count * ROWS_OF_A_LIST if lists else count)
-        frames.append(held.where(is_closed), path, stamp, {}, few=few)
+        frames.append(held, path, stamp, {}, few=count <= most)
     finally:
         held.unpersist()
+
+
+def _most_rows(schema: pa.Schema) -> int:
+    """So many rows of a table are written from here."""
+    has_lists = any(pa.types.is_nested(kind) for kind in schema.types)
+    return frames.ROWS_TAKEN_HERE // (ROWS_OF_A_LIST if has_lists else 1)
+
+
+def _comes_of(work: Work) -> int:
+    """Of how many rows it is worked out, or of a few less."""
+    since = NEVER if work.after == NEVER else work.after - work.looks_back
+    return Snapshot(work.reads.path, work.reads.version).most_rows(Within(work.reads.time, since, work.until))
+
+
+def _hold_to_looks_back(work: Work, closed: pa.Table) -> None:
+    if work.is_windowed and {START, END} <= {*closed.column_names} and closed.num_rows:
+        ends, starts = (closed[name].cast(pa.int64()) for name in (END, START))
+        if pc.max(pc.subtract(ends, starts)).as_py() > work.looks_back:
+            raise TooLong
 
 
 def _rows(session: SparkSession, work: Work) -> DataFrame:

@@ -12,15 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from vigie.arrow_types import arrow_schema
+from vigie.core.delta import tables
+from vigie.core.delta.snapshot import Snapshot, Within
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import NotComputed
 from vigie.core.ingest import quarantine
 from vigie.core.ingest.shaping import SEEN, broken_by, not_the_same, shaped_again
 from vigie.core.ingest.verdict import ACCEPTED, BROKEN, LATE, REPEAT
+from vigie.core.moments import instant
 from vigie.core.notes import TablePlan
 from vigie.core.progress import NEVER
 from vigie.duration import parse_duration
@@ -58,6 +62,7 @@ BESIDE = pa.schema([
     (PARTITION, pa.string()), (ROW, pa.int64()), (RECEIVED, pa.int64()), (ARRIVED, pa.int64()), (SIZE, pa.int64()),
     (RULES, pa.list_(pa.string())), (TIME, pa.int64()), (UNTIL, pa.int64()), (AGAIN, pa.bool_()),
 ])  # fmt: skip
+KEYS_TAKEN_HERE = 500_000  # of what was accepted before
 PLACES = pa.schema([(AGAIN_AT, pa.int64())])
 FEW = 1_000_000  # rows that each executor is given whole, by their places and rules
 
@@ -154,15 +159,15 @@ class Judge:
                 raise
             newest = counted.newest
             if self.table.unique and self.watermark is not None and newest is not None:
-                few = counted.rows[ACCEPTED] <= FEW
-                repeats = self._repeats(session, judged, plan, *counted.span, few=few).toArrow()
+                repeats = self._repeats(session, judged, plan, counted)
                 if repeats.num_rows:
                     here = F.broadcast(frames.given(session, repeats))
                     is_repeat = F.when(F.col(AGAIN_AT).isNotNull(), REPEAT).otherwise(F.col(VERDICT))
                     judged = judged.join(here, F.col(ROW) == F.col(AGAIN_AT), "left").withColumn(VERDICT, is_repeat)
                     counted.rows[REPEAT] = repeats.num_rows
                     counted.rows[ACCEPTED] -= repeats.num_rows
-                    [(newest,)] = judged.where(F.col(VERDICT) == ACCEPTED).agg(_newest()).collect()
+                    if -newest[ROW] in repeats[AGAIN_AT].to_pylist():
+                        [(newest,)] = judged.where(F.col(VERDICT) == ACCEPTED).agg(_newest()).collect()
         arrived = NEVER if newest is None else int(newest[ARRIVED])
         return JudgedRows(self.sessions, self.declared, self.table, messages, judged, told, counted, arrived)
 
@@ -197,28 +202,49 @@ class Judge:
         until = F.col(UNTIL)
         return (until >= NEVER + self.watermark) & (F.col(TIME) < until - self.watermark)
 
-    def _repeats(
-        self, session: SparkSession, rows: DataFrame, plan: TablePlan, low: int, high: int, *, few: bool
-    ) -> DataFrame:
+    def _repeats(self, session: SparkSession, rows: DataFrame, plan: TablePlan, counted: Counted) -> pa.Table:
         """Where the repeats among the rows stand: those of one key are judged together, and nothing but their keys and
         times goes there."""
-        watermark, keys, time = int(self.watermark or 0), list(self.table.unique), str(self.table.event_time)
-        first, last = (F.timestamp_micros(F.lit(at)) for at in (low - watermark, high + watermark))
-        held = frames.table(session, self.path, plan.version).where(F.col(time).between(first, last))
-        named = [F.col(key).alias(f"u{at}") for at, key in enumerate(keys)]
+        watermark, time = int(self.watermark or 0), str(self.table.event_time)
+        first, last = counted.span[0] - watermark, counted.span[1] + watermark
+        few, within = counted.rows[ACCEPTED], Within(time, first, last)
+        named = [F.col(key).alias(f"u{at}") for at, key in enumerate(self.table.unique)]
         good = rows.where(F.col(VERDICT) == ACCEPTED).select(*named, TIME, ROW)
+        if frames.are_few(few) and Snapshot(self.path, plan.version).most_rows(within) <= KEYS_TAKEN_HERE:
+            both = pa.concat_tables([mine := good.toArrow().cast(self._keys), self._known(plan, within, mine)])
+            return pa.Table.from_batches(repeats_of(watermark, both.to_batches()), PLACES)
+        held = frames.table(session, self.path, plan.version)
+        held = held.where(F.col(time).between(*(F.timestamp_micros(F.lit(at)) for at in (first, last))))
         known = held.select(*named, frames.micros(time).alias(TIME))
-        if few:  # most of what is held has no key of these, and need not go anywhere
-            sought = F.broadcast(good.select(*(F.col(f"u{at}").alias(f"s{at}") for at in range(len(keys)))).distinct())
-            is_sought = [F.col(f"u{at}").eqNullSafe(F.col(f"s{at}")) for at in range(len(keys))]
-            known = known.join(sought, is_sought, "left_semi")
+        if few <= FEW:  # most of what is held has no key of these, and need not go anywhere
+            keys = [f"u{at}" for at in range(len(named))]
+            sought = F.broadcast(good.select(*(F.col(key).alias(f"of_{key}") for key in keys)).distinct())
+            known = known.join(sought, [F.col(key).eqNullSafe(F.col(f"of_{key}")) for key in keys], "left_semi")
         both = good.unionByName(known, allowMissingColumns=True)
-        kinds = arrow_schema(self.table.schema)
         by = [
-            F.col(f"u{at}") + 0.0 if pa.types.is_floating(kinds.field(key).type) else F.col(f"u{at}")
-            for at, key in enumerate(keys)
+            F.col(field.name) + 0.0 if pa.types.is_floating(field.type) else F.col(field.name)
+            for field in list(self._keys)[: len(named)]
         ]
-        return both.repartition(*by).mapInArrow(partial(repeats_of, watermark), from_arrow_schema(PLACES))
+        judged = both.repartition(*by).mapInArrow(partial(repeats_of, watermark), from_arrow_schema(PLACES))
+        return judged.toArrow()
+
+    @property
+    def _keys(self) -> pa.Schema:
+        """Of a row: what is unique, when it was, and where it stands; what was accepted before stands nowhere."""
+        kinds = arrow_schema(self.table.schema)
+        keys = [(f"u{at}", kinds.field(key).type) for at, key in enumerate(self.table.unique)]
+        return pa.schema([*keys, (TIME, pa.int64()), (ROW, pa.int64())])
+
+    def _known(self, plan: TablePlan, within: Within, mine: pa.Table) -> pa.Table:
+        """The keys and times of what was accepted before; as far as that can be told at once, of the keys of mine."""
+        time = pc.field(within.column)
+        wanted = (time >= instant(within.since)) & (time <= instant(within.until))
+        first = self._keys.field(0)
+        if pa.types.is_string(first.type) or pa.types.is_integer(first.type):
+            wanted = wanted & pc.field(self.table.unique[0]).isin(pc.unique(mine["u0"]))
+        columns = {f"u{at}": pc.field(key) for at, key in enumerate(self.table.unique)} | {TIME: time.cast(pa.int64())}
+        known = tables.reader(self.path, wanted, columns, plan.version, within).read_all()
+        return known.append_column(ROW, pa.nulls(known.num_rows, pa.int64())).cast(self._keys)
 
 
 def _newest() -> Column:
