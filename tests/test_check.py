@@ -730,3 +730,39 @@ def test_windows_are_cut_by_the_event_time_which_they_close_by(column: str, is_r
 
     assert [problem.kind for problem in found] == (["BadWindow"] if is_refused else [])
     assert all(f"cuts '{column}' into windows, and they would close by 'at'" in problem.what for problem in found)
+
+
+def test_a_question_over_a_source_may_ask_for_what_comes_with_each_message() -> None:
+    pipeline = Pipeline("p")
+    pipeline.source("raw", schema="k STRING")
+
+    @pipeline.question
+    def how_large(raw: Any) -> Any:
+        """How many bytes are they?"""
+        return raw.select(F.length("value"), "batch")
+
+    assert problems(pipeline, functions_too=True) == []
+
+
+@pytest.mark.parametrize("layer", ["silver", "gold"])
+def test_a_function_that_forgets_its_return_is_found(layer: str) -> None:
+    pipeline = a_pipeline()
+    forgets = {"schema": "k STRING"} if layer == "silver" else {"late_by": "1 minute"}
+    getattr(pipeline, layer)("forgets", reads="raw" if layer == "silver" else "good", **forgets)(lambda _rows: None)
+
+    [problem] = [each for each in problems(pipeline, functions_too=True) if each.kind == "GivesNoRows"]
+
+    assert f"the function of {layer} table 'forgets' gives back NoneType, and not rows" in problem.what
+    assert "return" in problem.do
+
+
+def test_a_column_that_a_function_names_where_it_is_not_is_found_with_the_one_that_is_meant() -> None:
+    pipeline = a_pipeline()
+    pipeline.gold("counted", reads="good", late_by="1 minute")(
+        lambda rows: rows.groupBy(F.window("at", "1 minute")).agg(F.max("vv"))
+    )
+
+    [problem] = [each for each in problems(pipeline, functions_too=True) if each.kind == "UnknownColumn"]
+
+    assert "the function of gold table 'counted' names 'vv'" in problem.what
+    assert "Did you mean 'v'?" in problem.do

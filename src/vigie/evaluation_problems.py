@@ -38,7 +38,8 @@ def evaluation_problems(graph: Graph, questions: Iterable[Question]) -> Iterator
         )
     known = {node.name.rpartition("/")[2]: node for node in graph.nodes()}
     for question in questions:
-        tables = [_columns(known.get(name)) for name in question.tables]
+        asked = [known.get(name) for name in question.tables]
+        tables = [_columns(node) if isinstance(node, Silver) else None for node in asked]  # of a source bronze is asked
         yield from _looked_through(f"question '{question.name}'", question.place, _by_place(question), tables)
 
 

@@ -83,6 +83,19 @@ RIGHT: dict[str, Function] = {
     "renamed": lambda: rows.withColumnsRenamed({"a": "x", "b": "y"}).select("x", "y", "t"),
     "semi": lambda: rows.join(rows.select(F.col("a").alias("k")), F.col("k") == F.col("a"), "left_semi"),
     "using": lambda: rows.join(rows.groupBy("b").agg(F.max("a").alias("m")), "b").where("m > a"),
+    "joined, and the other side's key dropped": lambda: (
+        rows.join(rows.alias("o"), rows["a"] == F.col("o.a")).drop(rows["b"]).groupBy("b").count()
+    ),
+    "all of one side in SQL": lambda: (
+        rows.alias("x").join(rows.alias("y"), F.col("x.a") == F.col("y.a")).selectExpr("x.*", "y.b AS c").where("c = b")
+    ),
+    "a star of a field": lambda: rows.selectExpr("r.*").where("p = 1"),
+    "what one side lacks": lambda: (
+        rows.select("a").unionByName(rows.select("a", "b"), True).groupBy("a").agg(F.max("b"))
+    ),
+    "another query": lambda: rows.where("a > (SELECT max(x) FROM (VALUES (1)) t(x))"),
+    "a backtick in a name": lambda: rows.withColumn("a`b", F.lit(1)).select("`a``b`"),
+    "no brackets": lambda: rows.where("t < localtimestamp"),
     "filled": lambda: rows.fillna(0).dropna().distinct().limit(5).select("a"),
 }
 

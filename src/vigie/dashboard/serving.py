@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import gettempdir
@@ -197,10 +197,11 @@ def _usual_port_claimed() -> Iterator[bool]:
     """Whether no other demo of this user has, or is about to have, the usual port: a dashboard listens some seconds
     after it was started."""
     path = Path(gettempdir(), f"vigie-port-{PORT}-{os.getuid()}.lock")
-    with open(os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600), "w") as lock:
+    with ExitStack() as closing:
         try:
+            lock = closing.enter_context(open(os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600), "w"))
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        except OSError:  # another demo's, or another user's
             yield False
         else:
             yield True

@@ -16,6 +16,8 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from vigie.engines.plans import CALLED_WITHOUT_BRACKETS
+
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
@@ -25,7 +27,7 @@ SAME_COLUMNS = {
     "drop_na", "fill_na", "replace", "filter", "sort", "repartition_by_expression",
 }  # fmt: skip
 ASKING = {"filter": "condition", "sort": "order", "repartition_by_expression": "partition_exprs"}
-PART = re.compile(r"`([^`]+)`|([^.`]+)")
+PART = re.compile(r"`((?:[^`]|``)+)`|([^.`]+)")
 LEFT_ALONE = {"JOIN_TYPE_LEFT_SEMI", "JOIN_TYPE_LEFT_ANTI"}
 
 
@@ -86,8 +88,7 @@ class _Reading:
             return _Rows(None)
         named = [_named(each, below.columns) for each in expressions]
         own = Names(name for names in named if names for name in names)
-        aliases = _small(name for each in expressions if each.HasField("alias") for name in each.alias.name)
-        self._look(expressions, below.columns | aliases, below.columns)  # one may build on another of them
+        self._look(expressions, below.columns | own - _plain(expressions), below.columns)  # one may build on another
         return _Rows(None if None in named else own, below.ever | own)
 
     def _with_columns(self, this: Any) -> _Rows:
@@ -110,8 +111,8 @@ class _Reading:
         below = self.rows(this.input)
         if below.columns is None:
             return below
-        gone = [*this.column_names, *(each.unresolved_attribute.unparsed_identifier for each in this.columns)]
-        return _Rows(below.columns - _small(name.replace("`", "") for name in gone), below.ever)
+        gone = [*this.column_names, *(name for each in this.columns for name in _bare(each))]
+        return _Rows(below.columns - _small(gone), below.ever)
 
     def _join(self, this: Any) -> _Rows:
         left, right = self.rows(this.left), self.rows(this.right)
@@ -123,8 +124,10 @@ class _Reading:
         return _Rows(left.columns if is_left_alone else both, left.ever | right.ever)
 
     def _set_op(self, this: Any) -> _Rows:
-        left, _ = self.rows(this.left_input), self.rows(this.right_input)
-        return left
+        left, right = self.rows(this.left_input), self.rows(this.right_input)
+        if not this.allow_missing_columns or left.columns is None:
+            return left
+        return _Rows(None if right.columns is None else left.columns | right.columns, left.ever | right.ever)
 
     def _unsaid(self, this: Any) -> _Rows:
         for each in _relations(this):
@@ -137,6 +140,12 @@ class _Reading:
                 known = any(part in allowed for part in parts[:2])  # a column and its field, or a table and its column
                 if not known and not parts[0].startswith("_"):
                     self.found.append(Unknown(".".join(parts), there))
+
+
+def _plain(expressions: Iterable[Any]) -> Names:
+    """The columns that are asked for as they are."""
+    asked = [each.unresolved_attribute for each in expressions if each.HasField("unresolved_attribute")]
+    return Names(name for each in asked for name in _parts(each.unparsed_identifier)[-1:])
 
 
 def _relations(message: Any) -> Iterator[Any]:
@@ -158,8 +167,14 @@ def _named(expression: Any, there: Names) -> Names | None:
     if kind == "unresolved_function" and this.function_name == "window":
         return Names({"window"})
     if kind == "expression_string" and isinstance(parsed := _parsed(this.expression), exp.Alias | exp.Column):
-        return _small([parsed.alias_or_name])
+        return None if parsed.is_star else _small([parsed.alias_or_name])
     return None
+
+
+def _bare(column: Any) -> list[str]:
+    """The name of a column that is dropped, unless it is that of one step among several of that name."""
+    attribute = column.unresolved_attribute
+    return [] if attribute.HasField("plan_id") else [attribute.unparsed_identifier.replace("`", "")]
 
 
 def _asked(message: Any) -> Iterator[list[str]]:
@@ -169,13 +184,21 @@ def _asked(message: Any) -> Iterator[list[str]]:
         if not message.HasField("plan_id"):  # else it is a column of a step that was pointed at
             yield _parts(message.unparsed_identifier)
     elif name == "ExpressionString":
-        if (parsed := _parsed(message.expression)) is not None:
-            yield from ([part.name.lower() for part in column.parts] for column in parsed.find_all(exp.Column))
-    elif name != "Relation":
+        yield from _asked_in_sql(_parsed(message.expression))
+    elif name not in {"Relation", "LazyExpression", "SubqueryExpression"}:
         for each, value in message.ListFields():
             if each.type == each.TYPE_MESSAGE and not each.message_type.GetOptions().map_entry:
                 for part in value if each.is_repeated else [value]:
                     yield from _asked(part)
+
+
+def _asked_in_sql(parsed: exp.Expr | None) -> Iterator[list[str]]:
+    """But for what asks other tables, or names the rows of a function as it likes."""
+    if parsed is None or parsed.find(exp.Query, exp.Lambda):
+        return
+    for column in parsed.find_all(exp.Column):
+        if not column.is_star and column.name.lower() not in CALLED_WITHOUT_BRACKETS:
+            yield [part.name.lower() for part in column.parts]
 
 
 def _parsed(text: str) -> exp.Expr | None:
@@ -186,8 +209,8 @@ def _parsed(text: str) -> exp.Expr | None:
 
 
 def _parts(identifier: str) -> list[str]:
-    """Those of `a.b`; a name in backticks may hold a dot."""
-    return [(quoted or plain).lower() for quoted, plain in PART.findall(identifier)]
+    """Those of `a.b`; a name in backticks may hold a dot, or a backtick that is written twice."""
+    return [(quoted.replace("``", "`") or plain).lower() for quoted, plain in PART.findall(identifier)]
 
 
 def _small(names: Iterable[str]) -> Names:

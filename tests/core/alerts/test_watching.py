@@ -168,6 +168,21 @@ def test_readings_of_one_moment_are_judged_one_by_one_in_one_look(
     } | {("JUMP", "a", NOON): None}
 
 
+def test_readings_of_one_moment_are_remembered_in_their_order_over_a_restart(tmp_path: Path) -> None:
+    rules: dict[str, Detector] = {"TWICE": InARow("halves > 5", times=2)}
+    goes_on, restarted = Bench(tmp_path / "goes on", rules), Bench(tmp_path / "restarted", rules)
+    watchman = goes_on.watchman()
+
+    for each in (at(0, 1.0), at(0, 9.0), at(1, 9.0)):
+        for bench in (goes_on, restarted):
+            bench.gains([each])
+        drained(watchman)
+        drained(restarted.watchman())
+
+    assert list(goes_on.alerts()) == [("TWICE", "a", NOON + SECOND)]
+    assert restarted.alerts() == goes_on.alerts()
+
+
 def test_a_reading_that_was_overtaken_is_judged_too_and_counted(tmp_path: Path) -> None:
     bench = Bench(tmp_path, {"HIGH": Above("halves", 30)})
     watchman = bench.watchman()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,14 @@ EARLIEST = FIRST - 1  # microseconds: before the first instant that a table can 
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """What a table gained up to a version: each file with the version that added it, how many rows, and for each
-    version when the newest of them was received, in microseconds after 1970. `floor` is what every later row is told to
-    be late by, where that is noted."""
+    """What a table gained up to a version: each file with the version that added it, how many rows, in how many bytes,
+    and for each version when the newest of them was received, in microseconds after 1970. `floor` is what every later
+    row is told to be late by, where that is noted."""
 
     version: int
     files: tuple[tuple[int, str], ...]
     rows: int
+    size: int
     received: Mapping[int, int]
     floor: int | None = None
 
@@ -40,23 +42,27 @@ def gained(path: Path, after: int, most_rows: int, until: int | None = None) -> 
     there is no such commit."""
     files: list[tuple[int, str]] = []
     received: dict[int, int] = {}
-    rows, version, floor = 0, after, None
+    rows, size, version, floor = 0, 0, after, None
     for version, actions in _commits(path, after):
         note = _noted(actions)
         received[version] = note.get(RECEIVED, _committed_at(actions))
         floor = note.get(FLOOR, floor)
         for add in _added(actions):
             files.append((version, unquote(add["path"])))
-            rows += _rows_in(path, add)
+            rows, size = rows + _rows_in(path, add), size + int(add["size"])
         if (rows >= most_rows and until is None) or version == until:
             break
-    return Gain(version, tuple(files), rows, received, floor) if version > after else None
+    return Gain(version, tuple(files), rows, size, received, floor) if version > after else None
 
 
 def _rows_in(path: Path, add: dict[str, Any]) -> int:
     """How many rows a file has, as the log says, or the file itself."""
     counted = json.loads(add.get("stats") or "{}").get("numRecords")
-    return int(pq.read_metadata(path / unquote(add["path"])).num_rows if counted is None else counted)
+    if counted is not None:
+        return int(counted)
+    file = path / unquote(add["path"])
+    with _not_gone(file):
+        return int(pq.read_metadata(file).num_rows)
 
 
 def _noted(actions: list[dict[str, Any]]) -> dict[str, int]:
@@ -153,8 +159,14 @@ def reader(
 
 
 def _read(file: Path, columns: list[str]) -> pa.Table:
-    try:
+    with _not_gone(file):
         return pq.read_table(file, columns=columns, partitioning=None, coerce_int96_timestamp_unit="us")
+
+
+@contextmanager
+def _not_gone(file: Path) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError as problem:
         raise LakeDamaged(
             "a file that was not read yet is gone: it was replaced and then deleted",

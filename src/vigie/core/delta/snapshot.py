@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from pyarrow.dataset import Dataset, FileSystemDataset, ParquetFileFormat
 from pyarrow.fs import LocalFileSystem
 
@@ -36,15 +37,13 @@ class Snapshot:
         self._table = handles.newest(path) if version is None else handles.at(path, version)
         self.schema = pa.schema(self._table.schema().to_arrow())
 
-    @property
-    def rows(self) -> int:
-        """How many there are; as many as can be where the log does not say it of each file."""
-        counts = self._files(None)["num_records"]
-        return MOST if counts.null_count else int(pc.sum(counts).as_py() or 0)
-
-    def most_rows(self, within: Within) -> int:
-        """How many rows are in a span of time, or a few more."""
-        return int(pc.sum(self._files(within)["num_records"]).as_py() or 0)
+    def most(self, within: Within | None = None) -> tuple[int, int]:
+        """How many rows there are, or are in a span of time, or a few more; and in how many bytes of files."""
+        files = self._files(within)
+        unsaid = files.filter(files["num_records"].is_null())["path"].to_pylist()
+        rows = int(pc.sum(files["num_records"]).as_py() or 0)
+        rows += sum(pq.read_metadata(self._path / unquote(name)).num_rows for name in unsaid)
+        return rows, int(pc.sum(files["size_bytes"]).as_py() or 0)
 
     def reader(
         self,
@@ -67,8 +66,9 @@ class Snapshot:
         return FileSystemDataset(files, self.schema, plain, disk)
 
     def _files(self, within: Within | None) -> pa.Table:
-        """What the log says of each file that can hold such rows."""
+        """What the log says of each file that can hold such rows, in the order in which they came."""
         files = pa.table(self._table.get_add_actions(flatten=True))
+        files = files.sort_by([("modification_time", "ascending"), ("path", "ascending")])
         if within is None or f"max.{within.column}" not in files.column_names:
             return files
         first, last = (files[f"{end}.{within.column}"].cast(pa.int64()) for end in ("min", "max"))

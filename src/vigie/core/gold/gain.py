@@ -11,12 +11,12 @@ from vigie.core.delta.snapshot import Snapshot
 from vigie.core.engine import Read
 
 
-def how_many(table: Read, after: int) -> int:
-    """The rows that a table gained after a version, -1 for all of them, as its log has it."""
+def how_much(table: Read, after: int) -> tuple[int, int]:
+    """How many rows a table gained after a version, -1 for all of them, and in how many bytes of files."""
     if after < 0:
-        return Snapshot(table.path, table.version).rows
+        return Snapshot(table.path, table.version).most()
     gain = None if table.version == after else changes.gained(table.path, after, 2**62, table.version)
-    return gain.rows if gain else 0
+    return (gain.rows, gain.size) if gain else (0, 0)
 
 
 def gained(table: Read, after: int, watermark: int) -> tuple[int, int]:

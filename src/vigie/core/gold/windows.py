@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vigie.arrow_types import INSTANT
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
@@ -18,3 +23,11 @@ def flat(rows: DataFrame) -> DataFrame:
         return rows
     bounds = [F.col("window.start").alias(START), F.col("window.end").alias(END)]
     return rows.select(*bounds, *(name for name in rows.columns if name != "window"))
+
+
+def longest(rows: pa.Table) -> int:
+    """How long the longest of some windows is, in microseconds."""
+    if not {START, END} <= set(rows.column_names):
+        return 0
+    ends, starts = (rows[name].cast(INSTANT).cast(pa.int64()) for name in (END, START))
+    return int(pc.max(pc.subtract(ends, starts)).as_py() or 0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,7 +14,7 @@ from vigie.core.delta import tables
 from vigie.core.delta.snapshot import Snapshot, Within
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Engine, Read, TooLong, Work
-from vigie.core.gold.windows import END, START
+from vigie.core.gold.windows import longest
 from vigie.core.moments import instant
 from vigie.core.progress import NEVER
 from vigie.engines.embedded.carried import Carried
@@ -49,7 +48,7 @@ class Closing:
         read = Snapshot(work.reads.path, work.reads.version)
         since, cuts, time = self._since(work, work.after), list[int](), work.reads.time
         within = Within(time, since, work.until)
-        parts = -(-read.most_rows(within) // AT_ONCE)
+        parts = -(-read.most(within)[0] // AT_ONCE)
         if parts > 1:
             moment = {"moment": pc.field(time).cast(pa.int64())}
             moments = read.reader(_between(time, since, work.until), moment, within).read_all()
@@ -96,11 +95,10 @@ def _closed(work: Work, found: pa.Table, after: int, until: int) -> pa.Table:
     """What closed after one moment and up to another; a row of its own is closed once nothing older can come."""
     moments = pc.fill_null(found[work.closed_by].cast(INSTANT).cast(pa.int64()), until).to_numpy()
     is_closed = (moments > after) & (moments <= until) if work.is_windowed else (moments >= after) & (moments < until)
-    if work.is_windowed and START in found.column_names and found.num_rows:
-        ends, starts = (found[name].cast(INSTANT).cast(pa.int64()).to_numpy() for name in (END, START))
-        if int(np.max(ends - starts)) > work.looks_back:
-            raise TooLong
-    return found.filter(pa.array(is_closed, pa.bool_()))
+    closed = found.filter(pa.array(is_closed, pa.bool_()))
+    if work.is_windowed and longest(closed) > work.looks_back:
+        raise TooLong
+    return closed
 
 
 def _between(time: str, since: int, until: int) -> pc.Expression:

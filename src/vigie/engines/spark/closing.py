@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
@@ -16,8 +15,8 @@ from vigie.core.delta.snapshot import Snapshot, Within
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Read, TooLong, Work
 from vigie.core.gold.gain import gained as gained_here
-from vigie.core.gold.gain import how_many
-from vigie.core.gold.windows import END, START
+from vigie.core.gold.gain import how_much
+from vigie.core.gold.windows import END, START, longest
 from vigie.core.progress import NEVER
 from vigie.engines.spark import frames
 
@@ -37,19 +36,24 @@ def give(session: SparkSession, work: Work, path: Path, stamp: Stamp) -> None:
     moment = F.coalesce(F.col(work.closed_by), _at(work.until))
     closed = made.where(_between(moment, work.after, work.until, ends=work.is_windowed))
     most = _most_rows(schema)
-    if _comes_of(work) <= ROWS_FOR_A_LOOK:
+    rows, size = _comes_of(work)
+    if rows <= ROWS_FOR_A_LOOK and size <= frames.BYTES_TAKEN_HERE:
         found = closed.limit(most + 1).toArrow().select(schema.names).cast(schema)
         if found.num_rows <= most:
-            _hold_to_looks_back(work, found)
+            if work.is_windowed and longest(found) > work.looks_back:
+                raise TooLong
             tables.append_arrow(found, path, stamp)
             return
     held = closed.persist()
     try:
         ends, starts = (F.unix_micros(name) if name in schema.names else F.lit(None) for name in (END, START))
-        [count, longest] = held.agg(F.count("*"), F.max(ends - starts)).first() or (0, None)
-        if work.is_windowed and longest is not None and longest > work.looks_back:
+        texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_binary(field.type)]
+        size_of = sum((F.coalesce(F.octet_length(name), F.lit(0)) for name in texts), F.lit(0).cast("long"))
+        counted = held.agg(F.count("*"), F.coalesce(F.sum(size_of), F.lit(0)), F.max(ends - starts)).first()
+        [count, size, most_micros] = counted or (0, 0, None)
+        if work.is_windowed and (most_micros or 0) > work.looks_back:
             raise TooLong
-        frames.append(held, path, stamp, {}, few=count <= most)
+        frames.append(held, path, stamp, {}, few=count <= most and frames.are_few(count, size))
     finally:
         held.unpersist()
 
@@ -60,17 +64,10 @@ def _most_rows(schema: pa.Schema) -> int:
     return frames.ROWS_TAKEN_HERE // (ROWS_OF_A_LIST if has_lists else 1)
 
 
-def _comes_of(work: Work) -> int:
-    """Of how many rows it is worked out, or of a few less."""
+def _comes_of(work: Work) -> tuple[int, int]:
+    """Of how many rows it is worked out, or of a few less, and of how many bytes of files."""
     since = NEVER if work.after == NEVER else work.after - work.looks_back
-    return Snapshot(work.reads.path, work.reads.version).most_rows(Within(work.reads.time, since, work.until))
-
-
-def _hold_to_looks_back(work: Work, closed: pa.Table) -> None:
-    if work.is_windowed and {START, END} <= {*closed.column_names} and closed.num_rows:
-        ends, starts = (closed[name].cast(pa.int64()) for name in (END, START))
-        if pc.max(pc.subtract(ends, starts)).as_py() > work.looks_back:
-            raise TooLong
+    return Snapshot(work.reads.path, work.reads.version).most(Within(work.reads.time, since, work.until))
 
 
 def _rows(session: SparkSession, work: Work) -> DataFrame:
@@ -109,7 +106,7 @@ def _at(moment: int) -> Column:
 
 def gained(session: SparkSession, table: Read, after: int, watermark: int) -> tuple[int, int]:
     """How many rows a table gained after a version, and how many of them came later than a watermark."""
-    if how_many(table, after) <= TIMES_TAKEN_HERE:
+    if how_much(table, after)[0] <= TIMES_TAKEN_HERE:
         return gained_here(table, after, watermark)
     rows = gain(session, table, after)
     late = F.lit(False)

@@ -210,7 +210,7 @@ class Judge:
         few, within = counted.rows[ACCEPTED], Within(time, first, last)
         named = [F.col(key).alias(f"u{at}") for at, key in enumerate(self.table.unique)]
         good = rows.where(F.col(VERDICT) == ACCEPTED).select(*named, TIME, ROW)
-        if frames.are_few(few) and Snapshot(self.path, plan.version).most_rows(within) <= KEYS_TAKEN_HERE:
+        if frames.are_few(few) and Snapshot(self.path, plan.version).most(within)[0] <= KEYS_TAKEN_HERE:
             both = pa.concat_tables([mine := good.toArrow().cast(self._keys), self._known(plan, within, mine)])
             return pa.Table.from_batches(repeats_of(watermark, both.to_batches()), PLACES)
         held = frames.table(session, self.path, plan.version)
