@@ -1,4 +1,4 @@
-"""What evaluates declared functions: sail beside this process, or Spark."""
+"""What evaluates declared functions: the embedded engine, and Spark."""
 
 import os
 
