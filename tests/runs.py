@@ -146,9 +146,8 @@ def commits(process: subprocess.Popen[str]) -> Iterator[str]:
         yield line.strip()
 
 
-def killed_at_random(job: Job, chance: random.Random, *, with_spark: bool) -> int:
-    """Kill a run (or the program alone, which leaves Spark behind for a moment) somewhere after a few commits."""
-    process = job.start()
+def after_some_commits(process: subprocess.Popen[str], chance: random.Random) -> int:
+    """Somewhere after a few commits of a running job, or at its end; how many there were."""
     made = 0
     wanted = chance.randint(1, 12)
     for made, _ in enumerate(commits(process), 1):
@@ -156,6 +155,13 @@ def killed_at_random(job: Job, chance: random.Random, *, with_spark: bool) -> in
             break
     with suppress(subprocess.TimeoutExpired):
         process.wait(chance.random() / 2)
+    return made
+
+
+def killed_at_random(job: Job, chance: random.Random, *, with_spark: bool) -> int:
+    """Kill a run (or the program alone, which leaves Spark behind for a moment) somewhere after a few commits."""
+    process = job.start()
+    made = after_some_commits(process, chance)
     kill = os.killpg if with_spark else os.kill
     with suppress(ProcessLookupError):
         kill(process.pid, signal.SIGKILL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from random import Random
@@ -48,7 +48,6 @@ LONGS: Final = (0, -1, 2**31, -(2**31), 2**53 - 1, -(10**15), 1_700_000_000)
 
 Row = dict[str, Any]
 Rows = list[tuple[Any, ...]]
-Change = Callable[[str], str]  # of what Spark is told: a mistake that is planted
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +62,12 @@ class Windows:
     asks: tuple[Phrase, ...]
     at_least: int
 
-    def declare(self, pipeline: Pipeline, reads: Any, change: Change) -> None:
+    def declare(self, pipeline: Pipeline, reads: Any) -> None:
         def function(rows: DataFrame) -> DataFrame:
             from pyspark.sql import functions as F
 
             window = F.window("t", _span(self.length), _span(self.every))
-            asked = [F.expr(change(phrase.spark)).alias(f"g{at}") for at, phrase in enumerate(self.asks)]
+            asked = [F.expr(phrase.spark).alias(f"g{at}") for at, phrase in enumerate(self.asks)]
             made = rows.groupBy(window, *self.by).agg(F.count("*").alias("rows"), *asked)
             return made.where(F.col("rows") >= self.at_least)
 
@@ -106,13 +105,13 @@ class Beside:
     asks: tuple[Phrase, ...]
     last: int  # so many rows of an id are enough; 0 for all of the span
 
-    def declare(self, pipeline: Pipeline, reads: Any, change: Change) -> None:
+    def declare(self, pipeline: Pipeline, reads: Any) -> None:
         micros = self.span // timedelta(microseconds=1)
         one = "(partition by id order by t)"
         near = f"(partition by id order by unix_micros(t) range between {micros} preceding and current row)"
 
         def function(rows: DataFrame) -> DataFrame:
-            texts = [change(phrase.spark).format(one=one, near=near) for phrase in self.asks]
+            texts = [phrase.spark.format(one=one, near=near) for phrase in self.asks]
             return rows.selectExpr("id", "t", *(f"{text} AS g{at}" for at, text in enumerate(texts)))
 
         back = Last(self.last, of="id", within=_span(self.span)) if self.last else _span(self.span)
@@ -137,7 +136,7 @@ class Latest:
     name: str
     waits: timedelta = timedelta()
 
-    def declare(self, pipeline: Pipeline, reads: Any, _change: Change) -> None:
+    def declare(self, pipeline: Pipeline, reads: Any) -> None:
         def function(rows: DataFrame) -> DataFrame:
             return rows.select(*self.columns)
 
@@ -164,8 +163,8 @@ class Made:
     limit: Above
     partitions: Sequence[Sequence[bytes]]
 
-    def pipeline(self, change: Change = str) -> Pipeline:
-        """As Vigie is told of it; `change` makes another text of what Spark is told."""
+    def pipeline(self) -> Pipeline:
+        """As Vigie is told of it."""
         made = Pipeline("generated")
         source = made.source("messages", schema=FIELDS, key="id")
         declared = ", ".join([FIELDS, *(f"e{at} {phrase.type}" for at, phrase in enumerate(self.columns))])
@@ -177,14 +176,14 @@ class Made:
             event_time="t",
             late_by=_span(self.waits),
             unique=("id", "t"),
-            expect={f"rule {at}": change(rule.spark) for at, rule in enumerate(self.rules)},
+            expect={f"rule {at}": rule.spark for at, rule in enumerate(self.rules)},
         )
         def readings(rows: DataFrame) -> DataFrame:
-            asked = (f"{change(phrase.spark)} AS e{at}" for at, phrase in enumerate(self.columns))
+            asked = (f"{phrase.spark} AS e{at}" for at, phrase in enumerate(self.columns))
             return rows.selectExpr("*", *asked)
 
         for table in self.gold:
-            table.declare(made, readings, change)
+            table.declare(made, readings)
         made.watch(readings, key="id").alert("HIGH", self.limit)
         return made
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +12,7 @@ import psutil
 import pytest
 
 from tests.reference import compare, compare_lakes
-from tests.runs import Job, an_inbox, commits, killed_at_random, simulated
+from tests.runs import Job, after_some_commits, an_inbox, killed_at_random, simulated
 from tests.servers.spark_cluster import a_cluster
 from tests.tier import nightly
 
@@ -52,23 +51,13 @@ def java(words: str, among: list[psutil.Process]) -> Iterator[psutil.Process]:
                 yield process
 
 
-def going_on(process: subprocess.Popen[str], chance: random.Random) -> None:
-    """Somewhere after a few commits."""
-    wanted = chance.randint(1, 12)
-    for made, _ in enumerate(commits(process), 1):
-        if made == wanted:
-            break
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(chance.random() / 2)
-
-
 def test_a_run_whose_server_is_killed_at_twenty_moments_goes_on_by_itself(tmp_path: Path) -> None:
     messages, chance, killed = simulated(20 * A_FILE), random.Random(21), 0
 
     for number in range(1, 21):
         address = inbox(tmp_path / "inbox", messages, number)
         process = Job(str(tmp_path / "lake"), address, engine="spark").start()
-        going_on(process, chance)
+        after_some_commits(process, chance)
         for server in java(SERVER, psutil.Process(process.pid).children(recursive=True)):
             server.send_signal(signal.SIGKILL)
             killed += 1
@@ -90,7 +79,7 @@ def test_a_run_whose_executor_is_killed_at_ten_moments_goes_on_by_itself(
         for number in range(1, 11):
             address = inbox(tmp_path / "inbox", messages, number)
             process = Job(str(tmp_path / "lake"), address, engine="spark").start()
-            going_on(process, chance)
+            after_some_commits(process, chance)
             for executor in java(EXECUTOR, psutil.Process().children(recursive=True)):
                 executor.send_signal(signal.SIGKILL)
                 killed += 1

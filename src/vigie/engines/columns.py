@@ -63,24 +63,24 @@ def _of(relation: Any, asked: Names | None) -> Iterator[tuple[str, Names]]:
     elif kind in PASSING:
         yield from _of(this.input, asked)
     elif kind in LOOKING:
-        more = _named(this, LOOKING[kind]) | (_small(this.column_names) if kind == "drop" else Names())
+        more = _named(this, LOOKING[kind]) | (small(this.column_names) if kind == "drop" else Names())
         yield from _of(this.input, _with(asked, more))
     elif kind in CLOSING:
         yield from _of(this.input, _named(this, CLOSING[kind]))
     elif kind == "deduplicate" and this.column_names:
-        yield from _of(this.input, _with(asked, _small(this.column_names)))
+        yield from _of(this.input, _with(asked, small(this.column_names)))
     elif kind == "join":
-        both = _with(asked, _named(this, ("join_condition",)) | _small(this.using_columns))
+        both = _with(asked, _named(this, ("join_condition",)) | small(this.using_columns))
         yield from _of(this.left, both)
         yield from _of(this.right, both)
-    elif below := _below(this):
-        for each in below:
+    elif found := relations_below(this):
+        for each in found:
             yield from _of(each, None)
     elif kind not in ROWS_OF_ITS_OWN:
         raise EveryColumn
 
 
-def _below(relation: Any) -> list[Any]:
+def relations_below(relation: Any) -> list[Any]:
     return [
         each
         for field, value in relation.ListFields()
@@ -105,7 +105,7 @@ def _in(message: Any) -> Iterator[str]:
     if name in {"UnresolvedStar", "UnresolvedRegex"}:
         raise EveryColumn
     if name == "UnresolvedAttribute":
-        yield from _small(message.unparsed_identifier.replace("`", "").split("."))
+        yield from small(message.unparsed_identifier.replace("`", "").split("."))
     elif name == "ExpressionString":
         yield from _in_sql(message.expression)
     elif name == "UnresolvedFunction" and message.function_name == "count" and not message.is_distinct:
@@ -131,8 +131,8 @@ def _in_sql(text: str) -> Iterator[str]:
         raise EveryColumn from None
     if any(token.token_type is TokenType.STAR for token in tokens):
         raise EveryColumn
-    yield from _small(token.text for token in tokens)
+    yield from small(token.text for token in tokens)
 
 
-def _small(names: Iterable[str]) -> Names:
+def small(names: Iterable[str]) -> Names:
     return Names(name.lower() for name in names)

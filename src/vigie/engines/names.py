@@ -16,12 +16,12 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from vigie.engines.columns import Names, relations_below, small
 from vigie.engines.plans import CALLED_WITHOUT_BRACKETS
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-Names = frozenset[str]  # in small letters, as Spark tells columns apart
 SAME_COLUMNS = {
     "limit", "offset", "tail", "deduplicate", "repartition", "hint", "subquery_alias", "sample", "with_watermark",
     "drop_na", "fill_na", "replace", "filter", "sort", "repartition_by_expression",
@@ -50,7 +50,7 @@ class _Rows:
 
 def unknown(plan: Message, tables: Mapping[str, pa.Schema]) -> list[Unknown]:
     """The columns that a plan over these tables names where they are not, each once."""
-    reading = _Reading({path: _small(schema.names) for path, schema in tables.items()})
+    reading = _Reading({path: small(schema.names) for path, schema in tables.items()})
     relation: Any = plan
     reading.rows(relation.root)
     return list({each.name: each for each in reading.found}.values())
@@ -95,7 +95,7 @@ class _Reading:
         below = self.rows(this.input)
         if below.columns is None:
             return below
-        own = _small(name for alias in this.aliases for name in alias.name)
+        own = small(name for alias in this.aliases for name in alias.name)
         self._look(this.aliases, below.columns | own, below.columns)
         return _Rows(below.columns | own, below.ever | own)
 
@@ -104,7 +104,7 @@ class _Reading:
         renamed = dict(this.rename_columns_map) | {each.col_name: each.new_col_name for each in this.renames}
         if below.columns is None:
             return below
-        columns = (below.columns - _small(renamed)) | _small(renamed.values())
+        columns = (below.columns - small(renamed)) | small(renamed.values())
         return _Rows(columns, below.ever | columns)
 
     def _drop(self, this: Any) -> _Rows:
@@ -112,7 +112,7 @@ class _Reading:
         if below.columns is None:
             return below
         gone = [*this.column_names, *(name for each in this.columns for name in _bare(each))]
-        return _Rows(below.columns - _small(gone), below.ever)
+        return _Rows(below.columns - small(gone), below.ever)
 
     def _join(self, this: Any) -> _Rows:
         left, right = self.rows(this.left), self.rows(this.right)
@@ -130,7 +130,7 @@ class _Reading:
         return _Rows(None if right.columns is None else left.columns | right.columns, left.ever | right.ever)
 
     def _unsaid(self, this: Any) -> _Rows:
-        for each in _relations(this):
+        for each in relations_below(this):
             self.rows(each)
         return _Rows(None)
 
@@ -148,18 +148,12 @@ def _plain(expressions: Iterable[Any]) -> Names:
     return Names(name for each in asked for name in _parts(each.unparsed_identifier)[-1:])
 
 
-def _relations(message: Any) -> Iterator[Any]:
-    for each, value in message.ListFields():
-        if each.message_type is not None and each.message_type.name == "Relation":
-            yield from value if each.is_repeated else [value]
-
-
 def _named(expression: Any, there: Names) -> Names | None:
     """The names of the columns that an expression gives; none where they are for the engine to say."""
     kind = expression.WhichOneof("expr_type")
     this = getattr(expression, kind)
     if kind == "alias":
-        return _small(this.name)
+        return small(this.name)
     if kind == "unresolved_attribute":
         return Names(_parts(this.unparsed_identifier)[-1:])
     if kind == "unresolved_star" and not this.HasField("unparsed_target"):
@@ -167,7 +161,7 @@ def _named(expression: Any, there: Names) -> Names | None:
     if kind == "unresolved_function" and this.function_name == "window":
         return Names({"window"})
     if kind == "expression_string" and isinstance(parsed := _parsed(this.expression), exp.Alias | exp.Column):
-        return None if parsed.is_star else _small([parsed.alias_or_name])
+        return None if parsed.is_star else small([parsed.alias_or_name])
     return None
 
 
@@ -211,7 +205,3 @@ def _parsed(text: str) -> exp.Expr | None:
 def _parts(identifier: str) -> list[str]:
     """Those of `a.b`; a name in backticks may hold a dot, or a backtick that is written twice."""
     return [(quoted.replace("``", "`") or plain).lower() for quoted, plain in PART.findall(identifier)]
-
-
-def _small(names: Iterable[str]) -> Names:
-    return Names(name.lower() for name in names)

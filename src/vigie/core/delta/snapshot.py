@@ -61,14 +61,14 @@ class Snapshot:
         # As to_pyarrow_dataset does it, but for an expression of all statistics for each file, which takes a
         # millisecond a file, and for reading by way of Python.
         plain, disk = ParquetFileFormat(), LocalFileSystem()
-        names = self._files(within)["path"].to_pylist()
+        in_order = self._files(within).sort_by([("modification_time", "ascending"), ("path", "ascending")])
+        names = in_order["path"].to_pylist()  # as the rows came
         files = [plain.make_fragment(str(self._path / unquote(name)), disk) for name in names]
         return FileSystemDataset(files, self.schema, plain, disk)
 
     def _files(self, within: Within | None) -> pa.Table:
-        """What the log says of each file that can hold such rows, in the order in which they came."""
+        """What the log says of each file that can hold such rows."""
         files = pa.table(self._table.get_add_actions(flatten=True))
-        files = files.sort_by([("modification_time", "ascending"), ("path", "ascending")])
         if within is None or f"max.{within.column}" not in files.column_names:
             return files
         first, last = (files[f"{end}.{within.column}"].cast(pa.int64()) for end in ("min", "max"))
