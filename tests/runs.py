@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from vigie.address import Address, Inbox
 from vigie.core.request import Request
@@ -158,15 +158,23 @@ def after_some_commits(process: subprocess.Popen[str], chance: random.Random) ->
     return made
 
 
-def killed_at_random(job: Job, chance: random.Random, *, with_spark: bool) -> int:
-    """Kill a run (or the program alone, which leaves Spark behind for a moment) somewhere after a few commits."""
+class Killed(NamedTuple):
+    """After how many commits a run was killed; it may have come to its end before."""
+
+    after: int
+    at_work: bool
+
+
+def killed_at_random(job: Job, chance: random.Random, *, with_children: bool) -> Killed:
+    """Kill a run (or the program alone, which leaves its engine behind for a moment) somewhere after a few commits."""
     process = job.start()
     made = after_some_commits(process, chance)
-    kill = os.killpg if with_spark else os.kill
+    at_work = process.poll() is None
+    kill = os.killpg if with_children else os.kill
     with suppress(ProcessLookupError):
         kill(process.pid, signal.SIGKILL)
     process.communicate()
-    return made
+    return Killed(made, at_work)
 
 
 def until(holds: Any, seconds: float = 200) -> None:

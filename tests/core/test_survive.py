@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.tier import by_night
 A_BATCH = ["plan", "bronze/flights_raw", "silver/flights_ml", "silver/flights_ml quarantine", "ledger"]
 COUNTS = "gold/streaming_aggregations/flight_phase_counts"
 NOT_LONG = [value for value in GARBAGE.values() if len(value) < 10_000]
-KILLS = by_night(60, few=4)
+KILLS = by_night(200, few=4)
 
 
 def inbox(folder: Path) -> str:
@@ -53,17 +54,19 @@ def test_whatever_commit_a_run_dies_after_it_goes_on_as_if_it_had_not(tmp_path: 
     assert compare_lakes(tmp_path / "whole", tmp_path / "torn", cuts=True) == []
 
 
-@pytest.mark.timeout(600)
-def test_a_run_that_is_killed_again_and_again_leaves_what_an_undisturbed_one_leaves(tmp_path: Path) -> None:
+@pytest.mark.timeout(by_night(3_600, few=600))
+def test_runs_that_are_killed_while_they_are_at_work_leave_what_an_undisturbed_one_leaves(tmp_path: Path) -> None:
     address = inbox(tmp_path / "inbox")
     undisturbed(tmp_path / "whole", address)
     seed = random.randrange(2**32)
     chance = random.Random(seed)
 
-    torn = Job(str(tmp_path / "torn"), address)
-    for at in range(KILLS):
-        killed_at_random(torn, chance, with_spark=bool(at % 2))
-    code, _, complained = torn.finish()
+    torn, killed = Job(str(tmp_path / "torn"), address), 0
+    while killed < KILLS:
+        shutil.rmtree(torn.lake, ignore_errors=True)
+        while killed_at_random(torn, chance, with_children=bool(killed % 2)).at_work:
+            killed += 1
+        code, _, complained = torn.finish()
 
-    assert code == 0, f"seed {seed}: {complained}"
-    assert compare_lakes(tmp_path / "whole", tmp_path / "torn", cuts=True) == [], f"seed {seed}"
+        assert code == 0, f"seed {seed}, {killed} killed: {complained}"
+        assert compare_lakes(tmp_path / "whole", tmp_path / "torn", cuts=True) == [], f"seed {seed}, {killed} killed"

@@ -277,7 +277,7 @@ def killed(job: Job, users: Kafka, seed: int) -> tuple[list[int], list[int]]:
     feeding_on = threading.Thread(target=fed_by_killed_feeds, args=[users, random.Random(seed), arrived])
     feeding_on.start()
     chance = random.Random(seed + 1)
-    made = [killed_at_random(job, chance, with_spark=bool(at % 2)) for at in range(RUNS_KILLED)]
+    made = [killed_at_random(job, chance, with_children=bool(at % 2)) for at in range(RUNS_KILLED)]
     feeding_on.join()
     return arrived, made
 

@@ -22,7 +22,7 @@ from vigie.engines.spark.kafka_broker import Broker
 from vigie.lake import Lake, rows
 from vigie.settings import Settings
 
-KILLS_WITH_SPARK = by_night((True, False, True), few=(True,))
+KILLS_WITH_CHILDREN = by_night((True, False, True), few=(True,))
 AIRCRAFT = re.compile(rb'"icao24": ?"([0-9a-f]+)"')
 Messages = Sequence[tuple[bytes | None, bytes | None]]
 
@@ -108,7 +108,7 @@ def test_a_run_from_kafka_that_is_killed_leaves_what_an_undisturbed_one_leaves(b
     chance = random.Random(seed)
     torn = Job(str(tmp_path / "torn"), address, messages_a_batch=200)
 
-    made = [killed_at_random(torn, chance, with_spark=with_spark) for with_spark in KILLS_WITH_SPARK]
+    made = [killed_at_random(torn, chance, with_children=with_children) for with_children in KILLS_WITH_CHILDREN]
     code, written, complained = torn.finish()
 
     told = f"seed {seed}, killed after {made} commits; then {complained}"

@@ -62,7 +62,7 @@ def test_a_topic_in_one_batch_and_in_many_and_killed_on_the_way_leaves_the_same_
     chance = random.Random(seed)
     torn = Job(str(tmp_path / "torn"), address, messages_a_batch=200, idle_s=0)
     for at in range(KILLS):
-        killed_at_random(torn, chance, with_spark=bool(at % 2))
+        killed_at_random(torn, chance, with_children=bool(at % 2))
     taken(tmp_path / "torn", address, 4_000)
 
     assert compare_lakes(tmp_path / "one", tmp_path / "many") == []

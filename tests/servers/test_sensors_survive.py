@@ -46,7 +46,7 @@ def test_a_run_that_is_killed_again_and_again_leaves_what_an_undisturbed_one_lea
     chance = random.Random(seed)
     torn = Job(str(tmp_path / "torn"), address, pipeline="sensors", once=False)
 
-    made = [killed_at_random(torn, chance, with_spark=bool(at % 2)) for at in range(KILLS)]
+    made = [killed_at_random(torn, chance, with_children=bool(at % 2)) for at in range(KILLS)]
     code, written, complained = replace(torn, once=True).finish()
 
     told = f"seed {seed}, killed after {made} commits; then {complained}"

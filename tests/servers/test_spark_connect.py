@@ -76,7 +76,7 @@ def test_a_lake_that_moves_between_the_engines_and_is_killed_on_the_way_loses_an
     for number in range(6):
         an_inbox(folder, *[messages[at * 1_000 : (at + 1) * 1_000] for at in range(number + 1)])
         engine = chance.choice([server, "embedded"])
-        killed_at_random(Job(str(tmp_path / "moved"), f"inbox:{folder}", engine=engine), chance, with_spark=False)
+        killed_at_random(Job(str(tmp_path / "moved"), f"inbox:{folder}", engine=engine), chance, with_children=False)
         engine = server if engine == "embedded" else "embedded"
         code, _, complained = Job(str(tmp_path / "moved"), f"inbox:{folder}", engine=engine).finish(600)
         assert code == 0, complained

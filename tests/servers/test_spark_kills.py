@@ -39,7 +39,7 @@ def test_a_run_that_is_killed_at_twenty_moments_loses_and_doubles_nothing(tmp_pa
 
     for number in range(1, 21):
         address = inbox(tmp_path / "inbox", messages, number)
-        killed_at_random(Job(str(tmp_path / "lake"), address, engine="spark"), chance, with_spark=False)
+        killed_at_random(Job(str(tmp_path / "lake"), address, engine="spark"), chance, with_children=False)
 
     assert whole(tmp_path, address) == []
 
