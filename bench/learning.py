@@ -26,9 +26,9 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
+import vigie
 from vigie import ddl
 from vigie.arrow_types import arrow_schema
-from vigie.engines.spark import session
 from vigie.feed import Simulation
 from vigie.flights import opensky, simulator
 from vigie.flights.features import KINDS, LABEL
@@ -38,10 +38,10 @@ from vigie.flights.performance import performance
 from vigie.flights.pipeline import FLIGHTS_ML, flights_ml
 from vigie.forest import Predictor
 from vigie.models import Examination, Pupil
-from vigie.settings import read_settings
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
+    from pyspark.sql.connect.session import SparkSession
 
 START = 1_795_219_200
 MOST_ROWS = 500_000
@@ -67,14 +67,14 @@ class Outcome:
 def learning(aircraft: int, hours: float, interval: float, rounds: int) -> int:
     """Train and examine in each round; 1 when a limit is not kept."""
     simulation = Simulation(START, keys=aircraft, interval=interval, seed=21, faults=0.02)
-    spark = session.start(read_settings(), "learning", brief=True)
-    try:
-        with tempfile.TemporaryDirectory(prefix="vigie-learning-") as folder:
+    with tempfile.TemporaryDirectory(prefix="vigie-learning-") as folder:
+        spark = vigie.spark(folder, engine="spark")
+        try:
             count = _written(simulation, hours, Path(folder))
             silver = _silver(spark, Path(folder))
             outcomes = [outcome for number in range(rounds) for outcome in _round(silver, simulation, number)]
-    finally:
-        spark.stop()
+        finally:
+            spark.stop()
     return _report(outcomes, count)
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bench.classic import BRIEF
 from tests.sail import a_sail
-from vigie.engines.spark.session import BRIEF
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -23,10 +23,10 @@ os.environ.setdefault("SPARK_SUBMIT_OPTS", BRIEF)
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
-    from vigie.engines.spark import session
+    from bench import classic
     from vigie.settings import Settings
 
-    started = session.start(Settings(), "tests")
+    started = classic.start(Settings(), "tests")
     yield started
     started.stop()
 

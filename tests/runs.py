@@ -186,8 +186,7 @@ def until(holds: Any, seconds: float = 200) -> None:
 
 
 def _run(job: Job) -> None:
-    from vigie import running
-    from vigie.cli import runner
+    from vigie import choosing, running
     from vigie.core import away
     from vigie.core.ingest import batch
     from vigie.core.observer import Watcher
@@ -210,7 +209,8 @@ def _run(job: Job) -> None:
     request = Request(Lake(Path(job.lake)), sources, once=job.once)
     settings = Settings()
     for _ in range(job.times):
-        runner(job.engine, None, settings)(pipeline, request, settings, watcher=Watcher(committed=committed))
+        engine = choosing.engine(job.engine, None, settings)
+        running.run(pipeline, request, settings, watcher=Watcher(committed=committed), engine=engine)
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ HEAD = """# Mutants
 """  # noqa: E501
 DEAR = (
     "hypothesis", "numpy", "pandas", "polars", "pyarrow", "duckdb", "sqlglot", "deltalake", "httpx",
-    "pyspark.sql.functions", "pyspark.sql.connect.session", "vigie.engines.spark.session",
+    "pyspark.sql.functions", "pyspark.sql.connect.session", "bench.classic",
 )  # fmt: skip
 PLUGINS = ("pytest_timeout", "_hypothesis_pytestplugin")  # of pytest: to load the others takes a second
 PASSED, FAILED, INTERRUPTED, NOT_BEGUN = 0, 1, 2, 4  # pytest's own; it does not begin where a conftest breaks
@@ -318,16 +318,16 @@ def judge(module: str, mutant: Mutant, tests: Sequence[str], shared: SparkSessio
 
 def the_spark() -> SparkSession:
     """One Spark for all forks, or the one that there is already."""
-    from vigie.engines.spark import session
+    from bench import classic
     from vigie.settings import Settings
 
-    os.environ.setdefault("SPARK_SUBMIT_OPTS", session.BRIEF)
-    return session.start(Settings(), "mutants")
+    os.environ.setdefault("SPARK_SUBMIT_OPTS", classic.BRIEF)
+    return classic.start(Settings(), "mutants")
 
 
 def borrow(shared: SparkSession) -> None:
     """In a fork: talk to the parent's Spark over a connection of our own, and leave it running."""
-    from vigie.engines.spark import session
+    from bench import classic
 
     gateway = shared.sparkContext._gateway
     assert gateway is not None
@@ -336,7 +336,7 @@ def borrow(shared: SparkSession) -> None:
     client.deque.clear()
     client.thread_connection = threading.local()
     vars(shared)["stop"] = lambda: None
-    vars(session)["start"] = lambda *_, **__: shared
+    vars(classic)["start"] = lambda *_, **__: shared
 
 
 def git(*command: str) -> str:

@@ -16,8 +16,8 @@ from pyspark.sql.avro.functions import from_avro
 
 from bench.activity.messages import SCHEMA
 from bench.began import begin
+from bench.classic import start
 from bench.streams import checkpoint, topic_of, write
-from vigie.engines.spark.session import start
 from vigie.settings import read_settings
 
 if TYPE_CHECKING:

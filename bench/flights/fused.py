@@ -17,10 +17,10 @@ from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
 from bench.began import begin
+from bench.classic import start
 from bench.flights.handwritten import gold, parsed, reports
 from bench.flights.tables import BRONZE, GOLD, LATE_BY_S, SILVER, WINDOW_S, WINDOWS_LATE_BY_S
 from bench.streams import checkpoint, topic_of
-from vigie.engines.spark.session import start
 from vigie.settings import read_settings
 
 if TYPE_CHECKING:

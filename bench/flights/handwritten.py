@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from bench.began import begin
+from bench.classic import start
 from bench.flights.tables import BRONZE, GOLD, SILVER, SILVER_COLUMNS
 from bench.streams import topic_of, write
-from vigie.engines.spark.session import start
 from vigie.flights.classes import aircraft_class
 from vigie.flights.opensky import STATE_VECTOR
 from vigie.flights.phases import flight_phase

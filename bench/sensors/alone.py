@@ -15,13 +15,13 @@ from pathlib import Path
 
 import polars as pl
 
+from bench.classic import start
 from bench.sensors.handwritten import EVENTS, SILVER
 from bench.sensors.operator import alerts
 from bench.sensors.pipeline import bench
 from bench.sensors.workload import opened_by_hand, opened_by_vigie
 from bench.streams import write
 from vigie.core.alerts.watch import Watchman
-from vigie.engines.spark.session import start
 from vigie.lake import Lake
 from vigie.settings import read_settings
 

@@ -14,9 +14,9 @@ from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
 from bench.began import begin
+from bench.classic import start
 from bench.sensors.operator import alerts
 from bench.streams import checkpoint, topic_of, write
-from vigie.engines.spark.session import start
 from vigie.settings import read_settings
 
 if TYPE_CHECKING:

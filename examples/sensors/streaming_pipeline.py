@@ -26,8 +26,8 @@ from vigie.sensors import pipeline as sensors
 from vigie.settings import Settings, read_settings
 from vigie.sinks.parquet import Parquet
 from vigie.sinks.postgres import Postgres
-from vigie.spark import delivered, flat, goes_on, judged, keep_to, session
-from vigie.spark_alerts import alerts
+from vigie.spark_job import delivered, flat, goes_on, judged, keep_to, session
+from vigie.spark_job_alerts import alerts
 from vigie.terminal import stop_when_asked
 
 if TYPE_CHECKING:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
 
+from vigie import choosing
 from vigie.cli_alerts import alerts, backtest
 from vigie.cli_lists import ledger, quarantine, query, show
 from vigie.cli_models import models, train
 from vigie.cli_monitoring import dashboard, measured, status
 from vigie.cli_papers import handin, report
 from vigie.errors import BadSetting, RequestError
-from vigie.extras import need_client, need_embedded
+from vigie.extras import need_embedded
 from vigie.flags import (
     At,
     DrawnAs,
@@ -57,7 +56,6 @@ from vigie.terminal import STOPPING, able_to_say_anything, command, leave, meter
 if TYPE_CHECKING:
     from vigie.core.request import OwnKafka
     from vigie.pipeline import Pipeline
-    from vigie.settings import Settings
 
 
 app = typer.Typer(
@@ -189,34 +187,10 @@ def run(  # noqa: PLR0913  (each is a flag)
 
     request = Request(place, sources, once, seconds, _own_kafka(kafka, kafka_port))
     with measured(declared, place, metrics_port, metrics_host) as beside:
-        runner(engine, master, settings)(declared, request, settings, stop_when_asked(STOPPING), both(THE_LOG, beside))
+        evaluator = choosing.engine(engine, master, settings)
+        from vigie import running
 
-
-def runner(engine: str | None, master: str | None, settings: Settings) -> Callable[..., None]:
-    """What runs a pipeline on the engine that was asked for."""
-    if master is not None and engine not in {None, "spark"}:
-        raise BadSetting(f"--engine {engine} is started on no master", where="--master", do="Use --engine spark.")
-    master = master or settings.spark_master
-    name = engine or ("spark" if master else "embedded")
-    if name == "embedded":
-        need_embedded()
-        from vigie.running import run
-
-        return run
-    if name == "spark":
-        need_client()
-        from vigie.engines.spark.engine import started
-        from vigie.engines.spark.server import Server
-        from vigie.running import run
-
-        return partial(run, engine=partial(started, Server(settings, master)))
-    if name.startswith("sc://"):
-        need_client()
-        from vigie.engines.spark.engine import answering, reached
-        from vigie.running import run
-
-        return partial(run, engine=partial(reached, answering(name)))
-    raise BadSetting(f"there is no engine '{name}'", where="--engine", do="Name embedded, spark or sc://host:port.")
+        running.run(declared, request, settings, stop_when_asked(STOPPING), both(THE_LOG, beside), evaluator)
 
 
 @app.command()

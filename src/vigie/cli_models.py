@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from vigie.cli_lists import show
 from vigie.errors import BadSetting, RequestError
-from vigie.extras import need_spark
 from vigie.flags import (
     AboutModels,
     At,
@@ -49,7 +48,6 @@ def train(  # noqa: PLR0913  (each is a flag)
     [dim]vigie train flights[/dim]
     [dim]vigie train flights --kind report --rows 100000[/dim]
     """
-    need_spark()
     from vigie.models import Models
     from vigie.settings import read_settings
     from vigie.training import Wish

@@ -39,16 +39,6 @@ def need_client() -> None:
         raise BadSetting("Spark's client is not installed", where="pyspark", do=install_extra("embedded", "pyspark"))
 
 
-def need_spark() -> None:
-    """BadSetting when Spark itself is not there: its client alone is no Spark."""
-    if installed_spark() is None:
-        raise BadSetting(
-            "Spark itself is not installed here" + (", its client alone is" if is_installed("pyspark") else ""),
-            where="pyspark",
-            do=install_extra("spark", "pyspark"),
-        )
-
-
 def installed_spark() -> Path | None:
     """The home of a Spark that is installed as a package of Python; its client alone is none."""
     spec = importlib.util.find_spec("pyspark")

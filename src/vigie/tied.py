@@ -25,14 +25,17 @@ def started(name: str, command: Sequence[str], log: IO[bytes]) -> subprocess.Pop
     )
 
 
-def ended(process: subprocess.Popen[bytes], within: float) -> None:
-    """Tell it and all that it started to stop; what has not after so many seconds is killed."""
+def ended(process: subprocess.Popen[bytes], within: float) -> bool:
+    """Tell it and all that it started to stop; what has not after so many seconds is killed. Whether it did stop."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     try:
         process.wait(within)
+        has_stopped = True
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        has_stopped = False
     if process.stdin:
         process.stdin.close()
+    return has_stopped

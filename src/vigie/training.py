@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vigie import choosing
 from vigie.core.delta import tables
-from vigie.core.user_function import is_of_the_engine, reason
-from vigie.engines.spark import session
-from vigie.errors import RequestError, RunFailed, VigieError
+from vigie.core.user_function import reason
+from vigie.errors import RequestError, RunFailed
 from vigie.lake import Lake, is_table
 from vigie.models import Card, Learnt, Models, Pupil, Training
 from vigie.settings import Settings
@@ -19,7 +19,7 @@ from vigie.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pyspark.sql import SparkSession
+    from pyspark.sql.connect.session import SparkSession
 
     from vigie.graph import Graph, Learning
 
@@ -45,7 +45,7 @@ def train(graph: Graph, learning: Learning, lake: Lake, settings: Settings, wish
             do=f"Make it: vigie feed {graph.name} --rows 500000, then vigie run {graph.name} --once",
         )
     version = tables.version(path)
-    with _spark(settings, graph.name) as spark:
+    with _spark(settings) as spark:
         rows = spark.read.format("delta").option("versionAsOf", version).load(str(path))
         for kind in wish.kinds:
             began = time.monotonic()
@@ -55,20 +55,24 @@ def train(graph: Graph, learning: Learning, lake: Lake, settings: Settings, wish
 
 
 @contextmanager
-def _spark(settings: Settings, name: str) -> Iterator[SparkSession]:
+def _spark(settings: Settings) -> Iterator[SparkSession]:
     """A Spark for as long as it takes."""
-    spark = session.start(settings, name)
+    evaluator = choosing.engine("spark", None, settings)()
+    from pyspark.errors import PySparkException
+
+    from vigie.engines.connected import connected, is_of_the_connection
+
     try:
-        yield spark
+        with connected(evaluator.own_session()) as session:
+            yield session
     except Exception as problem:
-        if is_of_the_engine(problem):
-            raise _failed(str(problem)) from problem
+        if is_of_the_connection(problem) or "OutOfMemoryError" in str(problem):
+            raise RunFailed(
+                "Spark ran out of memory, or was ended", do="Give it more with VIGIE_DRIVER_MEMORY=3g, and train again."
+            ) from problem
+        if isinstance(problem, PySparkException):
+            why = reason(str(problem))
+            raise RunFailed(f"Spark could not learn from it: {why}", do="`--debug` shows all of it.") from problem
         raise
     finally:
-        spark.stop()
-
-
-def _failed(said: str) -> VigieError:
-    if "OutOfMemoryError" in said:
-        return RunFailed("Spark ran out of memory", do="Give it more with VIGIE_DRIVER_MEMORY=3g.")
-    return RunFailed(f"Spark could not learn from it: {reason(said)}", do="`--debug` shows all of it.")
+        evaluator.close()

@@ -18,7 +18,7 @@ from vigie.activity.simulator import simulate
 from vigie.address import Inbox
 from vigie.errors import BadAddress
 from vigie.settings import Settings
-from vigie.spark import flat
+from vigie.spark_job import flat
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -65,8 +65,8 @@ def by_embedded(rows: Path) -> Answers:
 def by_spark(rows: Path) -> Answers:
     from pyspark.sql import SparkSession
 
+    from bench.classic import BRIEF, OURS
     from vigie.engines.spark.java import java_home, spark_home
-    from vigie.engines.spark.session import BRIEF, OURS
     from vigie.settings import Settings
 
     cache = Settings().cache

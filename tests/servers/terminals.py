@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 import pyarrow.parquet as pq
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from bench.classic import BRIEF
 from tests.runs import until
 from tests.sinks.receivers import a_free_port
-from vigie.engines.spark.session import BRIEF
 from vigie.settings import read_settings
 
 HOUSE = Path(__file__).parents[2]

@@ -25,7 +25,7 @@ from deltalake import DeltaTable
 from tests.activity import reference
 from tests.activity.test_pipeline import in_order, written
 from tests.reference import compare_lakes, tables
-from tests.runs import Job, killed_at_random, until
+from tests.runs import Job, Killed, killed_at_random, until
 from tests.servers import mongodb, registry
 from tests.servers.test_avro import live
 from tests.servers.test_feed_kafka import received
@@ -271,7 +271,7 @@ def torn(
         yield Torn(read_to_the_end, topics, compare_lakes(folder / "whole", folder / "torn"), warehouse, story)
 
 
-def killed(job: Job, users: Kafka, seed: int) -> tuple[list[int], list[int]]:
+def killed(job: Job, users: Kafka, seed: int) -> tuple[list[int], list[Killed]]:
     """Kill the feed of users, which is begun again from its start, and runs beside it; after how much each time."""
     arrived: list[int] = []
     feeding_on = threading.Thread(target=fed_by_killed_feeds, args=[users, random.Random(seed), arrived])

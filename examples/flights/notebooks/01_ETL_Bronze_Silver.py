@@ -16,16 +16,16 @@ from pathlib import Path
 
 from pyspark.sql import functions as F
 
+import vigie
 from vigie.flights import questions
 from vigie.flights.opensky import STATE_VECTOR
 from vigie.flights.pipeline import FLIGHTS_ML, flights, flights_ml, great_circle_m, movements
 from vigie.flights.sample_lake import sample_feed, sample_lake, sample_seed
-from vigie.shell import spark_over
 
 WORK = Path("lake-notebooks/01")
 shutil.rmtree(WORK, ignore_errors=True)
 lake = sample_lake()
-spark = spark_over(lake.root)
+spark = vigie.spark(lake.root, engine="spark")
 
 # %% [markdown]
 # ## 1. L'ingestion · Taking messages in

@@ -15,16 +15,16 @@
 import pandas as pd
 from pyspark.sql import functions as F
 
+import vigie
 from vigie.flights import pictures, questions
 from vigie.flights.canvas import picture
 from vigie.flights.learning import learn
 from vigie.flights.sample_lake import sample_lake, sample_seed
 from vigie.models import Pupil
-from vigie.shell import spark_over
 
 LANGUAGE = "fr"  # of the pictures; "en" for English
 lake = sample_lake()
-spark = spark_over(lake.root)
+spark = vigie.spark(lake.root, engine="spark")
 silver = spark.table("flights_ml")
 print(f"{silver.count():,} reports of {silver.select('icao24').distinct().count():,} aircraft")
 

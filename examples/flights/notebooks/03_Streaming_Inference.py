@@ -17,18 +17,18 @@ from pathlib import Path
 import pandas as pd
 from pyspark.sql import functions as F
 
+import vigie
 from vigie.flights.features import KINDS
 from vigie.flights.learning import learn
 from vigie.flights.pipeline import heavy_per_minute, predictions
 from vigie.flights.sample_lake import sample_lake, sample_seed
 from vigie.lake import Lake
 from vigie.models import Models, Pupil, Trained, Training
-from vigie.shell import spark_over
 
 WORK = Path("lake-notebooks/03")
 shutil.rmtree(WORK, ignore_errors=True)
 lake = sample_lake()
-spark = spark_over(lake.root)
+spark = vigie.spark(lake.root, engine="spark")
 silver = spark.table("flights_ml")
 
 # %% [markdown]

@@ -10,13 +10,13 @@
 # %%
 from pyspark.sql import functions as F
 
+import vigie
 from vigie.flights import pictures
 from vigie.flights.sample_lake import sample_lake
-from vigie.shell import spark_over
 
 LANGUAGE = "fr"  # of the pictures; "en" for English
 lake = sample_lake()
-spark = spark_over(lake.root)
+spark = vigie.spark(lake.root)
 silver = spark.table("flights_ml")
 spark.sql(
     """

@@ -16,17 +16,17 @@ from pyspark.ml.evaluation import MulticlassClassificationEvaluator
 from pyspark.ml.feature import Imputer, StringIndexer, VectorAssembler
 from pyspark.sql import functions as F
 
+import vigie
 from vigie.flights import pictures
 from vigie.flights.features import REPORT, of_the_report
 from vigie.flights.sample_lake import sample_lake, sample_seed
 from vigie.models import Models
-from vigie.shell import spark_over
 
 LANGUAGE = "fr"  # of the pictures; "en" for English
 SEED = sample_seed()
 CLASSES = ["Heavy", "Light", "Other"]
 lake = sample_lake()
-spark = spark_over(lake.root)
+spark = vigie.spark(lake.root, engine="spark")
 
 # %% [markdown]
 # ## 1. Les exemples · The examples

@@ -24,17 +24,17 @@ from pathlib import Path
 
 from pyspark.sql import functions as F
 
+import vigie
 from vigie.flights.limits import ALTITUDES_M, SPEEDS_KMH
 from vigie.flights.pipeline import anomaly_alerts, flight_phase_counts
 from vigie.flights.sample_lake import sample_lake
-from vigie.shell import spark_over
 
 WATCH_EVERY_S = float(os.environ.get("VIGIE_NOTEBOOK_WATCH_S", "30"))
 CRITICAL = 0.1  # of the reports in a window
 WORK = Path("lake-notebooks/07")
 shutil.rmtree(WORK, ignore_errors=True)
 lake = sample_lake()
-spark = spark_over(lake.root)
+spark = vigie.spark(lake.root, engine="spark")
 
 # %% [markdown]
 # ## 1. La source : silver, rejoué · The source: silver, replayed

@@ -25,7 +25,7 @@ def made(table: Silver | Gold, *given: DataFrame | Trained) -> DataFrame:
     except VigieError:
         raise
     except Exception as problem:
-        said = reason(str(problem)) if is_of_the_engine(problem) else str(problem)
+        said = reason(str(problem)) if isinstance(problem, PySparkException) else str(problem)
         raise RunFailed(
             f"the function of {table.table} raised {type(problem).__name__}: {said}",
             where=str(_raised_at(problem, table.place)),
@@ -59,7 +59,3 @@ def reason(said: str) -> str:
     python = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Failed|Broken)\b.*: ", line)]
     java = [line.removeprefix(": ") for line in lines if re.match(r": [\w.$]+", line)]
     return (python[-1:] or java[:1] or lines or ["it does not say why"])[0][:500]
-
-
-def is_of_the_engine(problem: Exception) -> bool:
-    return isinstance(problem, PySparkException) or type(problem).__module__.startswith("py4j.")

@@ -85,6 +85,11 @@ class Session(SparkSession):
         super().__init__(channel)
         self.client.set_retry_policies([])
         atexit.unregister(self.client._cleanup_ml_cache)
+        self.ends: Callable[[], None] = lambda: None  # what stops with it
+
+    def stop(self) -> None:
+        super().stop()
+        self.ends()
 
     def __del__(self) -> None:
         """Whoever opened it ends the server."""

@@ -23,7 +23,7 @@ from vigie.core.run_context import RunContext
 from vigie.core.source import Bounds, Source
 from vigie.core.user_function import reason
 from vigie.engines import columns, plans
-from vigie.engines.connected import LOOKS_AT_CALLERS, connected, is_of_the_connection, opened
+from vigie.engines.connected import LOOKS_AT_CALLERS, Session, connected, is_of_the_connection, opened
 from vigie.engines.embedded import latest
 from vigie.engines.embedded.closing import Closing
 from vigie.engines.embedded.exchange import Exchange, read
@@ -64,7 +64,8 @@ class Embedded:
         """What a function makes of whole Delta tables, in its order; they are handed over by the names of its
         parameters, without what the loop keeps beside each row."""
         with self._watched() as session:
-            frames = {name: session.read.format("delta").load(str(path)).drop(SEEN) for name, path in tables.items()}
+            found = {name: str(self._exchange.linked(path)) for name, path in tables.items()}
+            frames = {name: session.read.format("delta").load(place).drop(SEEN) for name, place in found.items()}
             return function(**frames).toArrow()
 
     def windows(self, function: Function, *schemas: pa.Schema) -> list[Cut]:
@@ -102,10 +103,25 @@ class Embedded:
     def latest(self, function: Function, table: Read, after: int, path: Path, keys: Sequence[str]) -> int:
         return latest.latest(self, function, table, after, path, keys)
 
+    def own_session(self) -> Session:
+        """A session for whoever keeps it, whose calls nobody watches; it ends with this engine."""
+        with self._lock:
+            self._started()
+            return opened(self._address, {})
+
+    def call(self, session: Session, name: str, table: Path) -> None:
+        """Have a session know a Delta table by a name, as it is whenever it is asked."""
+        session.sql(f"DROP TABLE IF EXISTS `{name}`")  # a view would be the table as it is now
+        session.sql(f"CREATE TABLE `{name}` USING delta LOCATION '{self._exchange.linked(table)}'")
+
     def close(self) -> None:
         with self._lock:
             self._end()
         self._exchange.close()
+
+    @property
+    def _address(self) -> str:
+        return f"sc://127.0.0.1:{self._port}"
 
     @contextmanager
     def _watched(self) -> Iterator[SparkSession]:
@@ -122,7 +138,7 @@ class Embedded:
         timer = threading.Timer(self._deadline_s, give_up)
         timer.start()
         try:
-            session = session or opened(f"sc://127.0.0.1:{self._port}", {LOOKS_AT_CALLERS: "false"})
+            session = session or opened(self._address, {LOOKS_AT_CALLERS: "false"})
             with connected(session):
                 yield session
         except Exception as problem:

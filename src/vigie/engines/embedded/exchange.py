@@ -29,6 +29,7 @@ class Exchange:
         self._spill = spill or Path(tempfile.gettempdir())
         self._numbers = itertools.count()
         self._folders: dict[Path, Path] = {}
+        self._links: dict[Path, Path] = {}
         self._lock = threading.Lock()
 
     @contextmanager
@@ -45,6 +46,15 @@ class Exchange:
             yield inputs, place / "out"
         finally:
             shutil.rmtree(place, ignore_errors=True)
+
+    def linked(self, table: Path) -> Path:
+        """Where sail finds a Delta table: blanks and accents in the path that it is given are others to it."""
+        folder = self._folder(0)
+        with self._lock:
+            if table not in self._links:
+                self._links[table] = folder / f"table-{next(self._numbers)}"
+                self._links[table].symlink_to(table.absolute())
+            return self._links[table]
 
     def close(self) -> None:
         for folder in self._folders.values():

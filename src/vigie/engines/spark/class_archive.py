@@ -1,5 +1,5 @@
-"""A picture of the classes that Spark loads: taken as the first run ends, and what later ones start from, which takes
-Java half the time."""
+"""A picture of the classes that Spark loads: taken as a server ends that has done some work, and what later ones start
+from, which takes Java half the time."""
 
 from __future__ import annotations
 
@@ -7,48 +7,53 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from uuid import uuid4
 
-KEPT = 2  # of other versions, or other environments; each has about 200 MB
-TAKES_PICTURE = "-XX:ArchiveClassesAtExit"
+KEPT = 3  # of several versions, or environments; each has about 200 MB
 QUIET = "-Xlog:cds*=off"
 
 
-def archived(java: Path, options: str, jars: Sequence[Path], cache: Path) -> str:
-    """These options of a Java that runs Spark, and what makes it take the picture or start from it.
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a Java is told, and the picture that it takes as it ends, if it takes one: to be kept once it is whole."""
+
+    options: str
+    takes: Path | None = None
+
+    def keep(self) -> None:
+        if self.takes is not None and self.takes.exists():
+            _forget(self.takes.parent)
+            os.replace(self.takes, self.takes.parent / f"{self.takes.stem.partition('-')[0]}.jsa")
+
+    def drop(self) -> None:
+        if self.takes is not None:
+            self.takes.unlink(missing_ok=True)
+
+
+def start(java: Path, options: str, spark: Path, jars: Sequence[Path], cache: Path) -> Start:
+    """These options of a Java that runs a Spark, and what makes it start from a picture, or take one.
 
     A picture fits one Java and one class path, and its name says which. A Java that takes none starts as ever.
     """
     home = java.parent.parent
-    told = [str(java), str(java.stat().st_mtime_ns), options, *map(str, jars), str(Path(_pyspark()).resolve())]
+    told = [str(java), str(java.stat().st_mtime_ns), options, *map(str, jars), str(spark.resolve())]
     name = sha256("\n".join(told).encode()).hexdigest()[:12]
+    (cache / "java").mkdir(parents=True, exist_ok=True)
     picture, none = (cache / "java" / f"{name}.{kind}" for kind in ("jsa", "none"))
-    if _is_whole(picture):
+    if picture.exists():
         os.utime(picture)
-        return f"{options} {QUIET} -XX:SharedArchiveFile={picture}"
+        return Start(f"{options} {QUIET} -XX:SharedArchiveFile={picture}")
     if none.exists():
-        return options
-    taking = f"{options} {QUIET} {_base(java, home, cache)}"
-    if _answers(java, f"{taking} {TAKES_PICTURE}"):
-        _forget(cache / "java")
-        return f"{taking} {TAKES_PICTURE}={picture}"
+        return Start(options)
+    taking = f"{options} {QUIET} {_base(java, home, cache)} -XX:ArchiveClassesAtExit"
+    if _answers(java, taking):
+        aside = picture.with_name(f"{name}-{uuid4().hex[:8]}.part")
+        return Start(f"{taking}={aside}", aside)
     none.touch()
-    return options
-
-
-def _is_whole(picture: Path) -> bool:
-    """Java writes the beginning last."""
-    if not picture.exists():
-        return False
-    with picture.open("rb") as file:
-        return any(file.read(4))
-
-
-def _pyspark() -> str:
-    import pyspark
-
-    return pyspark.__file__
+    return Start(options)
 
 
 def _base(java: Path, home: Path, cache: Path) -> str:
@@ -78,5 +83,5 @@ def _ends_well(java: Path, *options: str) -> bool:
 def _forget(folder: Path) -> None:
     """Keep the pictures that were used last."""
     pictures = sorted(folder.glob("*.jsa"), key=lambda each: each.stat().st_mtime, reverse=True)
-    for old in pictures[KEPT:]:
+    for old in pictures[KEPT - 1 :]:
         old.unlink(missing_ok=True)

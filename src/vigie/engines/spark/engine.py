@@ -171,6 +171,15 @@ class Spark:
                 self._brought = shipping.archive(Path(folder))
                 self._own.address = None
 
+    def own_session(self) -> Session:
+        """A session for whoever keeps it, whose calls nobody watches; it ends with this engine, if that is a server of
+        our own."""
+        return self._new(self._address, None)
+
+    def call(self, session: Session, name: str, table: Path) -> None:
+        """Have a session know a Delta table by a name, as it is whenever it is asked."""
+        session.read.format("delta").load(str(table)).createOrReplaceTempView(f"`{name}`")
+
     def close(self) -> None:
         self._aside.close()
         if isinstance(self._server, Server):
@@ -204,14 +213,18 @@ class Spark:
 
     def _opened(self, address: str) -> SparkSession:
         if getattr(self._own, "address", None) != address:
-            session = opened(address, INSTANTS, Deadline(CALL_ENDS_WITHIN_S))
-            if session.conf.get(PARTS) == PARTS_UNLESS_SAID:  # as many tasks as that take minutes for a few rows
-                session.conf.set(PARTS, str(CORES_OF_A_CLUSTER))
-            if self._brought is not None:
-                session.addArtifacts(str(self._brought), pyfile=True)
-            self._own.session, self._own.address = session, address
+            self._own.session = self._new(address, Deadline(CALL_ENDS_WITHIN_S))
+            self._own.address = address
         there: SparkSession = self._own.session
         return there
+
+    def _new(self, address: str, deadline: Deadline | None) -> Session:
+        session = opened(address, INSTANTS, deadline)
+        if session.conf.get(PARTS) == PARTS_UNLESS_SAID:  # as many tasks as that take minutes for a few rows
+            session.conf.set(PARTS, str(CORES_OF_A_CLUSTER))
+        if self._brought is not None:
+            session.addArtifacts(str(self._brought), pyfile=True)
+        return session
 
     def _gone(self, problem: Exception) -> EngineDied:
         if isinstance(self._server, str):

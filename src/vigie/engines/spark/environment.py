@@ -60,7 +60,6 @@ def spark_home(cache: Path) -> Path:
         return there
     raise BadSetting(
         "Spark itself is not installed here, its client alone is",
-        where="--engine spark",
         do="Fetch it, once: vigie engine spark. Or name the folder of one with SPARK_HOME.",
     )
 

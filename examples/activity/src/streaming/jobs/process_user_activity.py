@@ -27,7 +27,7 @@ from vigie.avro.registry import registry_of
 from vigie.errors import BadAddress
 from vigie.settings import Settings, read_settings
 from vigie.sinks.bigquery import BigQuery
-from vigie.spark import delivered, flat, goes_on, judged, keep_to, session
+from vigie.spark_job import delivered, flat, goes_on, judged, keep_to, session
 from vigie.terminal import stop_when_asked
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ import pytest
 from vigie.detectors.judging import changes
 from vigie.errors import RequestError
 from vigie.sensors.pipeline import sensor_readings, sensors, watched
-from vigie.spark import judged, keep_to
-from vigie.spark_alerts import CLOSED, OPENED, Known, Rules, fallen_silent, judgement_of
-from vigie.spark_alerts import judged as judged_by_rules
+from vigie.spark_job import judged, keep_to
+from vigie.spark_job_alerts import CLOSED, OPENED, Known, Rules, fallen_silent, judgement_of
+from vigie.spark_job_alerts import judged as judged_by_rules
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -23,9 +23,10 @@ from vigie.core.gold.windows import flat
 from vigie.core.ingest import parsing
 from vigie.core.ingest.shaping import shaped
 from vigie.disk import write_whole
+from vigie.engines import connected
+from vigie.engines.spark import server
 from vigie.engines.spark.jars import jars
 from vigie.engines.spark.java import java_home
-from vigie.engines.spark.session import OURS
 from vigie.errors import RequestError
 from vigie.graph import Silver
 from vigie.settings import Settings, read_settings
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 
 __all__ = ["delivered", "flat", "goes_on", "judged", "keep_to", "session"]
 
-EVERYWHERE = ("spark.sql.session.timeZone", "spark.sql.ansi.enabled", "spark.sql.parquet.outputTimestampType")
-ON_THIS_MACHINE = ("spark.driver.bindAddress", "spark.driver.host", "spark.ui.enabled")
+ON_THIS_MACHINE = {name: server.HERE[name] for name in ("spark.driver.bindAddress", "spark.driver.host")}
+ON_THIS_MACHINE["spark.ui.enabled"] = "false"
 # What transformWithState asks for; the checkpoint of a query keeps to it.
 STATE = {
     "spark.sql.streaming.stateStore.providerClass": "org.apache.spark.sql.execution.streaming.state."
@@ -61,9 +62,9 @@ def session(name: str) -> SparkSession:
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     is_local = (SparkConf().get("spark.master") or "local").startswith("local")
-    own = {key: OURS[key] for key in EVERYWHERE + (ON_THIS_MACHINE if is_local else ())} | STATE
+    own = connected.SETTINGS | server.INSTANTS | STATE
     if is_local:
-        own["spark.sql.shuffle.partitions"] = str(os.cpu_count() or 2)
+        own |= ON_THIS_MACHINE | {"spark.sql.shuffle.partitions": str(os.cpu_count() or 2)}
     builder = SparkSession.builder.appName(name)
     for key, value in own.items():
         builder = builder.config(key, value)
