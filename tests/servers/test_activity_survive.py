@@ -27,9 +27,9 @@ from tests.activity.test_pipeline import in_order, written
 from tests.reference import compare_lakes, tables
 from tests.runs import Job, Killed, killed_at_random, until
 from tests.servers import mongodb, registry
+from tests.servers.kafka import send
 from tests.servers.test_avro import live
 from tests.servers.test_feed_kafka import received
-from tests.servers.test_flights_kafka import a_broker, send
 from tests.sinks import bigquery_server as bigquery
 from tests.tier import nightly
 from vigie import feeding
@@ -56,20 +56,6 @@ FEEDS_KILLED, RUNS_KILLED = 3, 2
 # The topic's key is the title: edits of one user stand in both partitions, and which are looked at together is a
 # matter of the moment.
 OF_TWO_PARTITIONS = "EDIT_BURST"
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with a_broker(tmp_path_factory.mktemp("kafka")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def schemas() -> Iterator[registry.Server]:
-    """A registry that settings name."""
-    with registry.a_registry() as running, pytest.MonkeyPatch.context() as environment:
-        environment.setenv("VIGIE_REGISTRY", running.url)
-        yield running
 
 
 @pytest.fixture(scope="module")

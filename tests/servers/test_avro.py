@@ -25,9 +25,9 @@ from tests.avro.messages import NOON, V1, V2, V3, an_event, framed, schema_file
 from tests.avro.shop import events_raw
 from tests.reference import tables
 from tests.runs import DIED, ROOT, Job, commits, until
+from tests.servers.kafka import send
 from tests.servers.registry import Server, a_registry, behind_a_password
 from tests.servers.test_feed_kafka import received
-from tests.servers.test_flights_kafka import a_broker, send
 from tests.tier import nightly
 from vigie import feeding
 from vigie.address import Kafka
@@ -41,12 +41,6 @@ from vigie.settings import read_settings
 SHOP = str(ROOT / "tests" / "avro" / "shop.py")
 VIGIE = str(Path(sys.executable).with_name("vigie"))
 NUMBERS = count()
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with a_broker(tmp_path_factory.mktemp("kafka")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

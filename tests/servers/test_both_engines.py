@@ -18,8 +18,7 @@ from tests.reference import compare, compare_lakes, tables
 from tests.runs import Job, an_inbox
 from tests.sensors.test_pipeline import AGGREGATES
 from tests.servers import registry
-from tests.servers.test_flights_kafka import a_broker
-from tests.servers.test_loop_kafka import PARTITIONS, filled
+from tests.servers.kafka import send
 from tests.tier import nightly
 from vigie.address import Kafka
 from vigie.engines.spark.kafka_broker import Broker
@@ -37,26 +36,13 @@ START = 1_748_779_200.0  # a noon long past
 LASTS_S = 45 * 60.0
 KEYS = {"flights": 20, "sensors": 60, "activity": 15}
 INTERVALS = {"weather": 60.0, "maintenance": 600.0}
-FILES, A_BATCH = 4, 2_000
+FILES, PARTITIONS, A_BATCH = 4, 3, 2_000
 # The oracle of flights has no clock: the slowest partition holds every window back. In the others a partition may have
 # no message at all, and none that was read to its end holds anything back.
 IDLE_S = {"flights": 1e6}
 # What ranks all keys together, or looks at a key in two partitions: which readings are looked at together is a matter
 # of the moment.
 OF_THE_MOMENT = {"OFF_COURSE", "EDIT_BURST"}
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with a_broker(tmp_path_factory.mktemp("kafka")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def schemas() -> Iterator[registry.Server]:
-    with registry.a_registry() as running, pytest.MonkeyPatch.context() as environment:
-        environment.setenv("VIGIE_REGISTRY", running.url)
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +90,7 @@ def in_kafka(sources: Mapping[str, Source], feeds: Mapping[str, Sequence[Tick]],
         topic = f"{prefix}-{name}"
         written_there = framed(sources[name], iter(ticks), Kafka(broker.servers, topic), read_settings())
         messages = [message for tick in written_there for message in tick.messages]
-        told.append(f"{name}={filled(broker, topic, messages)}")
+        told.append(f"{name}={send(broker, topic, messages, PARTITIONS)}")
     return " ".join(told)
 
 

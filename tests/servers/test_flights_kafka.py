@@ -4,54 +4,20 @@ from __future__ import annotations
 
 import os
 import random
-import re
-from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from subprocess import TimeoutExpired
 
 import pytest
-from confluent_kafka import Producer
 
 from tests.reference import compare, compare_lakes, tables
 from tests.runs import DIED, GARBAGE, Job, a_state, commits, killed_at_random, simulated
+from tests.servers.kafka import Messages, a_broker, keyed, send
 from tests.tier import NIGHTLY, by_night, nightly
-from vigie.engines.spark.jars import kafka_jars
-from vigie.engines.spark.java import java_home
 from vigie.engines.spark.kafka_broker import Broker
 from vigie.lake import Lake, rows
-from vigie.settings import Settings
 
 KILLS_WITH_CHILDREN = by_night((True, False, True), few=(True,))
-AIRCRAFT = re.compile(rb'"icao24": ?"([0-9a-f]+)"')
-Messages = Sequence[tuple[bytes | None, bytes | None]]
-
-
-def a_broker(folder: Path, port: int = 0) -> Broker:
-    cache = Settings().cache
-    java = java_home(cache)
-    return Broker(folder, java, kafka_jars(cache, java), port)
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with a_broker(tmp_path_factory.mktemp("kafka")) as running:
-        yield running
-
-
-def send(broker: Broker, topic: str, messages: Messages) -> None:
-    broker.create_topic(topic)
-    producer = Producer({"bootstrap.servers": broker.servers, "message.max.bytes": 12_000_000})
-    for key, value in messages:
-        producer.produce(topic, value, key)
-        producer.poll(0)
-    assert producer.flush(60) == 0
-
-
-def keyed(values: Sequence[bytes]) -> Messages:
-    """By their aircraft, as a feed sends them."""
-    found = [(AIRCRAFT.search(value), value) for value in values]
-    return [(named and named[1], value) for named, value in found]
 
 
 def batches(lake: Path) -> list[int]:

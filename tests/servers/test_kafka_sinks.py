@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 from confluent_kafka import Consumer
 
 from tests.rows import a_table
-from tests.servers.test_flights_kafka import a_broker
 from tests.sinks.receivers import a_free_port, closed, opened
 from vigie.address import Kafka
 from vigie.contracts import Surroundings
@@ -21,12 +19,6 @@ from vigie.sinks import NotNow
 from vigie.sinks.kafka import NO_SERVERS, KafkaAlerts, KafkaTopic, Topic
 
 Message = tuple[str | None, dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with a_broker(tmp_path_factory.mktemp("kafka")) as running:
-        yield running
 
 
 def held(broker: Broker, topic: str, count: int) -> list[Message]:

@@ -3,43 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
 
 from tests.reference import compare_lakes, tables
 from tests.runs import GARBAGE, Job, killed_at_random, simulated
-from tests.servers.test_flights_kafka import Messages, a_broker, keyed
+from tests.servers.kafka import Messages, keyed, send
 from tests.tier import by_night
 from vigie.engines.spark.kafka_broker import Broker
 
 PARTITIONS = 3
 KILLS = by_night(20, few=3)
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with a_broker(tmp_path_factory.mktemp("kafka")) as running:
-        yield running
-
-
-def filled(broker: Broker, topic: str, messages: Messages) -> str:
-    """A topic of several partitions with these messages, each key in one of them; its address."""
-    admin = AdminClient({"bootstrap.servers": broker.servers})
-    admin.create_topics([NewTopic(topic, PARTITIONS, 1)])[topic].result()
-    producer = Producer({"bootstrap.servers": broker.servers, "message.max.bytes": 12_000_000})
-    for key, value in messages:
-        while True:
-            try:
-                producer.produce(topic, value, key)
-                break
-            except BufferError:
-                producer.poll(0.1)
-    assert producer.flush(60) == 0
-    return f"kafka://{broker.servers}/{topic}"
 
 
 def taken(lake: Path, address: str, messages: int) -> list[str]:
@@ -54,7 +29,7 @@ def test_a_topic_in_one_batch_and_in_many_and_killed_on_the_way_leaves_the_same_
     broker: Broker, tmp_path: Path
 ) -> None:
     garbage: Messages = [(b"\xff\x00", value) for value in GARBAGE.values()]
-    address = filled(broker, "cut", [*keyed(simulated(12_000)), *garbage, (None, None)])
+    address = send(broker, "cut", [*keyed(simulated(12_000)), *garbage, (None, None)], PARTITIONS)
 
     assert taken(tmp_path / "one", address, 10**6).count("ledger") == 2, "one, and one in which all are idle"
     assert taken(tmp_path / "many", address, 900).count("ledger") > 3

@@ -18,9 +18,9 @@ from deltalake import DeltaTable
 from tests.avro.messages import NOON, V1, V2, V3, an_event, framed
 from tests.reference import tables
 from tests.runs import Job, an_inbox, until
+from tests.servers.kafka import send
 from tests.servers.mongodb import Server, a_server
 from tests.servers.registry import a_registry
-from tests.servers.test_flights_kafka import a_broker, send
 from tests.tier import nightly
 from vigie.engines.spark.kafka_broker import Broker
 
@@ -43,12 +43,6 @@ def events(rows):
 
 shop.deliver(events_raw, to=MongoMessages("events", id="event_id", indexes=("_vigie.received_at",)))
 """
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with a_broker(tmp_path_factory.mktemp("kafka")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

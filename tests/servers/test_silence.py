@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka import Producer
 
 from tests.runs import until
-from tests.servers.test_flights_kafka import a_broker
+from tests.servers.kafka import a_broker
 from tests.servers.watching import VIGIE
 from tests.tier import nightly
 from vigie.lake import Lake, is_table, rows

@@ -11,22 +11,15 @@ import pytest
 
 from tests.reference import compare_lakes
 from tests.runs import Job, simulated
+from tests.servers.kafka import Messages, keyed, send
 from tests.servers.spark_cluster import a_cluster
-from tests.servers.test_flights_kafka import Messages, a_broker, keyed
 from tests.servers.test_flights_survive import GARBAGE_NOT_LONG
-from tests.servers.test_loop_kafka import filled
 from tests.tier import nightly
 from vigie.engines.spark.kafka_broker import Broker
 from vigie.lake import Lake, rows
 
 # What is installed, but for what lies somewhere else and is pointed to from there, as this checkout is.
 WITHOUT_US = '#!/bin/sh\nPYTHONPATH="$PYTHONPATH:{installed}" exec {python} -S "$@"\n'
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with a_broker(tmp_path_factory.mktemp("kafka")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +39,7 @@ def test_executors_that_lack_vigie_are_given_it_and_fill_the_lake_that_the_embed
     python.chmod(0o755)
     assert os.system(f"{python} -c 'import pyarrow' && ! {python} -c 'import vigie.core' 2>/dev/null") == 0
     garbage: Messages = [(b"\xff\x00", value) for value in GARBAGE_NOT_LONG]
-    address = filled(broker, "clustered", [*keyed(simulated(3_000)), *garbage, (None, None)])
+    address = send(broker, "clustered", [*keyed(simulated(3_000)), *garbage, (None, None)], 3)
     monkeypatch.setenv("PYSPARK_PYTHON", str(python))
     monkeypatch.setenv("VIGIE_CORES", "2")
 
