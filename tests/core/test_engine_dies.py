@@ -60,8 +60,8 @@ class Dying(Embedded):
 
         def at_work(*frames: DataFrame) -> DataFrame:
             if dies:
-                assert self._child is not None
-                self._child.kill()
+                assert self._sail is not None
+                self._sail.process.kill()
             return function(*frames)
 
         return super().evaluate(at_work, *tables)

@@ -20,6 +20,7 @@ from pyspark.sql import functions as F
 
 from vigie.core.engine import EngineDied
 from vigie.engines.connected import Session
+from vigie.engines.embedded import engine as embedded
 from vigie.engines.embedded import exchange
 from vigie.engines.embedded.engine import Embedded
 
@@ -62,11 +63,11 @@ def test_no_rows_come_back_as_no_rows_of_their_types(engine: Embedded) -> None:
 
 def test_one_that_was_killed_is_said_to_have_gone_and_the_next_call_is_answered(engine: Embedded) -> None:
     engine.evaluate(doubled, ROWS)
-    assert engine._child is not None
+    assert engine._sail is not None
 
     def kills(rows: DataFrame) -> DataFrame:
-        assert engine._child is not None
-        os.kill(engine._child.pid, signal.SIGKILL)
+        assert engine._sail is not None
+        os.kill(engine._sail.process.pid, signal.SIGKILL)
         return doubled(rows)
 
     with pytest.raises(EngineDied, match="went away"):
@@ -78,8 +79,8 @@ def test_one_that_was_killed_is_said_to_have_gone_and_the_next_call_is_answered(
 def test_one_that_hangs_is_ended_at_the_deadline(engine: Embedded) -> None:
     engine.evaluate(doubled, ROWS)
     engine._deadline_s = 2
-    assert engine._child is not None
-    stopped = engine._child.pid
+    assert engine._sail is not None
+    stopped = engine._sail.process.pid
 
     def hangs(rows: DataFrame) -> DataFrame:
         os.kill(stopped, signal.SIGSTOP)
@@ -93,6 +94,43 @@ def test_one_that_hangs_is_ended_at_the_deadline(engine: Embedded) -> None:
     assert time.monotonic() - began < 15
     engine._deadline_s = 20
     assert engine.evaluate(doubled, ROWS).num_rows == 3
+
+
+def test_after_many_calls_another_child_takes_over_and_a_call_that_is_at_work_is_still_answered(
+    engine: Embedded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "CALLS", 3)
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def slow(rows: DataFrame) -> DataFrame:
+        begun.set()
+        goes_on.wait(60)
+        return doubled(rows)
+
+    with ThreadPoolExecutor() as threads:
+        answer = threads.submit(engine.evaluate, slow, ROWS)
+        begun.wait(60)
+        assert engine._sail is not None
+        first = engine._sail
+        for _ in range(5):
+            assert engine.evaluate(doubled, ROWS).num_rows == 3
+        assert engine._sail is not first
+        assert first.process.poll() is None
+        goes_on.set()
+        assert answer.result().num_rows == 3
+
+    assert first.process.poll() is not None
+    assert engine._sail.process.poll() is None
+
+
+def test_one_whose_session_somebody_keeps_is_not_replaced(engine: Embedded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "CALLS", 3)
+    session = engine.own_session()
+
+    for _ in range(5):
+        engine.evaluate(doubled, ROWS)
+
+    assert session.range(3).count() == 3
 
 
 def test_what_a_function_raises_is_raised_as_it_is(engine: Embedded) -> None:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,17 +19,18 @@ from vigie.core.run_context import RunContext
 from vigie.core.source import Bounds, Source
 from vigie.core.user_function import reason
 from vigie.engines import columns, plans
-from vigie.engines.connected import LOOKS_AT_CALLERS, Session, connected, is_of_the_connection, opened
+from vigie.engines.connected import Session, connected, is_of_the_connection, opened
 from vigie.engines.embedded import latest
 from vigie.engines.embedded.closing import Closing
 from vigie.engines.embedded.exchange import Exchange, read
 from vigie.engines.embedded.intake import ArrowIntake
+from vigie.engines.embedded.sail import Sail
 from vigie.graph import Source as Declared
 
-STARTS_WITHIN_S = 60.0
 DEADLINE_S = 120.0
-
-log = logging.getLogger(__name__)
+# sail keeps something of every call, for ever (250 kB, live): after so many another takes over, in a third of a
+# second.
+CALLS = 200
 
 
 class Embedded:
@@ -46,10 +43,8 @@ class Embedded:
         self._memory, self._deadline_s = memory, deadline_s
         self._exchange = Exchange()
         self._closing: dict[Path, Closing] = {}
-        self._child: subprocess.Popen[str] | None = None
-        self._port = 0
-        self._free: list[SparkSession] = []  # sessions that nobody is at work with
-        self._lock = threading.Lock()  # of the child and its sessions
+        self._sail: Sail | None = None
+        self._lock = threading.Lock()  # of sail and its sessions
 
     def evaluate(self, function: Function, *tables: pa.Table) -> pa.Table:
         """What a function makes of these tables, in no promised order; EngineDied when it has to be asked again."""
@@ -106,8 +101,9 @@ class Embedded:
     def own_session(self) -> Session:
         """A session for whoever keeps it, whose calls nobody watches; it ends with this engine."""
         with self._lock:
-            self._started()
-            return opened(self._address, {})
+            sail = self._started()
+            sail.is_kept = True
+            return opened(sail.address, {})
 
     def call(self, session: Session, name: str, table: Path) -> None:
         """Have a session know a Delta table by a name, as it is whenever it is asked."""
@@ -119,33 +115,29 @@ class Embedded:
             self._end()
         self._exchange.close()
 
-    @property
-    def _address(self) -> str:
-        return f"sc://127.0.0.1:{self._port}"
-
     @contextmanager
     def _watched(self) -> Iterator[SparkSession]:
         """A session for one call, which must end before the deadline."""
         with self._lock:
-            child = self._started()
-            session = self._free.pop() if self._free else None
+            sail = self._started()
+            session = sail.begins()
         too_late = threading.Event()
 
         def give_up() -> None:
             too_late.set()
-            child.kill()
+            sail.process.kill()
 
         timer = threading.Timer(self._deadline_s, give_up)
         timer.start()
         try:
-            session = session or opened(self._address, {LOOKS_AT_CALLERS: "false"})
+            session = session or sail.opened()
             with connected(session):
                 yield session
         except Exception as problem:
             # What broke the connection may be seen before the process is gone.
             if too_late.is_set() or is_of_the_connection(problem):
                 with self._lock:
-                    if self._child is child:
+                    if self._sail is sail:
                         self._end()
                 said = f"gave no answer in {self._deadline_s:.0f} s" if too_late.is_set() else "went away"
                 raise EngineDied(f"the embedded engine {said}") from problem
@@ -155,47 +147,21 @@ class Embedded:
         finally:
             timer.cancel()
             with self._lock:
-                if self._child is child and session is not None:
-                    self._free.append(session)
+                sail.ends(session)
+                if sail is not self._sail and not sail.at_work:
+                    sail.end()
 
-    def _started(self) -> subprocess.Popen[str]:
-        if self._child is not None and self._child.poll() is not None:
+    def _started(self) -> Sail:
+        """What takes the next call. One that is replaced ends when its last call does."""
+        if self._sail is not None and not self._sail.is_alive:
             self._end()
-        if self._child is None:
-            self._start()
-        assert self._child is not None
-        return self._child
-
-    def _start(self) -> None:
-        pool = {
-            "SAIL_RUNTIME__MEMORY_POOL__TYPE": "greedy",
-            "SAIL_RUNTIME__MEMORY_POOL__GREEDY__MAX_SIZE": str(self._memory),
-            "RUST_LOG": os.environ.get("RUST_LOG", "error"),
-        }
-        self._child = subprocess.Popen(
-            [sys.executable, "-m", "vigie.engines.embedded.child"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **pool},
-            start_new_session=True,  # Ctrl-C is for us: what has begun is finished
-        )
-        timer = threading.Timer(STARTS_WITHIN_S, self._child.kill)
-        timer.start()
-        assert self._child.stdout is not None
-        said = self._child.stdout.readline()
-        timer.cancel()
-        if not said.strip().isdecimal():
-            self._end()
-            raise EngineDied("the embedded engine did not start", do="Look at what it said above.")
-        self._port = int(said)
+        if self._sail is None or (self._sail.calls >= CALLS and not self._sail.is_kept):
+            before, self._sail = self._sail, Sail(self._memory)
+            if before is not None and not before.at_work:
+                before.end()
+        return self._sail
 
     def _end(self) -> None:
-        child, self._child, self._free = self._child, None, []
-        if child is None:
-            return
-        child.kill()
-        child.wait()
-        for stream in (child.stdin, child.stdout):
-            if stream is not None:
-                stream.close()
+        sail, self._sail = self._sail, None
+        if sail is not None:
+            sail.end()
