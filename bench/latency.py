@@ -41,6 +41,7 @@ class Live:
     messages: int
     ages: list[Ages]
     peak_mb: dict[str, float]
+    minutes_mb: list[float]  # the run's, at each minute
     growth: float
     cores: dict[str, float]
     unaccounted: int
@@ -104,6 +105,7 @@ def _found(workload: LiveWorkload, seen: Seen, prints: dict[str, Footprint], min
         DeltaTable(str(seen.lake.bronze(workload.topic.replace("-", "_")))).to_pyarrow_dataset().count_rows(),
         workload.ages(seen),
         {name: footprint.peak / 1e6 for name, footprint in prints.items()},
+        by_the_minute(prints["run"].memory),
         growth(prints["run"].memory, minutes),
         {name: footprint.cpu_s / (minutes * 60) for name, footprint in prints.items()},
         unaccounted(seen.lake, workload.name),
@@ -119,6 +121,12 @@ def unaccounted(lake: Lake, pipeline: str) -> int:
         for entry in entries
         if None not in [entry[part] for part in parts]
     )
+
+
+def by_the_minute(memory: list[tuple[float, int]]) -> list[float]:
+    """The median of each minute, in megabytes."""
+    whole = range(int(memory[-1][0] // 60))
+    return [statistics.median(size for at, size in memory if at // 60 == minute) / 1e6 for minute in whole]
 
 
 def growth(memory: list[tuple[float, int]], minutes: float) -> float:
