@@ -11,7 +11,7 @@ from vigie.pipeline import load
 
 
 def test_the_public_names_are_what_they_say() -> None:
-    assert sorted(vigie.__all__) == ["Last", "Pipeline", "Sink", "VigieError"]
+    assert sorted(vigie.__all__) == ["Last", "Pipeline", "Sink", "VigieError", "spark"]
     assert all(hasattr(vigie, name) for name in vigie.__all__)
 
 
