@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from tests.servers.kafka import produce
 from vigie.engines.spark.kafka_broker import Broker
 
 PATIENCE_S = 60.0
@@ -23,14 +24,7 @@ def fill(broker: Broker, topic: str, rows: int, messages: Iterable[tuple[bytes, 
     print(f"Loading {rows:,} messages into {topic}, once ...", flush=True)
     broker.create_topic(topic)
     producer = Producer({"bootstrap.servers": broker.servers, "linger.ms": 50, "queue.buffering.max.messages": 200_000})
-    for key, value in messages:
-        while True:
-            try:
-                producer.produce(topic, value, key)
-                break
-            except BufferError:
-                producer.poll(0.1)
-        producer.poll(0)
+    produce(producer, topic, messages)
     producer.flush(PATIENCE_S)
     held = _held(broker, topic)
     if held != rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from confluent_kafka import Producer
@@ -27,6 +27,13 @@ def send(broker: Broker, topic: str, messages: Messages, partitions: int = 2) ->
     """A topic with these messages besides what it has, each key in one partition; its address."""
     broker.create_topic(topic, partitions)
     producer = Producer({"bootstrap.servers": broker.servers, "message.max.bytes": 12_000_000})
+    produce(producer, topic, messages)
+    assert producer.flush(60) == 0
+    return f"kafka://{broker.servers}/{topic}"
+
+
+def produce(producer: Producer, topic: str, messages: Iterable[tuple[bytes | None, bytes | None]]) -> None:
+    """Hand over messages as fast as they are taken."""
     for key, value in messages:
         while True:
             try:
@@ -35,8 +42,6 @@ def send(broker: Broker, topic: str, messages: Messages, partitions: int = 2) ->
             except BufferError:
                 producer.poll(0.1)
         producer.poll(0)
-    assert producer.flush(60) == 0
-    return f"kafka://{broker.servers}/{topic}"
 
 
 def keyed(values: Sequence[bytes]) -> Messages:
