@@ -12,13 +12,13 @@ import sys
 import zipfile
 from base64 import urlsafe_b64encode
 from hashlib import sha256
-from importlib.metadata import Distribution
+from importlib.metadata import Distribution, packages_distributions
 from pathlib import Path
 
 import pytest
 
 from tests.requirements import unmet
-from tools.install import LOCKS, cache_folder, uv_program
+from tools.install import IMPORT_ALL, LOCKS, cache_folder, uv_program
 from vigie.settings import Settings
 
 HOUSE = Path(__file__).parent.parent
@@ -27,6 +27,10 @@ PIN = re.compile(r"^([a-z0-9][\w.-]*)==(\S+)", re.MULTILINE)
 
 def pins(name: str) -> set[tuple[str, str]]:
     return set(PIN.findall((LOCKS / f"{name}.lock").read_text()))
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def a_wheel(folder: Path, name: str, version: str, requires: str = "", extra: str = "") -> Path:
@@ -204,6 +208,19 @@ def test_bytecode_is_compiled_even_where_python_is_told_to_write_none(house: Pat
 
     [environment] = (house / "cache/environments").iterdir()
     assert list(environment.glob("lib/python*/site-packages/__pycache__/sails.*.pyc"))
+
+
+def test_what_is_compiled_asks_for_no_package_of_who_develops() -> None:
+    stands_in = {"pyspark", "py4j"}  # for pyspark-client, which holds the same modules
+    left_out = {name for name, _ in pins("dev")} - {name for name, _ in pins("runtime")} - stands_in
+    modules = {module for module, owners in packages_distributions().items() if {*map(normal, owners)} <= left_out}
+    without_them = f"import sys\nsys.modules.update(dict.fromkeys({modules!r}))\n"
+
+    command = [sys.executable, "-c", without_them + IMPORT_ALL]
+    imported = subprocess.run(command, check=False, capture_output=True, text=True)
+
+    assert "pytest" in modules
+    assert imported.returncode == 0, imported.stderr
 
 
 def test_a_package_that_cannot_be_fetched_is_said_and_leaves_nothing(house: Path) -> None:

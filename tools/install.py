@@ -44,7 +44,8 @@ from importlib import import_module
 from pkgutil import walk_packages
 import streamlit.web.cli, uvicorn, vigie
 for module in walk_packages(vigie.__path__, "vigie."):
-    import_module(module.name)
+    if module.name != "vigie.fixtures":  # which asks for pytest
+        import_module(module.name)
 """
 
 NEEDED_BY_UV = 200_000_000  # bytes, to fetch uv itself
