@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from vigie import choosing
+from vigie import choosing, memory
 from vigie.cli_alerts import alerts, backtest
 from vigie.cli_lists import ledger, quarantine, query, show
 from vigie.cli_models import models, train
@@ -325,6 +325,7 @@ def _pipeline(text: str) -> Pipeline:
 
 
 def main() -> None:
+    memory.give_back()
     able_to_say_anything()
     try:
         app()

@@ -6,8 +6,6 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 
-import pyarrow as pa
-
 from vigie.address import Address, Kafka, Tcp
 from vigie.addressing import addresses_of
 from vigie.avro.registry import registry_of
@@ -48,8 +46,6 @@ def run(
     engine: Callable[[], Engine] = Embedded,
 ) -> None:
     """Run until `stop` is set, or with `once` until all that is there has gone through."""
-    # Arrow's own keeps what it was given in the busiest moment; what lives for weeks gives it back.
-    pa.set_memory_pool(pa.system_memory_pool())
     graph = checked(pipeline, functions_too=True)
     stop = stop or threading.Event()
     with ExitStack() as closing, explained(request.lake):
