@@ -36,5 +36,5 @@ def engine(name: str | None, master: str | None, settings: Settings) -> Callable
         need_client()
         from vigie.engines.spark.engine import answering, reached
 
-        return partial(reached, answering(name))
+        return partial(reached, answering(name), settings.spark_few)
     raise BadSetting(f"there is no engine '{name}'", where="--engine", do="Name embedded, spark or sc://host:port.")

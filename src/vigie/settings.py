@@ -171,6 +171,11 @@ class Settings(BaseSettings):
         description="memory for Spark, for example 1200m or 2g",
     )
     cores: int | None = Field(default=None, ge=1, description="how many cores Spark may use, for example 2")
+    spark_few: int = Field(
+        default=10_000,
+        ge=0,
+        description="of how many messages a batch may be for this process to judge it on Spark; 0 for none",
+    )
     spark_master: str | None = Field(
         default=None, description="the master that Spark is started on, for example local[2] or spark://host:7077"
     )

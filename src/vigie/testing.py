@@ -147,6 +147,9 @@ class Given:
 
     def verify(self, span: Span, messages: int) -> str | None: ...
 
+    def most(self, part: Any) -> int:
+        return part[1] if part else 0
+
     def frame(self, spark: SparkSession, span: Span) -> DataFrame:
         rows = self.read(span)
         return given(spark, rows.append_column("row", rows["line"]))

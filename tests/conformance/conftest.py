@@ -21,7 +21,13 @@ def embedded() -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="module")
-def spark() -> Iterator[Engine]:
-    running = Spark(Server(read_settings()))
+def server() -> Iterator[Server]:
+    """Which begins when it is first asked."""
+    running = Server(read_settings())
     yield running
-    running.close()
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def spark(server: Server) -> Engine:
+    return Spark(server, few=0)

@@ -41,6 +41,9 @@ class Partitions:
 
     def watch(self) -> None: ...
 
+    def most(self, part: Any) -> int:
+        return sum(until - done for done, until in part)
+
     def frame(self, spark: SparkSession, span: Span) -> DataFrame:
         rows = self.read(span)
         places = [partition * A_PARTITION + at for partition, at in self._places(rows)]

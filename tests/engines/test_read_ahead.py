@@ -13,7 +13,7 @@ import pytest
 
 from tests.core.partitions import Partitions
 from vigie.core.source import Bounds, Span, There
-from vigie.engines.embedded.read_ahead import ReadAhead
+from vigie.engines.arrow.read_ahead import ReadAhead
 from vigie.errors import RunFailed, SourceAway
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

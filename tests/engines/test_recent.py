@@ -10,7 +10,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vigie.engines.embedded.recent import RecentKeys
+from vigie.engines.arrow.recent import RecentKeys
 
 SCHEMA = pa.schema([("u0", pa.string()), ("micros", pa.int64())])
 keys = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 40)), max_size=4)

@@ -106,7 +106,7 @@ class Inbox:
                 continue
             taken.append([file.name.hex(), file.size, file.modified, _lines(content), digest])
             size += file.size
-        messages = sum(int(str(lines)) for *_, lines, _ in taken)
+        messages = self.most(taken)
         return There({PARTITION: bool(new)}, Span(taken, None, messages, is_cut) if taken else None)
 
     def read(self, span: Span) -> pa.Table:
@@ -137,6 +137,9 @@ class Inbox:
                 do="Start again: the batch is read anew. If it happens again, whoever reads it loses lines.",
             )
         return None
+
+    def most(self, part: Any) -> int:
+        return sum(lines for _, _, _, lines, _ in part)
 
     def frame(self, spark: SparkSession, span: Span) -> DataFrame:
         from pyspark.sql.pandas.types import from_arrow_schema

@@ -145,6 +145,9 @@ class KafkaTopic:
         wanted = {at: (after, until) for at, (after, until) in dict(span.part).items() if after < until}
         return self.source.verify(wanted, messages)
 
+    def most(self, part: Any) -> int:
+        return sum(until - after for after, until in dict(part).values())
+
     def frame(self, spark: SparkSession, span: Span) -> DataFrame:
         from pyspark.sql import functions as F
         from pyspark.sql.pandas.types import from_arrow_schema

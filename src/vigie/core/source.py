@@ -79,6 +79,10 @@ class Source(Protocol):
         """
         ...
 
+    def most(self, part: Any) -> int:
+        """How many messages a part of the source is, or a few more, told without reading them."""
+        ...
+
     def frame(self, spark: SparkSession, span: Span) -> DataFrame:
         """The same messages as Spark's executors read them, and `row`: their place among all of the source. What was
         read, and of what `verify` says, is counted by whoever reads it."""

@@ -17,7 +17,7 @@ from tests.core.numbers import LEDGER, numbers, rows
 from vigie import Pipeline
 from vigie.core.delta import tables
 from vigie.core.engine import Engine
-from vigie.engines.embedded import latest
+from vigie.engines.arrow import latest
 from vigie.errors import BadDeclaration
 
 if TYPE_CHECKING:

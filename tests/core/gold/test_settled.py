@@ -30,7 +30,7 @@ from vigie.core.ledger import Entry, Ledger
 from vigie.core.loop import Loop
 from vigie.core.run_context import RunContext
 from vigie.core.source import Bounds
-from vigie.engines.embedded import closing
+from vigie.engines.arrow import closing
 from vigie.engines.embedded.engine import Embedded
 from vigie.errors import BadDeclaration
 from vigie.lake import Lake, rows

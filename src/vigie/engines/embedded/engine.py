@@ -19,11 +19,11 @@ from vigie.core.run_context import RunContext
 from vigie.core.source import Bounds, Source
 from vigie.core.user_function import reason
 from vigie.engines import columns, plans
+from vigie.engines.arrow import latest
+from vigie.engines.arrow.closing import Closing
+from vigie.engines.arrow.intake import ArrowIntake
 from vigie.engines.connected import Session, connected, is_of_the_connection, opened
-from vigie.engines.embedded import latest
-from vigie.engines.embedded.closing import Closing
 from vigie.engines.embedded.exchange import Exchange, read
-from vigie.engines.embedded.intake import ArrowIntake
 from vigie.engines.embedded.sail import Sail
 from vigie.graph import Source as Declared
 

@@ -10,13 +10,13 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from vigie.core.delta import changes, tables
-from vigie.core.delta.snapshot import Snapshot, Within
+from vigie.core.delta import changes
+from vigie.core.delta.snapshot import Snapshot
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Read, TooLong, Work
 from vigie.core.gold.gain import gained as gained_here
 from vigie.core.gold.gain import how_much
-from vigie.core.gold.windows import END, START, longest
+from vigie.core.gold.windows import END, START
 from vigie.core.progress import NEVER
 from vigie.engines.spark import frames
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from pyspark.sql.connect.session import SparkSession
 
 ROWS_OF_A_LIST = 20  # a row with a list or a map counts for so many
-ROWS_FOR_A_LOOK = 100_000  # what is worked out of so few is done at once, and need not be held to be counted first
 TIMES_TAKEN_HERE = 1_000_000  # of rows, two for each: so few are counted here, without Spark
 
 
@@ -35,15 +34,6 @@ def give(session: SparkSession, work: Work, path: Path, stamp: Stamp) -> None:
     made = work.function(_rows(session, work), *whole)
     moment = F.coalesce(F.col(work.closed_by), _at(work.until))
     closed = made.where(_between(moment, work.after, work.until, ends=work.is_windowed))
-    most = _most_rows(schema)
-    rows, size = _comes_of(work)
-    if rows <= ROWS_FOR_A_LOOK and size <= frames.BYTES_TAKEN_HERE:
-        found = closed.limit(most + 1).toArrow().select(schema.names).cast(schema)
-        if found.num_rows <= most:
-            if work.is_windowed and longest(found) > work.looks_back:
-                raise TooLong
-            tables.append_arrow(found, path, stamp)
-            return
     held = closed.persist()
     try:
         ends, starts = (F.unix_micros(name) if name in schema.names else F.lit(None) for name in (END, START))
@@ -53,21 +43,11 @@ def give(session: SparkSession, work: Work, path: Path, stamp: Stamp) -> None:
         [count, size, most_micros] = counted or (0, 0, None)
         if work.is_windowed and (most_micros or 0) > work.looks_back:
             raise TooLong
-        frames.append(held, path, stamp, {}, few=count <= most and frames.are_few(count, size))
+        has_lists = any(pa.types.is_nested(kind) for kind in schema.types)
+        rows = count * (ROWS_OF_A_LIST if has_lists else 1)
+        frames.append(held, path, stamp, {}, few=frames.are_few(rows, size))
     finally:
         held.unpersist()
-
-
-def _most_rows(schema: pa.Schema) -> int:
-    """So many rows of a table are written from here."""
-    has_lists = any(pa.types.is_nested(kind) for kind in schema.types)
-    return frames.ROWS_TAKEN_HERE // (ROWS_OF_A_LIST if has_lists else 1)
-
-
-def _comes_of(work: Work) -> tuple[int, int]:
-    """Of how many rows it is worked out, or of a few less, and of how many bytes of files."""
-    since = NEVER if work.after == NEVER else work.after - work.looks_back
-    return Snapshot(work.reads.path, work.reads.version).most(Within(work.reads.time, since, work.until))
 
 
 def _rows(session: SparkSession, work: Work) -> DataFrame:

@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,15 +18,21 @@ import pyarrow as pa
 from pyspark import __version__
 from pyspark.errors import PySparkException
 
+from vigie.core.delta.snapshot import Snapshot
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Cut, EngineAway, EngineDied, Function, NotComputed, Read, Work
+from vigie.core.gold.gain import how_much
 from vigie.core.run_context import RunContext
 from vigie.core.source import Bounds, Source
 from vigie.core.user_function import reason
 from vigie.disk import full, is_full
 from vigie.engines import columns, plans
+from vigie.engines.arrow.closing import Closing
+from vigie.engines.arrow.intake import ArrowIntake
+from vigie.engines.arrow.latest import latest as latest_here
 from vigie.engines.connected import Deadline, Session, connected, is_of_the_connection, opened, ran_out_of_time
 from vigie.engines.spark import closing, frames, latest, shipping
+from vigie.engines.spark.by_amount import IntakeByAmount
 from vigie.engines.spark.intake import SparkIntake
 from vigie.engines.spark.server import CORES_OF_A_CLUSTER, INSTANTS, Server
 from vigie.errors import BadSetting, RunFailed
@@ -42,6 +49,9 @@ ANSWERS_WITHIN_S = 7.0  # to a call, and as much to a word of gRPC
 CALL_ENDS_WITHIN_S = 180.0
 FOUND = re.compile(r"sc://(?P<host>[\w.-]+):(?P<port>\d{1,5})/?")
 
+ROWS_OF_A_MESSAGE = 10  # that a gold table is worked out from, where a batch of so many messages is little
+# What is sent with a call is no longer kept by the server once that has ended; what is more is put down there.
+SENT_WITH_A_CALL = {"spark.sql.session.localRelationCacheThreshold": str(48 << 20)}
 PARTS, PARTS_UNLESS_SAID = "spark.sql.shuffle.partitions", "200"
 
 log = logging.getLogger(__name__)
@@ -55,7 +65,7 @@ def started(server: Server) -> Spark:
         server.start()
     except RunFailed as problem:
         raise BadSetting(problem.what, where=server.asked, do="Mend that, or name another with --master.") from problem
-    spark = Spark(server)
+    spark = Spark(server, server.settings.spark_few)
     with _closed_unless_it_serves(spark):
         spark.hold_to_version("SPARK_HOME")
         if not server.is_here:
@@ -83,9 +93,9 @@ def answering(address: str) -> str:
     return address
 
 
-def reached(address: str) -> Spark:
+def reached(address: str, few: int) -> Spark:
     """Spark on a server that is there already; BadSetting when it is of another version, or cannot run what is ours."""
-    spark = Spark(address)
+    spark = Spark(address, few)
     with _closed_unless_it_serves(spark):
         spark.hold_to_version("--engine")
         spark.bring()
@@ -103,12 +113,13 @@ def _closed_unless_it_serves(spark: Spark) -> Iterator[None]:
 
 class Spark:
     """Evaluates declared PySpark functions where a Connect server does: one that is there, or one of our own, which is
-    started anew when it died."""
+    started anew when it died. What is `few` is read, judged and given here, and Spark evaluates the functions alone."""
 
     name = "spark"
 
-    def __init__(self, server: Server | str) -> None:
-        self._server = server
+    def __init__(self, server: Server | str, few: int) -> None:
+        self._server, self._few = server, few
+        self._closing: dict[Path, Closing] = {}
         self._aside = ExitStack()
         self._brought: Path | None = None  # what executors need that they do not have
         self._own = threading.local()  # a session for each thread: what it has made belongs to it
@@ -137,19 +148,28 @@ class Spark:
 
     def intake(
         self, context: RunContext, declared: Declared, source: Source, bounds: Bounds, schemas: Mapping[int, str] | None
-    ) -> SparkIntake:
-        """A source, read by Spark's executors."""
-        return SparkIntake(self, self.session, context, declared, source, bounds, is_avro=schemas is not None)
+    ) -> IntakeByAmount:
+        """A source, read by Spark's executors, and here where little is there."""
+        executors = SparkIntake(self, self.session, context, declared, source, bounds, is_avro=schemas is not None)
+        here = partial(ArrowIntake, self, context, declared, source, bounds, schemas)
+        return IntakeByAmount(executors, here, source, self._few)
 
     def gained(self, table: Read, after: int, watermark: int) -> tuple[int, int]:
         with self.session() as session:
             return closing.gained(session, table, after, watermark)
 
     def give(self, work: Work, path: Path, stamp: Stamp) -> None:
+        here = self._closing.setdefault(path, Closing(self, path))
+        if here.takes(work, self._few * ROWS_OF_A_MESSAGE):
+            here.give(work, stamp)
+            return
         with self.session() as session:
             closing.give(session, work, path, stamp)
 
     def latest(self, function: Function, table: Read, after: int, path: Path, keys: Sequence[str]) -> int:
+        gained, held = how_much(table, after)[0], Snapshot(path).most()[0]
+        if max(gained, held) <= self._few:
+            return latest_here(self, function, table, after, path, keys)
         with self.session() as session:
             return latest.latest(session, function, table, after, path, keys)
 
@@ -219,7 +239,7 @@ class Spark:
         return there
 
     def _new(self, address: str, deadline: Deadline | None) -> Session:
-        session = opened(address, INSTANTS, deadline)
+        session = opened(address, INSTANTS | SENT_WITH_A_CALL, deadline)
         if session.conf.get(PARTS) == PARTS_UNLESS_SAID:  # as many tasks as that take minutes for a few rows
             session.conf.set(PARTS, str(CORES_OF_A_CLUSTER))
         if self._brought is not None:

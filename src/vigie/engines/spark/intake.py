@@ -123,28 +123,26 @@ class SparkBatch:
     rows: DataFrame
     span: Span | None
     noted: str | None = None
-    _told: list[tuple[str, int, int, int]] | None = None
+    _told: list[tuple[str, int, int]] | None = None
     _judged: list[JudgedRows] = field(default_factory=list)
 
-    def _partitions(self) -> list[tuple[str, int, int, int]]:
-        """Of each partition, how many messages there are, of how many bytes, and when the newest arrived; they are read
-        once."""
+    def _partitions(self) -> list[tuple[str, int, int]]:
+        """Of each partition, how many messages there are, and when the newest arrived; they are read once."""
         if self._told is None:
             self._told = self._read()
             if self.span is not None:  # before anything of it is written
-                self.noted = self.source.verify(self.span, sum(rows for _, rows, _, _ in self._told))
+                self.noted = self.source.verify(self.span, sum(rows for _, rows, _ in self._told))
         return self._told
 
-    def _read(self) -> list[tuple[str, int, int, int]]:
+    def _read(self) -> list[tuple[str, int, int]]:
         """Read by the executors, once more when they could not at first: a server may have been away for a moment."""
         for tries_left in (1, 0):
             try:
                 with self.intake.sessions():
                     arrived = F.max(F.unix_micros(F.coalesce("arrived_at", "received_at")))
                     self.rows = self.rows.persist()
-                    size = F.sum(F.coalesce(F.octet_length("value"), F.lit(0)))
-                    found = self.rows.groupBy("partition_id").agg(F.count("*"), size, arrived).collect()
-                    return [(name, rows, size, newest) for name, rows, size, newest in found]
+                    found = self.rows.groupBy("partition_id").agg(F.count("*"), arrived).collect()
+                    return [(name, rows, newest) for name, rows, newest in found]
             except NotComputed as problem:
                 self.source.there(None, ONE)  # SourceAway, when it still is
                 if not tries_left:
@@ -155,17 +153,16 @@ class SparkBatch:
 
     @property
     def count(self) -> int:
-        return sum(rows for _, rows, _, _ in self._partitions())
+        return sum(rows for _, rows, _ in self._partitions())
 
     @property
     def arrived(self) -> dict[str, int]:
-        return {name: newest for name, _, _, newest in self._partitions()}
+        return {name: newest for name, _, newest in self._partitions()}
 
     def keep(self, stamp: Stamp) -> int:
-        few = frames.are_few(self.count, sum(size for _, _, size, _ in self._partitions()))
         with self.intake.sessions():
             bronze = self.rows.select(*bronze_of(self.source).names)
-            return frames.append(bronze, self.intake.bronze, stamp, {}, few=few)[0]
+            return frames.append(bronze, self.intake.bronze, stamp, {})[0]
 
     def writers(self) -> set[int]:
         with self.intake.sessions():

@@ -12,19 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from vigie.arrow_types import arrow_schema
-from vigie.core.delta import tables
-from vigie.core.delta.snapshot import Snapshot, Within
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import NotComputed
 from vigie.core.ingest import quarantine
 from vigie.core.ingest.shaping import SEEN, broken_by, not_the_same, shaped_again
 from vigie.core.ingest.verdict import ACCEPTED, BROKEN, LATE, REPEAT
-from vigie.core.moments import instant
 from vigie.core.notes import TablePlan
 from vigie.core.progress import NEVER
 from vigie.duration import parse_duration
@@ -62,7 +58,6 @@ BESIDE = pa.schema([
     (PARTITION, pa.string()), (ROW, pa.int64()), (RECEIVED, pa.int64()), (ARRIVED, pa.int64()), (SIZE, pa.int64()),
     (RULES, pa.list_(pa.string())), (TIME, pa.int64()), (UNTIL, pa.int64()), (AGAIN, pa.bool_()),
 ])  # fmt: skip
-KEYS_TAKEN_HERE = 500_000  # of what was accepted before
 PLACES = pa.schema([(AGAIN_AT, pa.int64())])
 FEW = 1_000_000  # rows that each executor is given whole, by their places and rules
 
@@ -207,44 +202,21 @@ class Judge:
         times goes there."""
         watermark, time = int(self.watermark or 0), str(self.table.event_time)
         first, last = counted.span[0] - watermark, counted.span[1] + watermark
-        few, within = counted.rows[ACCEPTED], Within(time, first, last)
         named = [F.col(key).alias(f"u{at}") for at, key in enumerate(self.table.unique)]
         good = rows.where(F.col(VERDICT) == ACCEPTED).select(*named, TIME, ROW)
-        if frames.are_few(few) and Snapshot(self.path, plan.version).most(within)[0] <= KEYS_TAKEN_HERE:
-            both = pa.concat_tables([mine := good.toArrow().cast(self._keys), self._known(plan, within, mine)])
-            return pa.Table.from_batches(repeats_of(watermark, both.to_batches()), PLACES)
         held = frames.table(session, self.path, plan.version)
         held = held.where(F.col(time).between(*(F.timestamp_micros(F.lit(at)) for at in (first, last))))
         known = held.select(*named, frames.micros(time).alias(TIME))
-        if few <= FEW:  # most of what is held has no key of these, and need not go anywhere
+        if counted.rows[ACCEPTED] <= FEW:  # most of what is held has no key of these, and need not go anywhere
             keys = [f"u{at}" for at in range(len(named))]
             sought = F.broadcast(good.select(*(F.col(key).alias(f"of_{key}") for key in keys)).distinct())
             known = known.join(sought, [F.col(key).eqNullSafe(F.col(f"of_{key}")) for key in keys], "left_semi")
         both = good.unionByName(known, allowMissingColumns=True)
-        by = [
-            F.col(field.name) + 0.0 if pa.types.is_floating(field.type) else F.col(field.name)
-            for field in list(self._keys)[: len(named)]
-        ]
+        kinds = arrow_schema(self.table.schema)
+        floats = [pa.types.is_floating(kinds.field(key).type) for key in self.table.unique]
+        by = [F.col(f"u{at}") + 0.0 if is_float else F.col(f"u{at}") for at, is_float in enumerate(floats)]
         judged = both.repartition(*by).mapInArrow(partial(repeats_of, watermark), from_arrow_schema(PLACES))
         return judged.toArrow()
-
-    @property
-    def _keys(self) -> pa.Schema:
-        """Of a row: what is unique, when it was, and where it stands; what was accepted before stands nowhere."""
-        kinds = arrow_schema(self.table.schema)
-        keys = [(f"u{at}", kinds.field(key).type) for at, key in enumerate(self.table.unique)]
-        return pa.schema([*keys, (TIME, pa.int64()), (ROW, pa.int64())])
-
-    def _known(self, plan: TablePlan, within: Within, mine: pa.Table) -> pa.Table:
-        """The keys and times of what was accepted before; as far as that can be told at once, of the keys of mine."""
-        time = pc.field(within.column)
-        wanted = (time >= instant(within.since)) & (time <= instant(within.until))
-        first = self._keys.field(0)
-        if pa.types.is_string(first.type) or pa.types.is_integer(first.type):
-            wanted = wanted & pc.field(self.table.unique[0]).isin(pc.unique(mine["u0"]))
-        columns = {f"u{at}": pc.field(key) for at, key in enumerate(self.table.unique)} | {TIME: time.cast(pa.int64())}
-        known = tables.reader(self.path, wanted, columns, plan.version, within).read_all()
-        return known.append_column(ROW, pa.nulls(known.num_rows, pa.int64())).cast(self._keys)
 
 
 def _newest() -> Column:

@@ -11,11 +11,10 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from vigie.core.delta import tables
-from vigie.core.delta.snapshot import Snapshot
 from vigie.core.engine import Function, Read
 from vigie.core.gold.gain import how_much
 from vigie.engines.spark import closing, frames
-from vigie.lake import opened, quoted
+from vigie.lake import opened
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -27,17 +26,10 @@ CONFLICT = "DELTA_CONCURRENT"
 
 def latest(session: SparkSession, function: Function, table: Read, after: int, path: Path, keys: Sequence[str]) -> int:
     """Bring a table to what another gained after a version; how many rows that was."""
-    count, size = how_much(table, after)
+    count = how_much(table, after)[0]
     if not count:
         return 0
     made = function(closing.gain(session, table, after))
-    schema = Snapshot(path).schema
-    if frames.are_few(*Snapshot(path).most()) and frames.are_few(count, size):
-        rows = _newest(made, keys, table.time).limit(frames.ROWS_TAKEN_HERE + 1).toArrow()
-        if frames.are_few(rows.num_rows):
-            later = f"new.{quoted(table.time)} > held.{quoted(table.time)}"
-            tables.merge(rows.select(schema.names).cast(schema), path, tuple(keys), later)
-            return count
     for tries_left in reversed(range(tables.MERGES_TRIED)):
         try:
             _merge(session, made, table.time, path, keys)

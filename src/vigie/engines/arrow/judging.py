@@ -26,7 +26,7 @@ from vigie.core.moments import instant, micros_in
 from vigie.core.notes import TablePlan
 from vigie.core.progress import NEVER, Seen, seen
 from vigie.duration import parse_duration
-from vigie.engines.embedded.recent import RecentKeys
+from vigie.engines.arrow.recent import RecentKeys
 from vigie.graph import Silver
 from vigie.graph import Source as Declared
 from vigie.instants import MICROSECOND

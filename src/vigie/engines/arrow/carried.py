@@ -26,11 +26,20 @@ class Carried:
 
     def before(self, moment: int, read: Read) -> list[pa.Table]:
         """Those before a moment; `read` gives the rows of the span before it, some at a time."""
-        if self._moment != moment or self._rows is None:
+        if not self.stands_at(moment):
             self._moment, self._rows = moment, None
             for rows in read():
                 self._rows = self._newest(rows if self._rows is None else pa.concat_tables([self._rows, rows]))
         return [] if self._rows is None else [self._rows]
+
+    @property
+    def count(self) -> int:
+        """How many there are, or were last."""
+        return 0 if self._rows is None else self._rows.num_rows
+
+    def stands_at(self, moment: int) -> bool:
+        """Whether they need not be read."""
+        return self._moment == moment and self._rows is not None
 
     def leave(self, moment: int, rows: pa.Table, since: int) -> None:
         """For the batch that begins at a moment: of these rows, and none of before `since`."""

@@ -23,8 +23,8 @@ from vigie.core.notes import TablePlan
 from vigie.core.progress import named
 from vigie.core.run_context import RunContext
 from vigie.core.source import NOTED, Bounds, Position, Source, Span, bronze_of
-from vigie.engines.embedded.judging import Judge, JudgedRows, Messages, nothing
-from vigie.engines.embedded.read_ahead import ReadAhead
+from vigie.engines.arrow.judging import Judge, JudgedRows, Messages, nothing
+from vigie.engines.arrow.read_ahead import ReadAhead
 from vigie.graph import Silver
 from vigie.graph import Source as Declared
 

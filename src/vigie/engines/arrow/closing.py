@@ -17,9 +17,10 @@ from vigie.core.engine import Engine, Read, TooLong, Work
 from vigie.core.gold.windows import longest
 from vigie.core.moments import instant
 from vigie.core.progress import NEVER
-from vigie.engines.embedded.carried import Carried
+from vigie.engines.arrow.carried import Carried
 
 AT_ONCE = 500_000  # rows that the function is given together
+SOON_READ = 2_000_000  # rows, of which the last of each key are kept
 
 
 class Closing:
@@ -28,6 +29,18 @@ class Closing:
     def __init__(self, engine: Engine, path: Path) -> None:
         self._engine, self._path = engine, path
         self._carried: Carried | None = None
+
+    def takes(self, work: Work, most: int) -> bool:
+        """Whether the function is given no more than so many rows here, and what it looks back at is soon read."""
+        rows = sum(Snapshot(each.path, each.version).most()[0] for each in work.beside)
+        if work.last is None or work.after == NEVER:
+            return rows <= most and rows + _count(work, self._since(work, work.after), work.until, most) <= most
+        if self._carried is not None:
+            rows += self._carried.count
+        if rows > most or rows + _count(work, work.after, work.until, most) > most:
+            return False
+        stands_there = self._carried is not None and self._carried.stands_at(work.after)
+        return stands_there or _count(work, work.after - work.looks_back, work.after, SOON_READ) <= SOON_READ
 
     def give(self, work: Work, stamp: Stamp) -> None:
         if work.last and self._carried is None:
@@ -79,6 +92,19 @@ class Closing:
         rows = pa.concat_tables([*before, rows])
         self._carried.leave(until, rows, until - work.looks_back)
         return rows
+
+
+def _count(work: Work, since: int, until: int, most: int) -> int:
+    """How many rows there are from one moment to another, or more than `most`; late ones, too."""
+    read, within = Snapshot(work.reads.path, work.reads.version), Within(work.reads.time, since, until)
+    rows = read.most(within)[0]
+    if rows > most:  # in files that hold others, too
+        rows = 0
+        for batch in read.reader(_between(work.reads.time, since, until), {}, within):
+            rows += batch.num_rows
+            if rows > most:
+                break
+    return rows
 
 
 def _in_time(work: Work, read: Snapshot, since: int, until: int) -> pa.RecordBatchReader:
