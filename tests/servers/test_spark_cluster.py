@@ -42,6 +42,7 @@ def test_executors_that_lack_vigie_are_given_it_and_fill_the_lake_that_the_embed
     address = send(broker, "clustered", [*keyed(simulated(3_000)), *garbage, (None, None)], 3)
     monkeypatch.setenv("PYSPARK_PYTHON", str(python))
     monkeypatch.setenv("VIGIE_CORES", "2")
+    monkeypatch.setenv("VIGIE_SPARK_FEW", "0")
 
     for name, master in (("embedded", ""), ("spark", cluster)):
         monkeypatch.setenv("VIGIE_SPARK_MASTER", master)

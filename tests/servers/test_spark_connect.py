@@ -43,10 +43,12 @@ def two_batches(folder: Path) -> Path:
     )
 
 
+@pytest.mark.parametrize("few", by_night(("0", "10000"), few=("0",)))
 @pytest.mark.timeout(by_night(3_000, few=900))
 def test_a_lake_that_spark_filled_between_deaths_is_what_an_independent_computation_and_the_embedded_engine_give(
-    server: str, tmp_path: Path
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: str
 ) -> None:
+    monkeypatch.setenv("VIGIE_SPARK_FEW", few)
     address = f"inbox:{two_batches(tmp_path / 'inbox')}"
     ahead = by_night(EVERY_COMMIT, few=[f"{SILVER} quarantine"])
     while ahead:
@@ -69,13 +71,14 @@ def test_a_lake_that_spark_filled_between_deaths_is_what_an_independent_computat
 @nightly
 @pytest.mark.timeout(3_000)
 def test_a_lake_that_moves_between_the_engines_and_is_killed_on_the_way_loses_and_doubles_nothing(
-    server: str, tmp_path: Path
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, chance = tmp_path / "inbox", random.Random(25)
     messages = simulated(6_000)
     for number in range(6):
         an_inbox(folder, *[messages[at * 1_000 : (at + 1) * 1_000] for at in range(number + 1)])
         engine = chance.choice([server, "embedded"])
+        monkeypatch.setenv("VIGIE_SPARK_FEW", chance.choice(["0", "10000"]))
         killed_at_random(Job(str(tmp_path / "moved"), f"inbox:{folder}", engine=engine), chance, with_children=False)
         engine = server if engine == "embedded" else "embedded"
         code, _, complained = Job(str(tmp_path / "moved"), f"inbox:{folder}", engine=engine).finish(600)

@@ -17,6 +17,7 @@ from tests.servers.spark_cluster import a_cluster
 from tests.tier import nightly
 
 A_FILE = 200  # messages
+FEW = "0", "10000"  # messages that are judged by the run itself: none, or all of these
 SERVER, EXECUTOR = "SparkConnectServer", "CoarseGrainedExecutorBackend"
 
 pytestmark = [nightly, pytest.mark.timeout(3_600)]
@@ -34,10 +35,13 @@ def whole(folder: Path, address: str) -> list[str]:
     return [*compare(folder / "lake"), *compare_lakes(folder / "undisturbed", folder / "lake")]
 
 
-def test_a_run_that_is_killed_at_twenty_moments_loses_and_doubles_nothing(tmp_path: Path) -> None:
+def test_a_run_that_is_killed_at_twenty_moments_loses_and_doubles_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     messages, chance = simulated(20 * A_FILE), random.Random(20)
 
     for number in range(1, 21):
+        monkeypatch.setenv("VIGIE_SPARK_FEW", chance.choice(FEW))
         address = inbox(tmp_path / "inbox", messages, number)
         killed_at_random(Job(str(tmp_path / "lake"), address, engine="spark"), chance, with_children=False)
 
@@ -51,10 +55,13 @@ def java(words: str, among: list[psutil.Process]) -> Iterator[psutil.Process]:
                 yield process
 
 
-def test_a_run_whose_server_is_killed_at_twenty_moments_goes_on_by_itself(tmp_path: Path) -> None:
+def test_a_run_whose_server_is_killed_at_twenty_moments_goes_on_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     messages, chance, killed = simulated(20 * A_FILE), random.Random(21), 0
 
     for number in range(1, 21):
+        monkeypatch.setenv("VIGIE_SPARK_FEW", chance.choice(FEW))
         address = inbox(tmp_path / "inbox", messages, number)
         process = Job(str(tmp_path / "lake"), address, engine="spark").start()
         after_some_commits(process, chance)
@@ -73,6 +80,7 @@ def test_a_run_whose_executor_is_killed_at_ten_moments_goes_on_by_itself(
 ) -> None:
     messages, chance, killed = simulated(10 * A_FILE), random.Random(22), 0
     monkeypatch.setenv("VIGIE_CORES", "2")
+    monkeypatch.setenv("VIGIE_SPARK_FEW", "0")
 
     with a_cluster(tmp_path / "work") as master:
         monkeypatch.setenv("VIGIE_SPARK_MASTER", master)
