@@ -31,6 +31,8 @@ from vigie.graph import Silver
 from vigie.graph import Source as Declared
 from vigie.instants import MICROSECOND
 
+MADE = [("_origin", pa.struct([("row", pa.int64())])), ("_rules", pa.list_(pa.string()))]  # beside a table's columns
+
 log = logging.getLogger(__name__)
 
 
@@ -51,6 +53,7 @@ class Judge:
     def __init__(self, engine: Engine, path: Path, declared: Declared, table: Silver) -> None:
         self._engine, self._path, self._declared, self._table = engine, path, declared, table
         self._columns = arrow_schema(table.schema)
+        self._made = pa.schema([*self._columns, *MADE])
         self._ahead = parse_duration(declared.future) // MICROSECOND  # that a message may be of its receipt
         self._watermark = None if table.late_by is None else parse_duration(table.late_by) // MICROSECOND
         self._recent = RecentKeys(self._read_keys)
@@ -80,7 +83,7 @@ class Judge:
     def _evaluated(self, parsed: pa.Table) -> pa.Table:
         """The rows in no order. Where the function raises, what it was given is halved until the row stands alone."""
         try:
-            return self._engine.evaluate(partial(shaped, self._table, self._declared), parsed)
+            return self._engine.evaluate(partial(shaped, self._table, self._declared), parsed).cast(self._made)
         except NotComputed as problem:
             if not parsed.num_rows:
                 raise
@@ -94,7 +97,7 @@ class Judge:
         log.warning("%s: a row cannot be computed, and goes to quarantine: %s", self._table.table, why)
         rules = pa.array([broken_by(row["_broken"][0].as_py(), why)], pa.list_(pa.string()))
         columns = [pa.nulls(1, kind) for kind in self._columns.types]
-        return pa.table([*columns, row["_origin"], rules], names=[*self._columns.names, "_origin", "_rules"])
+        return pa.table([*columns, row["_origin"], rules], schema=self._made)
 
     def _times(self, rows: pa.Table) -> NDArray[np.int64]:
         if self._table.event_time is None:
@@ -168,8 +171,7 @@ class JudgedRows:
 
     def accept(self, path: Path, stamp: Stamp, noted: Mapping[str, int]) -> tuple[int, int]:
         which = self.found.rows(ACCEPTED)
-        columns = arrow_schema(self.table.schema)
-        good = self.rows.take(pa.array(which)).select(columns.names).cast(columns)
+        good = self.rows.take(pa.array(which)).select(arrow_schema(self.table.schema).names)
         if self.table.event_time:
             until = self.told.until[which]
             good = good.append_column(SEEN, pa.array(until, INSTANT, mask=until == NEVER))
