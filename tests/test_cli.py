@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,14 @@ def test_a_word_that_is_no_command_is_exit_2_on_standard_error() -> None:
 
     assert (shown.exit_code, shown.stdout) == (2, "")
     assert "query" in shown.stderr
+
+
+def test_it_says_which_version_it_is() -> None:
+    pinned = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]["version"]
+
+    answer = vigie("--version")
+
+    assert (answer.exit_code, answer.stdout) == (0, f"Vigie {pinned}\n")
 
 
 def test_check_says_that_a_pipeline_makes_sense(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import metadata
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -66,6 +67,22 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _which(is_asked: bool) -> None:
+    if is_asked:
+        put(f"Vigie {metadata.version('vigie')}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_which, is_eager=True, help="Say which Vigie this is.")
+    ] = False,
+) -> None:
+    """What may stand before a command."""
 
 
 @app.command()

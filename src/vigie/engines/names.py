@@ -17,15 +17,11 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from vigie.engines.columns import Names, relations_below, small
-from vigie.engines.plans import CALLED_WITHOUT_BRACKETS
+from vigie.engines.plans import CALLED_WITHOUT_BRACKETS, SAME_COLUMNS
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-SAME_COLUMNS = {
-    "limit", "offset", "tail", "deduplicate", "repartition", "hint", "subquery_alias", "sample", "with_watermark",
-    "drop_na", "fill_na", "replace", "filter", "sort", "repartition_by_expression",
-}  # fmt: skip
 ASKING = {"filter": "condition", "sort": "order", "repartition_by_expression": "partition_exprs"}
 PART = re.compile(r"`((?:[^`]|``)+)`|([^.`]+)")
 LEFT_ALONE = {"JOIN_TYPE_LEFT_SEMI", "JOIN_TYPE_LEFT_ANTI"}

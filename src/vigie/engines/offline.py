@@ -22,6 +22,7 @@ from pyspark.sql.types import DataType
 from vigie import ddl
 from vigie.arrow_types import arrow_schema
 from vigie.engines.connected import Session, connected
+from vigie.engines.plans import SAME_COLUMNS
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -36,9 +37,6 @@ class NeedsEngine(Exception):
 
 class NotRows(Exception):
     """The function gives back what is no DataFrame."""
-
-
-SAME_COLUMNS = ("filter", "sort", "limit", "offset", "deduplicate", "repartition", "subquery_alias", "hint")
 
 
 class Nobody(SparkConnectClient):

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
     from pyspark.sql import DataFrame
 
+# Steps that give the columns they are given.
+SAME_COLUMNS = {
+    "limit", "offset", "tail", "deduplicate", "repartition", "hint", "subquery_alias", "sample", "with_watermark",
+    "drop_na", "fill_na", "replace", "filter", "sort", "repartition_by_expression",
+}  # fmt: skip
 CALLED_WITHOUT_BRACKETS = {"current_timestamp", "current_date", "localtimestamp", "current_user"}
 # What SQL has before a bracket and is no function.
 NO_FUNCTIONS = {
