@@ -32,7 +32,7 @@ def main() -> int:
         from bench.sensors.workload import SENSORS_LIVE
 
         live = SENSORS_LIVE if asked.workload == "sensors" else FLIGHTS_LIVE
-        return latency(live, asked.minutes, soak=asked.what == "soak")
+        return latency(live, asked.minutes, asked.what == "soak", asked.engine)
     return _speed(asked)
 
 
@@ -113,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     soak = commands.add_parser("soak", help="flights live for an hour and a half: memory must stay flat")
     for each, minutes in ((live, 5.0), (soak, 90.0)):
         each.add_argument("--minutes", type=float, default=minutes, help=f"how long; {minutes:.0f}")
+        each.add_argument("--engine", choices=("embedded", "spark"), default="embedded", help="which; embedded")
     lake = commands.add_parser("mongo", help="the sink for MongoDB beside a bare loop of pymongo")
     lake.add_argument("--documents", type=int, default=200_000, help="how many; 200,000")
     lake.add_argument("--rounds", type=int, default=3, help="turns; 3")
