@@ -194,7 +194,8 @@ def _run(job: Job) -> None:
     from vigie.flags import addresses
     from vigie.pipeline import load
 
-    running.BOUNDS = Bounds(job.messages_a_batch, 1)  # every file is a batch of its own
+    size = 1 if "inbox:" in job.address else 1 << 30  # every file is a batch of its own
+    running.BOUNDS = Bounds(job.messages_a_batch, size)
     away.PATIENCE_S = job.patience_s
     batch.IDLE = timedelta(seconds=job.idle_s)
 

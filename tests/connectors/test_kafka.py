@@ -28,6 +28,7 @@ class Message:
     of: int
     at: int
     is_end: bool = False
+    size: int = 0
 
     def error(self) -> SimpleNamespace | None:
         return SimpleNamespace(code=lambda: KafkaError._PARTITION_EOF) if self.is_end else None
@@ -48,7 +49,7 @@ class Message:
         return None
 
     def value(self) -> bytes:
-        return f"{self.of}.{self.at}".encode()
+        return f"{self.of}.{self.at}".ljust(self.size).encode()
 
 
 @dataclass(slots=True)
@@ -58,6 +59,7 @@ class Client:
 
     there: list[list[int]]
     ends: list[int]
+    size: int = 0  # of each message, at least
     asked: list[int] = field(default_factory=list)
     handed: Iterator[Message] = field(default_factory=lambda: iter(()))
 
@@ -76,7 +78,7 @@ class Client:
         left = {of: [at for at in self.there[of] if at >= after] for of, after in places.items()}
         while any(left.values()):
             for of, offsets in left.items():
-                yield from (Message(of, at) for at in offsets[:3])
+                yield from (Message(of, at, size=self.size) for at in offsets[:3])
                 left[of] = offsets[3:]
         for of in places:
             yield Message(of, self.ends[of], is_end=True)
@@ -128,12 +130,32 @@ def test_every_message_is_read_once_and_in_the_order_of_its_partition(
     assert len(found) == sum(map(len, there))
 
 
+@settings(deadline=None, max_examples=25)
+@given(held=st.lists(st.integers(0, 900), min_size=1, max_size=3), size=st.integers(100, 5_000))
+def test_a_batch_holds_no_more_bytes_than_it_may_once_it_was_seen_how_large_messages_are(
+    held: list[int], size: int
+) -> None:
+    topic, most = topic_of(Client([list(range(count)) for count in held], held, size)), 100_000
+    batches = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(KafkaSource, "verify", lambda *_: None)
+        position = None
+        while (span := topic.there(position, Bounds(10_000, most)).span) is not None:
+            batches.append(topic.read(span)["value"].to_pylist())
+            position = span.after
+
+    assert sum(map(len, batches)) == sum(held)
+    assert all(len(values) <= 1.1 * kafka.FIRST + len(held) for values in batches[:1])
+    for values in batches[1:]:  # a partition of which little is left may be given a tenth more
+        assert sum(map(len, values)) <= 1.1 * most + len(held) * size
+
+
 def test_no_more_messages_are_waited_for_than_are_there() -> None:
     client = Client([list(range(7)), list(range(5))], [7, 5])
 
     assert len(read_to_the_end(topic_of(client), Bounds(1_000, 1 << 20))) == 12
 
-    assert client.asked == [12]
+    assert client.asked == [12]  # all of them are few enough for a first look
 
 
 def test_one_look_says_which_partitions_are_unread_and_what_is_there() -> None:

@@ -54,6 +54,7 @@ BY_THE_BROKER = 2  # a message's timestamp: when it was appended, and not when s
 APPENDED = 1  # as Spark has it
 PARTITION_S = 1 << 48  # so many offsets one may have, for its messages to stand before those of the next
 FEWEST = 1_000  # of a partition, however many there are
+FIRST = 500  # messages, by which it is told how large they are
 
 
 @dataclass(slots=True)
@@ -65,6 +66,7 @@ class KafkaTopic:
     _next: dict[int, int] = field(default_factory=dict)  # before it, the client has handed over all there is
     _taken_to: dict[int, int] = field(default_factory=dict)  # what it handed over from there on is in _ahead
     _ahead: dict[int, list[Message]] = field(default_factory=dict)  # handed over, and beyond what was planned
+    _size: float | None = None  # bytes of a message, in the batch before; none before any was read
 
     @property
     def identity(self) -> str:
@@ -79,7 +81,14 @@ class KafkaTopic:
 
     def there(self, position: Position | None, bounds: Bounds) -> There:
         spans = self._there(position)
-        return There({str(at): after < until for at, (after, until) in spans.items()}, _bounded(spans, bounds))
+        unread = {str(at): after < until for at, (after, until) in spans.items()}
+        return There(unread, _bounded(spans, self._most_within(bounds)))
+
+    def _most_within(self, bounds: Bounds) -> int:
+        """How many messages a batch takes: a topic says nothing of their size but by what was read of it."""
+        if self._size is None:
+            return min(bounds.messages, FIRST)
+        return max(1, min(bounds.messages, int(bounds.bytes / max(self._size, 1.0))))
 
     def _there(self, position: Position | None) -> dict[int, tuple[int, int]]:
         """Of each partition, from where it is to be read and up to where there are messages."""
@@ -139,6 +148,8 @@ class KafkaTopic:
         found = pa.concat_tables([MESSAGES.empty_table(), *(part for at in sorted(parts) for part in parts[at])])
         noted = self.verify(span, found.num_rows)
         found = found.combine_chunks()
+        if found.num_rows:
+            self._size = found.select(["key", "value"]).nbytes / found.num_rows
         return found.replace_schema_metadata({NOTED: noted}) if noted else found
 
     def verify(self, span: Span, messages: int) -> str | None:
@@ -153,6 +164,7 @@ class KafkaTopic:
         from pyspark.sql.pandas.types import from_arrow_schema
 
         topic = self.source.address.topic
+        self._size = self._size or 0.0  # executors read it bit by bit, and may put it on their disks
         wanted = {at: ends for at, ends in dict(span.part).items() if ends[0] < ends[1]}
         if not wanted:
             return spark.createDataFrame([], from_arrow_schema(MESSAGES.append(pa.field("row", pa.int64()))))
@@ -337,14 +349,14 @@ def _table(messages: list[Message]) -> pa.Table:
     )
 
 
-def _bounded(spans: Mapping[int, tuple[int, int]], bounds: Bounds) -> Span | None:
+def _bounded(spans: Mapping[int, tuple[int, int]], most: int) -> Span | None:
     """The next of what is there: a share of each partition."""
     waiting = sum(until - after for after, until in spans.values())
     if not waiting:
         return None
-    share = min(1.0, bounds.messages / waiting)
+    share, fewest = min(1.0, most / waiting), max(1, min(FEWEST, most // (10 * len(spans))))
     part = {
-        str(at): [after, min(until, after + max(FEWEST, int((until - after) * share)))]
+        str(at): [after, min(until, after + max(fewest, int((until - after) * share)))]
         for at, (after, until) in spans.items()
     }
     return Span(part, {at: until for at, (_, until) in part.items()}, None, share < 1)
