@@ -53,6 +53,18 @@ def _field(field: exp.Expr) -> pa.Field:
     return pa.field(field.name, arrow_type(kind))
 
 
+def nullable(kind: pa.DataType) -> pa.DataType:
+    """The same type where whatever is in it may be null: one engine says of an element that it never is, another does
+    not."""
+    if pa.types.is_list(kind):
+        return pa.list_(nullable(kind.value_type))
+    if pa.types.is_map(kind):
+        return pa.map_(nullable(kind.key_type), nullable(kind.item_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([pa.field(field.name, nullable(field.type)) for field in kind])
+    return kind
+
+
 def spark_name(kind: pa.DataType) -> str:
     """What Spark calls a type, as in `bigint`, `decimal(10,2)` or `array<string>`."""
     if pa.types.is_timestamp(kind):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import gettempdir
@@ -36,7 +37,7 @@ def _explained(problem: Exception, lake: Lake) -> VigieError:
     if not isinstance(problem, OSError) or problem.filename is None:  # a reader of tables raised it
         said = f"a table cannot be read or written: {in_a_line(str(problem))}"
         return LakeDamaged(said, where=str(lake), do=PUT_BACK)
-    where = str(problem.filename or lake)
+    where = os.fsdecode(problem.filename)
     if problem.errno in NOT_ALLOWED:
         return BadSetting(
             f"the lake cannot be written: {problem.strerror}", where=where, do="Name another folder with --lake."

@@ -34,7 +34,7 @@ from vigie.lake import Lake, Table
 
 MB = 1024 * 1024
 LARGE = 128 * MB
-LARGE_WHILE_RUNNING = 32 * MB  # a file that is rewritten with every new handful must stay cheap to rewrite
+LARGE_WHILE_RUNNING = 16 * MB  # a file that is rewritten with every new handful must stay cheap to rewrite
 TRIES = 3
 # Whoever else reads the lake (a notebook, a query) holds on to the files it found when it began.
 SHORTEST = timedelta(hours=1)

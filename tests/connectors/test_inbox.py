@@ -217,6 +217,17 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
         Inbox(tmp_path / "nowhere").check()
 
 
+def test_a_folder_that_goes_away_is_named(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    inbox = Inbox(tmp_path / "in")
+    inbox.check()
+    (tmp_path / "in").rmdir()
+
+    for ask in (inbox.watch, lambda: inbox.there(None, ALL)):
+        with pytest.raises(RunFailed, match=rf"the inbox is gone \(inbox:{tmp_path}/in\)"):
+            ask()
+
+
 def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
     told = [record.getMessage() for record in caplog.records if "not read" in record.getMessage()]
     caplog.clear()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from vigie.core import loop
+from vigie.core.engine import EngineDied
 from vigie.core.ledger import Entry
 from vigie.core.loop import Loop
 
@@ -72,6 +73,34 @@ def test_a_table_that_took_long_rests_nine_times_as_long_and_others_go_on(clock:
     clock.now = 20.0
     of_both.follow(in_turn=True)
     assert (far.steps, near.steps) == (2, 4)
+
+
+def test_no_table_rests_for_longer_than_half_a_minute(clock: Clock) -> None:
+    far = Table("far", 60.0, clock, left=5)
+    of_one = a_loop(far)
+
+    assert of_one.follow(in_turn=True)
+
+    assert of_one.rests() == 30.0
+
+
+def test_what_was_lost_with_an_engine_that_died_is_not_rested_for(clock: Clock) -> None:
+    far = Table("far", 1.0, clock)
+
+    step, deaths = far.step, [100.0]
+
+    def dies_once() -> list[Entry] | None:
+        if not deaths:
+            return step()
+        clock.now += deaths.pop()
+        raise EngineDied("it went away")
+
+    far.step = dies_once  # type: ignore[method-assign]
+    of_one = a_loop(far)
+
+    assert of_one.follow(in_turn=True)
+
+    assert of_one.rests() == 9.0
 
 
 def test_a_table_with_nothing_to_do_does_not_rest(clock: Clock) -> None:

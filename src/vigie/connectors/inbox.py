@@ -11,10 +11,11 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, AnyStr
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -176,8 +177,18 @@ class Inbox:
             self.read_before[bytes.fromhex(name)] = (size, modified, digest)
 
     def _name_unread(self) -> None:
-        with os.scandir(self.folder) as files:
+        with self._listed(str(self.folder)) as files:
             self.passed_over.look(files)
+
+    def _listed(self, folder: AnyStr) -> AbstractContextManager[Iterator[os.DirEntry[AnyStr]]]:
+        try:
+            return os.scandir(folder)
+        except FileNotFoundError as problem:
+            raise RunFailed(
+                "the inbox is gone",
+                where=f"inbox:{self.folder}",
+                do="Put its folder back and start again: the run goes on where it stopped.",
+            ) from problem
 
     def watch(self) -> None:
         began = time.monotonic()
@@ -197,7 +208,7 @@ class Inbox:
                     raise changed(file.text)
 
     def _files(self) -> Iterator[File]:
-        with os.scandir(os.fsencode(self.folder)) as listed:
+        with self._listed(os.fsencode(self.folder)) as listed:
             for entry in listed:
                 if entry.name.startswith((b".", b"_")) or not entry.name.endswith(ENDINGS):
                     continue

@@ -23,7 +23,8 @@ from vigie.errors import SourceAway
 
 GoldTable = SettledTable | LatestTable
 TRIES = 3  # of one batch, while the engine dies of it
-RESTS = 9.0  # times as long as its last batch took, before a gold table has another while messages come
+# Times as long as its last batch took, before a gold table has another while messages come; no more than so long.
+RESTS, RESTS_AT_MOST_S = 9.0, 30.0
 
 
 @dataclass(slots=True)
@@ -65,7 +66,7 @@ class Loop:
 
     def ingest(self) -> bool:
         """A batch of each source that has one; whether there was any. One that is away holds up no other."""
-        return any([self._stepped(each.name, each.step) for each in self.ingests])
+        return any([self._stepped(each.name, each.step) is not None for each in self.ingests])
 
     def close(self) -> None:
         for ingest in self.ingests:
@@ -80,34 +81,33 @@ class Loop:
         return any([self._followed(each) for each in due])
 
     def _followed(self, table: GoldTable) -> bool:
-        began = time.monotonic()
-        took = self._stepped(table.table, table.step)
-        ended = time.monotonic()
-        if took:
-            self._rest[table.table] = ended + RESTS * (ended - began)
+        lasted = self._stepped(table.table, table.step)
+        if lasted is not None:
+            self._rest[table.table] = time.monotonic() + min(RESTS * lasted, RESTS_AT_MOST_S)
         elif self.away.is_waited_for(table.table):
-            self._rest[table.table] = ended + AGAIN_AFTER_S
-        return took
+            self._rest[table.table] = time.monotonic() + AGAIN_AFTER_S
+        return lasted is not None
 
     def rests(self) -> float | None:
         """Seconds until a gold table that rests goes on; none when none rests."""
         until = min(self._rest.values(), default=None)
         return None if until is None else max(0.0, until - time.monotonic())
 
-    def _stepped(self, name: str, step: Callable[[], list[Entry] | None]) -> bool:
+    def _stepped(self, name: str, step: Callable[[], list[Entry] | None]) -> float | None:
+        """How many seconds a batch took when it was done; none when there was none."""
         if self.away.is_waited_for(name):
-            return False
+            return None
         try:
-            took = self._step(step)
+            lasted = self._step(step)
         except (SourceAway, EngineAway) as problem:
             self.away.missed(name, problem)
-            return False
+            return None
         self.away.answered(name)
-        return took
+        return lasted
 
-    def _step(self, step: Callable[[], list[Entry] | None]) -> bool:
-        began = time.monotonic()
+    def _step(self, step: Callable[[], list[Entry] | None]) -> float | None:
         for left in range(TRIES, 0, -1):
+            began = time.monotonic()
             try:
                 entries = step()
             except EngineDied as problem:
@@ -115,10 +115,12 @@ class Loop:
                     raise
                 self.restarted(problem)
             else:
-                if entries is not None:
-                    self.told(entries)
-                    self.reported(_report(entries[0], time.monotonic() - began))
-                return entries is not None
+                if entries is None:
+                    return None
+                lasted = time.monotonic() - began
+                self.told(entries)
+                self.reported(_report(entries[0], lasted))
+                return lasted
         raise AssertionError("unreachable")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.errors import PySparkException
 
+from vigie.core.engine import NotComputed
 from vigie.errors import RunFailed, VigieError
 from vigie.graph import Gold, Place, Silver
 
@@ -38,6 +39,15 @@ def made(table: Silver | Gold, *given: DataFrame | Trained) -> DataFrame:
             do="Did you forget to `return` the DataFrame?",
         )
     return answer
+
+
+def not_computed(table: Gold, problem: NotComputed) -> RunFailed:
+    """What to raise when an engine cannot compute what a table's function makes of its rows."""
+    return RunFailed(
+        f"the function of {table.table} cannot be computed: {problem.what}",
+        where=str(table.place),
+        do="Mend that line and start again: the run goes on where it stopped.",
+    )
 
 
 def _raised_at(problem: BaseException, declared: Place) -> Place:

@@ -46,6 +46,22 @@ def test_a_table_of_another_version_is_refused_with_what_differs(tmp_path: Path,
         tables.ensure(tmp_path / "t", schema, "silver/t", "p")
 
 
+def test_a_table_in_which_one_engine_says_that_nothing_is_missing_is_the_other_s_too(tmp_path: Path) -> None:
+    def lists(of: pa.Field) -> pa.Schema:
+        inner = pa.struct([pa.field("ids", pa.list_(of), nullable=of.nullable)])
+        return pa.schema([("ids", pa.list_(of)), ("within", inner), ("by", pa.map_(pa.string(), pa.list_(of)))])
+
+    always, perhaps = (lists(pa.field("element", pa.string(), nullable=may_lack)) for may_lack in (False, True))
+    for at, (made, then) in enumerate(((always, perhaps), (perhaps, always))):
+        path = tmp_path / str(at)
+        tables.ensure(path, made, "gold/t", "p")
+        tables.ensure(path, then, "gold/t", "p")
+        row = {"ids": ["a"], "within": {"ids": ["b"]}, "by": [("c", ["d"])]}
+        there = pa.schema(DeltaTable(path).schema().to_arrow())
+
+        assert tables.append_arrow(pa.Table.from_pylist([row], then).cast(there), path, Stamp("t", 0)) == 1
+
+
 def test_a_batch_that_is_written_twice_is_there_once_and_counts_the_same(tmp_path: Path) -> None:
     path, stamp = tmp_path / "t", Stamp("query:t", 4)
     tables.ensure(path, NUMBERS, "t", "p")

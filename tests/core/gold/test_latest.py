@@ -18,7 +18,7 @@ from vigie import Pipeline
 from vigie.core.delta import tables
 from vigie.core.engine import Engine
 from vigie.engines.arrow import latest
-from vigie.errors import BadDeclaration
+from vigie.errors import BadDeclaration, RunFailed
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -152,3 +152,13 @@ def test_files_that_were_replaced_long_ago_are_deleted_as_merges_go_on(
 
     assert DeltaTable(tmp_path).to_pyarrow_table().to_pylist() == [{"k": "a", "n": 8}]
     assert len(list(tmp_path.glob("*.parquet"))) < 5
+
+
+def test_what_cannot_be_computed_is_said_with_the_table_and_its_line(engine: Engine, tmp_path: Path) -> None:
+    def last(rows: DataFrame) -> DataFrame:
+        return rows.withColumn("n", F.when(F.col("n") == 4, F.raise_error(F.lit("no four"))).otherwise(F.col("n")))
+
+    following = Following(tmp_path, engine, with_last(last))
+
+    with pytest.raises(RunFailed, match=r"the function of gold/last cannot be computed: .*no four.*test_latest\.py:"):
+        following.goes_through((4, 0, "a"))

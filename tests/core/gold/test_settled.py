@@ -32,7 +32,7 @@ from vigie.core.run_context import RunContext
 from vigie.core.source import Bounds
 from vigie.engines.arrow import closing
 from vigie.engines.embedded.engine import Embedded
-from vigie.errors import BadDeclaration
+from vigie.errors import BadDeclaration, RunFailed
 from vigie.lake import Lake, rows
 
 if TYPE_CHECKING:
@@ -279,6 +279,17 @@ def test_a_function_that_the_engine_cannot_compute_is_named(engine: Engine, tmp_
 
     with pytest.raises(BadDeclaration, match="the function of gold table 'made' cannot be computed"):
         Following(tmp_path, engine, declared(none))
+
+
+def test_what_cannot_be_computed_is_said_with_the_table_and_its_line(engine: Engine, tmp_path: Path) -> None:
+    def numbered(rows: DataFrame) -> DataFrame:
+        n = F.when(F.col("n") == 4, F.raise_error(F.lit("no four"))).otherwise(F.col("n"))
+        return rows.select("k", "at", n.cast("long").alias("n"))
+
+    following = Following(tmp_path, engine, declared(numbered, looks_back="5 minutes"))
+
+    with pytest.raises(RunFailed, match=r"the function of gold/made cannot be computed: .*no four.*test_settled\.py:"):
+        following.goes_through((4, 0, "a"), (2, 900, "a"))
 
 
 def test_a_row_that_comes_after_its_time_was_settled_is_counted_and_not_given(engine: Engine, tmp_path: Path) -> None:

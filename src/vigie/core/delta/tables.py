@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
+from vigie.arrow_types import nullable
 from vigie.core import scratch
 from vigie.core.delta import handles
 from vigie.core.delta.snapshot import Snapshot, Within
@@ -57,8 +58,8 @@ def ensure(path: Path, schema: pa.Schema, table: str, owner: str) -> None:
             where=str(path),
             do="Give the table another name, or the pipeline another lake with --lake.",
         )
-    there = {field.name: field.type for field in pa.schema(held.schema().to_arrow())}
-    wanted = {field.name: field.type for field in schema}
+    there = {field.name: nullable(field.type) for field in pa.schema(held.schema().to_arrow())}
+    wanted = {field.name: nullable(field.type) for field in schema}
     differing = [name for name in wanted if there.get(name) != wanted[name]]
     differing += [name for name in there if name not in wanted]
     if differing:

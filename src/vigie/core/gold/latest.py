@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from vigie.arrow_types import arrow_schema
+from vigie.arrow_types import arrow_schema, nullable
 from vigie.core.delta import tables
 from vigie.core.delta.tables import Stamp
-from vigie.core.engine import Engine, Read
+from vigie.core.engine import Engine, NotComputed, Read
 from vigie.core.gold.settled import begun
 from vigie.core.ledger import Entry
 from vigie.core.notes import GoldPlan
 from vigie.core.progress import NEVER
 from vigie.core.reached import Journal
 from vigie.core.run_context import RunContext
-from vigie.core.user_function import made
+from vigie.core.user_function import made, not_computed
 from vigie.errors import BadDeclaration
 from vigie.graph import Gold
 
@@ -48,14 +48,17 @@ class LatestTable:
         return self._gold.table
 
     def _prepare(self) -> None:
-        found = self._engine.evaluate(partial(_made, self._gold), self._columns.empty_table()).schema
+        try:
+            found = self._engine.evaluate(partial(_made, self._gold), self._columns.empty_table()).schema
+        except NotComputed as problem:
+            raise not_computed(self._gold, problem) from problem
         if owed := [name for name in (*self._gold.latest_by, self._time) if name not in found.names]:
             raise BadDeclaration(
                 f"gold table '{self._gold.name}' gives back rows without {', '.join(owed)}",
                 where=str(self._gold.place),
                 do="Keep those columns: they say whose value it is, and which is the last.",
             )
-        there = pa.schema([(field.name, field.type) for field in found])
+        there = pa.schema([(field.name, nullable(field.type)) for field in found])
         tables.ensure(self._to, there, self._gold.table, self._context.graph.name)
 
     def is_due(self) -> bool:
@@ -74,7 +77,10 @@ class LatestTable:
         plan = self._plan
         assert plan is not None
         gained = Read(self._from, plan.reads[self._silver.table], frozenset(self._columns.names), self._time, None)
-        read = self._engine.latest(partial(_made, self._gold), gained, plan.after, self._to, self._gold.latest_by)
+        try:
+            read = self._engine.latest(partial(_made, self._gold), gained, plan.after, self._to, self._gold.latest_by)
+        except NotComputed as problem:
+            raise not_computed(self._gold, problem) from problem
         self._context.committed(self._gold.table)
         offsets = {"upto": plan.upto, "after": plan.after, "version": plan.reads[self._silver.table]}
         entry = Entry(self._gold.name, self._gold.table, plan.batch, read, offsets=offsets)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pyarrow as pa
 
-from vigie.arrow_types import arrow_schema
+from vigie.arrow_types import arrow_schema, nullable
 from vigie.core.delta import tables
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Engine, NotComputed, Read, TooLong, Work
@@ -28,7 +28,7 @@ from vigie.core.notes import GoldPlan, Notes
 from vigie.core.progress import NEVER
 from vigie.core.reached import Journal, Reached
 from vigie.core.run_context import RunContext
-from vigie.core.user_function import made
+from vigie.core.user_function import made, not_computed
 from vigie.core.whole import check_notes, check_table
 from vigie.duration import parse_duration
 from vigie.errors import BadDeclaration, LakeDamaged, RequestError
@@ -273,6 +273,8 @@ class SettledTable:
                 where=str(self._gold.place),
                 do="Raise looks_back.",
             ) from problem
+        except NotComputed as problem:
+            raise not_computed(self._gold, problem) from problem
 
     def _read(self, table: Silver | Gold, version: int, needs: set[str]) -> Read:
         silver = self._context.graph.silver_of(table) if isinstance(table, Gold) else table
@@ -292,5 +294,5 @@ class SettledTable:
 
 
 def _nullable(schema: pa.Schema) -> pa.Schema:
-    """As a table keeps it: every column may be missing, and instants are in microseconds, UTC."""
-    return pa.schema([pa.field(field.name, field.type) for field in schema])
+    """As a table keeps it: whatever it holds may be missing."""
+    return pa.schema([pa.field(field.name, nullable(field.type)) for field in schema])

@@ -122,6 +122,7 @@ class Spark:
         self._closing: dict[Path, Closing] = {}
         self._aside = ExitStack()
         self._brought: Path | None = None  # what executors need that they do not have
+        self._sessions: list[Session] = []
         self._own = threading.local()  # a session for each thread: what it has made belongs to it
         self._lock = threading.Lock()
 
@@ -175,7 +176,9 @@ class Spark:
 
     def hold_to_version(self, where: str) -> None:
         """BadSetting for a server of another version than the client that speaks to it."""
-        there = Session(self._address).version
+        asked = Session(self._address)
+        there = asked.version
+        asked.stop()
         if there.split(".")[:2] != __version__.split(".")[:2]:
             raise BadSetting(
                 f"the server at {self._address} is Spark {there}, and this Vigie speaks to {__version__}",
@@ -204,6 +207,9 @@ class Spark:
         self._aside.close()
         if isinstance(self._server, Server):
             self._server.stop()
+            return
+        for session in self._sessions:  # else its workers stay there for an hour
+            session.stop()
 
     @property
     def _address(self) -> str:
@@ -234,6 +240,7 @@ class Spark:
     def _opened(self, address: str) -> SparkSession:
         if getattr(self._own, "address", None) != address:
             self._own.session = self._new(address, Deadline(CALL_ENDS_WITHIN_S))
+            self._sessions.append(self._own.session)
             self._own.address = address
         there: SparkSession = self._own.session
         return there

@@ -71,7 +71,7 @@ class Server:
     _said: IO[bytes] = field(init=False)
     _port: int = 0
     _start: class_archive.Start = field(init=False)
-    _began: float = 0.0
+    _serves_since: float | None = None
 
     @property
     def address(self) -> str:
@@ -143,11 +143,12 @@ class Server:
 
     def _wait(self) -> None:
         assert self._process is not None
-        self._began = time.monotonic()
-        while time.monotonic() - self._began < STARTS_WITHIN_S:
+        began = time.monotonic()
+        while time.monotonic() - began < STARTS_WITHIN_S:
             if self._process.poll() is not None:
                 raise self._not_started("ended before it listened")
             if _answers(f"{LOOPBACK}:{self._port}"):
+                self._serves_since = time.monotonic()
                 return
             time.sleep(LOOK_EVERY_S)
         raise self._not_started(f"did not listen within {STARTS_WITHIN_S:.0f} s")
@@ -165,8 +166,10 @@ class Server:
 
     def stop(self) -> None:
         process, self._process = self._process, None
+        since, self._serves_since = self._serves_since, None
         if process is not None:
-            keeps = self._start.takes is not None and time.monotonic() - self._began > HAS_WORKED_S
+            has_worked = since is not None and time.monotonic() - since > HAS_WORKED_S and process.poll() is None
+            keeps = has_worked and self._start.takes is not None
             if keeps:
                 log.info("Spark writes down what it loaded, once, and starts faster from then on: up to a minute ...")
             ended_itself = tied.ended(process, WRITES_WITHIN_S if keeps else STOPS_WITHIN_S)
