@@ -154,7 +154,8 @@ def add_vigie(environment: Path, cache: Path) -> None:
     with one_at_a_time(cache):
         run([*pip_install(uv_program(cache), environment), "--offline", "--editable", str(HOUSE)], None)
         if noted(environment / "installed").startswith("runtime "):
-            with Progress("Compiling what Vigie imports, so that everything starts quickly") as progress:
+            doing = "Compiling what Vigie imports, so that everything starts quickly"
+            with Progress(doing, "some ten seconds in all") as progress:
                 run([str(environment / "bin" / "python"), "-c", IMPORT_ALL], progress)
         (environment / "vigie").write_text(state)
 
@@ -362,12 +363,12 @@ def one_at_a_time(cache: Path) -> Iterator[None]:
 class Progress:
     """A line that says what is going on, and for how long: written over at a terminal, rare in a log."""
 
-    def __init__(self, doing: str) -> None:
+    def __init__(self, doing: str, stage: str = "asking for packages") -> None:
         self._doing = doing
         self._began = time.monotonic()
         self._fetching: dict[str, str] = {}
         self._fetched = 0
-        self._stage = "asking for packages"
+        self._stage = stage
         self._done = threading.Event()
         self._is_terminal = sys.stderr.isatty()
         self._thread = threading.Thread(target=self._tick, daemon=True)

@@ -249,7 +249,7 @@ def _expectations(graph: Graph, table: Silver, known: dict[str, ddl.Type]) -> It
                 yield Problem(
                     "UnknownColumn", f"the rule '{rule}' of '{table.name}' names '{column}', which is a column "
                     "neither of the table nor of its source", table.place,
-                    f"Mend: {text}{nearest(column, usable)}",
+                    f"{nearest(column, usable)} Mend: {text}".lstrip(),
                 )  # fmt: skip
 
 

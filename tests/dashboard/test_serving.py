@@ -118,6 +118,7 @@ def test_two_demos_that_start_at_once_have_two_pages(tmp_path: Path, monkeypatch
     """The second looked before the first one listened: both named the port of one of them."""
     monkeypatch.setattr(serving, "_running", lambda _lake, _page, port, _log: nullcontext(f"at {port}"))
     monkeypatch.setattr(serving, "trouble", lambda _host, _port: None)
+    monkeypatch.setattr(serving, "gettempdir", lambda: str(tmp_path))  # whoever has a demo open holds the usual lock
 
     with serving.beside(Lake(tmp_path / "a"), None) as one, serving.beside(Lake(tmp_path / "b"), None) as other:
         assert (one, other[1]) == ((f"at {serving.PORT}", True), False)
