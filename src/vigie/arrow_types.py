@@ -65,6 +65,11 @@ def nullable(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
+def all_nullable(schema: pa.Schema) -> pa.Schema:
+    """The columns of a table that may lack whatever it holds."""
+    return pa.schema([pa.field(field.name, nullable(field.type)) for field in schema])
+
+
 def spark_name(kind: pa.DataType) -> str:
     """What Spark calls a type, as in `bigint`, `decimal(10,2)` or `array<string>`."""
     if pa.types.is_timestamp(kind):

@@ -9,9 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from vigie.arrow_types import arrow_schema, nullable
+from vigie.arrow_types import all_nullable, arrow_schema
 from vigie.core.delta import tables
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Engine, NotComputed, Read
@@ -58,8 +56,7 @@ class LatestTable:
                 where=str(self._gold.place),
                 do="Keep those columns: they say whose value it is, and which is the last.",
             )
-        there = pa.schema([(field.name, nullable(field.type)) for field in found])
-        tables.ensure(self._to, there, self._gold.table, self._context.graph.name)
+        tables.ensure(self._to, all_nullable(found), self._gold.table, self._context.graph.name)
 
     def is_due(self) -> bool:
         """Whether silver may have gained something: who looks at the last values wants them now."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pyarrow as pa
 
-from vigie.arrow_types import arrow_schema, nullable
+from vigie.arrow_types import all_nullable, arrow_schema
 from vigie.core.delta import tables
 from vigie.core.delta.tables import Stamp
 from vigie.core.engine import Engine, NotComputed, Read, TooLong, Work
@@ -114,7 +114,7 @@ class SettledTable:
         if self._gold.last is not None:
             self._check_last(self._gold.last, inputs[0])
             self._needs[0] |= set(self._gold.last.key)
-        tables.ensure(self._to, _nullable(found.schema), self._gold.table, self._context.graph.name)
+        tables.ensure(self._to, all_nullable(found.schema), self._gold.table, self._context.graph.name)
 
     def _check_read(self, rows: pa.Schema) -> None:
         if isinstance(self._reads, Gold) and END in rows.names:
@@ -291,8 +291,3 @@ class SettledTable:
         if self._models is None or self._gold.model is None:
             return ()
         return (Trained.of(self._models, version) if version is not None else Trained.none(self._gold.model.kinds[0]),)
-
-
-def _nullable(schema: pa.Schema) -> pa.Schema:
-    """As a table keeps it: whatever it holds may be missing."""
-    return pa.schema([pa.field(field.name, nullable(field.type)) for field in schema])
