@@ -171,8 +171,10 @@ class Spark:
         gained, held = how_much(table, after)[0], Snapshot(path).most()[0]
         if max(gained, held) <= self._few:
             return latest_here(self, function, table, after, path, keys)
-        with self.session() as session:
-            return latest.latest(session, function, table, after, path, keys)
+        if gained:
+            with self.session() as session:
+                latest.latest(session, function, table, after, path, keys)
+        return gained
 
     def hold_to_version(self, where: str) -> None:
         """BadSetting for a server of another version than the client that speaks to it."""

@@ -12,7 +12,6 @@ from pyspark.sql import functions as F
 
 from vigie.core.delta import tables
 from vigie.core.engine import Function, Read
-from vigie.core.gold.gain import how_much
 from vigie.engines.spark import closing, frames
 from vigie.lake import opened
 
@@ -24,11 +23,8 @@ NEW = "_new"
 CONFLICT = "DELTA_CONCURRENT"
 
 
-def latest(session: SparkSession, function: Function, table: Read, after: int, path: Path, keys: Sequence[str]) -> int:
-    """Bring a table to what another gained after a version; how many rows that was."""
-    count = how_much(table, after)[0]
-    if not count:
-        return 0
+def latest(session: SparkSession, function: Function, table: Read, after: int, path: Path, keys: Sequence[str]) -> None:
+    """Bring a table to what another gained after a version."""
     made = function(closing.gain(session, table, after))
     for tries_left in reversed(range(tables.MERGES_TRIED)):
         try:
@@ -38,7 +34,6 @@ def latest(session: SparkSession, function: Function, table: Read, after: int, p
             if not tries_left or CONFLICT not in str(problem):
                 raise
     tables.forget_old_files(opened(path))
-    return count
 
 
 def _newest(rows: DataFrame, keys: Sequence[str], time: str, *among: Column) -> DataFrame:
